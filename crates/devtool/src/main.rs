@@ -1,2 +1,40 @@
-//! Placeholder until its first commit.
-fn main() {}
+//! The project's own chores: run the whole test, check what the compilers made.
+
+mod bare_metal;
+mod figures;
+mod steps;
+
+use std::process::ExitCode;
+
+const GUIDE: &str = "\
+devtool test                         everything that must pass before a change lands
+devtool check                        the quick part of it
+devtool panics ELF                   fail when a panic can be reached in a program
+devtool map MEMORY_LD BOOTLOADER FIRMWARE
+                                     compare the memory map with what the linker made
+devtool sizes NAME ELF...            sizes of the loaded images";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => steps::run(steps::Scope::Everything),
+        ["check"] => steps::run(steps::Scope::Quick),
+        ["panics", elf] => bare_metal::panics(elf),
+        ["map", memory, bootloader, firmware] => bare_metal::map(memory, bootloader, firmware),
+        ["sizes", pairs @ ..] if !pairs.is_empty() && pairs.len() % 2 == 0 => {
+            bare_metal::sizes(pairs)
+        }
+        _ => {
+            eprintln!("{GUIDE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("devtool: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

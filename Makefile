@@ -1,0 +1,57 @@
+# Index of what can be done here. `make` alone prints it. Logic lives in crates/devtool.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check build firmware bootloader personas fmt clean
+
+BARE      := target/firmware/armv6-none-eabihf/firmware
+PERSONAS  := target/personas
+MODELS    := models/stories260K
+WISP      := cargo run --quiet -p wisp --
+MODEL     := cargo run --quiet -p wisp-model --
+DEVTOOL   := cargo run --quiet -p devtool --
+
+help:
+	@echo "Wisp: a small language model with a personality on a Raspberry Pi Zero"
+	@echo
+	@echo "  make demo        boot the emulated board, load the persona, open the chat page"
+	@echo "  make test        everything: lints, unit, fault, fuzz, emulator and browser tests"
+	@echo "  make check       the quick part of it, while working"
+	@echo
+	@echo "  make setup       install what is missing (demo and test call it)"
+	@echo "  make build       host tools, bootloader, firmware and demo persona"
+	@echo "  make fmt         format the code"
+	@echo "  make clean       remove everything that was built"
+
+setup:
+	@scripts/setup
+
+build: bootloader firmware personas
+	@cargo build --quiet -p wisp -p wisp-model
+
+bootloader:
+	@scripts/fw-cargo build --quiet --profile firmware -p bootloader
+
+firmware:
+	@scripts/fw-cargo build --quiet --profile firmware -p firmware
+
+personas: $(PERSONAS)/stories260K-f32.wisp $(PERSONAS)/stories260K-fp8.wisp $(PERSONAS)/stories260K-int8.wisp
+
+$(PERSONAS)/stories260K-%.wisp: $(MODELS)/stories260K.bin $(MODELS)/tok512.bin
+	@mkdir -p $(PERSONAS)
+	@$(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin --format $* --name Stories -o $@
+
+demo: setup build
+	@$(WISP) demo --persona $(PERSONAS)/stories260K-fp8.wisp
+
+test: setup
+	@$(DEVTOOL) test
+
+check: setup
+	@$(DEVTOOL) check
+
+fmt:
+	@cargo fmt --all
+
+clean:
+	@cargo clean
+	@rm -rf fuzz/target

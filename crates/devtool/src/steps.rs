@@ -1,0 +1,177 @@
+//! The whole test as a list of steps: each a command, each with a log, all of them run.
+
+use crate::figures;
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// How much to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What a change must pass before it lands.
+    Everything,
+    /// What fits into the pause between two edits.
+    Quick,
+}
+
+/// How a step's output is judged beyond its exit code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A check or a build: passes or fails as a whole.
+    Check,
+    /// A run of the test harness: its tests are counted.
+    Tests,
+}
+
+struct Step {
+    name: &'static str,
+    command: &'static str,
+    kind: Kind,
+    quick: bool,
+}
+
+const LOGS: &str = "target/test-logs";
+
+/// Warnings are errors for the compiler, clippy and rustdoc alike.
+const STEPS: &[Step] = &[
+    Step { name: "format", command: "cargo fmt --all --check", kind: Kind::Check, quick: true },
+    Step {
+        name: "clippy",
+        command: "cargo clippy --all-targets -- -D warnings",
+        kind: Kind::Check,
+        quick: true,
+    },
+    Step {
+        name: "documentation",
+        command: "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items",
+        kind: Kind::Check,
+        quick: false,
+    },
+    Step {
+        name: "bare-metal-crates",
+        command: "RUSTFLAGS='-D warnings -Ctarget-cpu=arm1176jzf-s' scripts/fw-cargo build \
+                  --profile firmware -p link -p boot-core -p model-format -p tokenizer -p engine \
+                  -p persona -p device -p bcm2835 -p bootloader -p firmware",
+        kind: Kind::Check,
+        quick: true,
+    },
+    Step {
+        name: "memory-map",
+        command: "cargo run -q -p devtool -- map linker/memory.ld \
+                  target/firmware/armv6-none-eabihf/firmware/bootloader \
+                  target/firmware/armv6-none-eabihf/firmware/firmware",
+        kind: Kind::Check,
+        quick: true,
+    },
+    Step {
+        name: "bootloader-panics",
+        command: "cargo run -q -p devtool -- panics \
+                  target/firmware/armv6-none-eabihf/firmware/bootloader",
+        kind: Kind::Check,
+        quick: true,
+    },
+    Step {
+        name: "sizes",
+        command: "cargo run -q -p devtool -- sizes \
+                  bootloader_image target/firmware/armv6-none-eabihf/firmware/bootloader \
+                  firmware_image target/firmware/armv6-none-eabihf/firmware/firmware",
+        kind: Kind::Check,
+        quick: false,
+    },
+    Step { name: "host-build", command: "make build", kind: Kind::Check, quick: false },
+    Step {
+        name: "logic",
+        command: "cargo test --workspace --exclude bootloader --exclude firmware \
+                  --exclude sim --exclude wisp -- --show-output",
+        kind: Kind::Tests,
+        quick: true,
+    },
+    Step {
+        name: "faults",
+        command: "cargo test -p sim -- --show-output",
+        kind: Kind::Tests,
+        quick: false,
+    },
+    Step {
+        name: "host-tool",
+        command: "WISP_REQUIRE_ALL=1 cargo test -p wisp -- --show-output --test-threads=1",
+        kind: Kind::Tests,
+        quick: false,
+    },
+    Step { name: "fuzz", command: "scripts/fuzz 30", kind: Kind::Check, quick: false },
+];
+
+/// Runs the steps of a scope one after the other; a failure does not keep the later ones from
+/// running, so that one run tells everything.
+pub fn run(scope: Scope) -> Result<()> {
+    fs::create_dir_all(LOGS).with_context(|| format!("cannot create {LOGS}"))?;
+    let steps: Vec<&Step> =
+        STEPS.iter().filter(|step| scope == Scope::Everything || step.quick).collect();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let mut figures = Vec::new();
+    let mut broken = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        println!("== {}/{} {}", index + 1, steps.len(), step.name);
+        let begin = Instant::now();
+        let (success, output) = execute(step)?;
+        let reading = figures::read(&output);
+        figures.extend(reading.figures);
+        skipped += reading.skipped;
+        match step.kind {
+            Kind::Check if success => passed += 1,
+            Kind::Check => failed += 1,
+            Kind::Tests => {
+                passed += reading.passed;
+                failed += reading.failed;
+                // A harness that could not be built or died counts as one failure.
+                failed += u64::from(!success && reading.failed == 0);
+            }
+        }
+        if !success {
+            broken.push(step.name);
+        }
+        let word = if success { "ok" } else { "FAILED" };
+        println!("== {} {word} ({} s)", step.name, begin.elapsed().as_secs());
+    }
+    println!();
+    for figure in &figures {
+        println!("{figure}");
+    }
+    println!();
+    for name in &broken {
+        println!("failed: {name} (log: {LOGS}/{name}.log)");
+    }
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if !broken.is_empty() {
+        bail!("{} of {} steps failed", broken.len(), steps.len());
+    }
+    Ok(())
+}
+
+/// Runs one step; its output goes to the terminal, to a log, and back to the caller.
+fn execute(step: &Step) -> Result<(bool, String)> {
+    let path = format!("{LOGS}/{}.log", step.name);
+    let mut log = File::create(&path).with_context(|| format!("cannot write {path}"))?;
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("{{ {} ; }} 2>&1", step.command)])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", step.name))?;
+    let stdout = child.stdout.take().context("no output pipe")?;
+    let mut output = String::new();
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        writeln!(log, "{line}")?;
+        // Passing tests are many and say little; the log has them.
+        let noise = line.is_empty() || line.starts_with("test ") && line.ends_with("... ok");
+        if !noise {
+            println!("{line}");
+        }
+        output.push_str(&line);
+        output.push('\n');
+    }
+    Ok((child.wait()?.success(), output))
+}
