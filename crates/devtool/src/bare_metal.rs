@@ -78,70 +78,80 @@ pub fn sizes(pairs: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Reads `NAME = 0x…;` lines of a linker script.
-fn constants(script: &str) -> BTreeMap<&str, u64> {
-    script
-        .lines()
-        .filter_map(|line| {
-            let (name, rest) = line.split_once('=')?;
-            let value = rest.split_once(';')?.0.trim();
-            let value = u64::from_str_radix(value.strip_prefix("0x")?, 16).ok()?;
-            Some((name.trim(), value))
-        })
-        .collect()
+/// One line of the memory map.
+#[derive(Debug, PartialEq, Eq)]
+struct Region {
+    name: String,
+    start: u64,
+    end: u64,
 }
 
-/// The regions of the memory map: each is `__NAME_start` and `__NAME_end`.
-fn regions<'a>(constants: &BTreeMap<&'a str, u64>) -> Result<Vec<(&'a str, u64, u64)>> {
+/// Reads the `NAME : ORIGIN = 0x…, LENGTH = …K` lines of the linker script, sorted by address.
+fn regions(script: &str) -> Result<Vec<Region>> {
     let mut regions = Vec::new();
-    for (name, start) in constants {
-        if let Some(region) = name.strip_suffix("_start") {
-            let end = *constants
-                .get(format!("{region}_end").as_str())
-                .with_context(|| format!("{name} has no {region}_end"))?;
-            ensure!(*start < end, "{region} is empty or upside down");
-            regions.push((region, *start, end));
-        }
+    for line in script.lines() {
+        let Some((name, rest)) = line.split_once(": ORIGIN =") else { continue };
+        let (origin, length) =
+            rest.split_once(", LENGTH =").with_context(|| format!("no length: {line}"))?;
+        let start = number(origin).with_context(|| format!("no address: {line}"))?;
+        let length = number(length).with_context(|| format!("no length: {line}"))?;
+        ensure!(length > 0, "empty region: {line}");
+        regions.push(Region { name: name.trim().to_owned(), start, end: start + length });
     }
-    regions.sort_by_key(|region| region.1);
+    regions.sort_by_key(|region| region.start);
     for pair in regions.windows(2) {
         if let [first, second] = pair {
-            ensure!(first.2 <= second.1, "{} overlaps {}", first.0, second.0);
+            ensure!(first.end <= second.start, "{} overlaps {}", first.name, second.name);
         }
     }
     Ok(regions)
 }
 
-/// Compares the memory map with both programs.
+/// A number as linker scripts write it: hexadecimal, or decimal with K or M behind it.
+fn number(text: &str) -> Option<u64> {
+    let text = text.trim();
+    if let Some(digits) = text.strip_prefix("0x") {
+        u64::from_str_radix(digits, 16).ok()
+    } else if let Some(digits) = text.strip_suffix('K') {
+        Some(digits.parse::<u64>().ok()? << 10)
+    } else if let Some(digits) = text.strip_suffix('M') {
+        Some(digits.parse::<u64>().ok()? << 20)
+    } else {
+        text.parse().ok()
+    }
+}
+
+/// Compares the memory map with both programs: same numbers, nothing outside its own regions.
 pub fn map(script: &str, bootloader: &str, firmware: &str) -> Result<()> {
     let text = fs::read_to_string(script).with_context(|| format!("cannot read {script}"))?;
-    let constants = constants(&text);
-    let regions = regions(&constants)?;
+    let regions = regions(&text)?;
     ensure!(regions.len() >= 5, "{script} names only {} regions", regions.len());
-    for (path, homes) in [
-        (bootloader, &["__bootloader"][..]),
-        (firmware, &["__firmware_image", "__firmware_data"][..]),
-    ] {
+    for (path, owner) in [(bootloader, "BOOTLOADER"), (firmware, "FIRMWARE")] {
         let program = open(path)?;
-        for (name, value) in &constants {
-            let linked = program.symbols.get(*name);
-            ensure!(
-                linked.is_none_or(|linked| linked == value),
-                "{path}: {name} is {linked:#x?}, the map says {value:#x}"
-            );
+        let mut compared = 0;
+        for region in &regions {
+            let name = region.name.to_lowercase();
+            for (symbol, value) in
+                [(format!("__{name}_start"), region.start), (format!("__{name}_end"), region.end)]
+            {
+                if let Some(linked) = program.symbols.get(&symbol) {
+                    ensure!(
+                        *linked == value,
+                        "{path}: {symbol} is {linked:#x}, the map says {value:#x}"
+                    );
+                    compared += 1;
+                }
+            }
         }
-        ensure!(
-            constants.keys().any(|name| program.symbols.contains_key(*name)),
-            "{path} uses no symbol of {script}: was it linked with it?"
-        );
+        ensure!(compared > 0, "{path} uses no symbol of {script}: was it linked with it?");
         for (start, end) in program.claimed.iter().filter(|range| range.0 < range.1) {
-            let inside = regions
-                .iter()
-                .any(|(name, low, high)| homes.contains(name) && low <= start && end <= high);
-            ensure!(inside, "{path}: {start:#x}..{end:#x} lies outside {}", homes.join(", "));
+            let inside = regions.iter().any(|region| {
+                region.name.starts_with(owner) && region.start <= *start && *end <= region.end
+            });
+            ensure!(inside, "{path}: {start:#x}..{end:#x} lies outside the {owner} regions");
         }
+        println!("{path}: {compared} symbols as in the map, all segments inside {owner} regions");
     }
-    println!("memory map: {} regions, both programs inside theirs", regions.len());
     Ok(())
 }
 
@@ -150,30 +160,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_constants_and_finds_overlaps() {
-        let good = constants(
-            "__a_start = 0x1000; /* why */\n__a_end = 0x2000;\n__b_start = 0x2000;\n__b_end = 0x3000;\n",
+    fn reads_regions_and_finds_overlaps() {
+        let map = "  B : ORIGIN = 0x00100000, LENGTH = 1M\n  A : ORIGIN = 0x8000, LENGTH = 992K\n";
+        let names: Vec<_> =
+            regions(map).unwrap().into_iter().map(|r| (r.name, r.start, r.end)).collect();
+        assert_eq!(
+            names,
+            [("A".to_owned(), 0x8000, 0x10_0000), ("B".to_owned(), 0x10_0000, 0x20_0000)]
         );
-        assert_eq!(regions(&good).unwrap(), [("__a", 0x1000, 0x2000), ("__b", 0x2000, 0x3000)]);
-        let overlapping = constants(
-            "__a_start = 0x1000;\n__a_end = 0x2001;\n__b_start = 0x2000;\n__b_end = 0x3000;\n",
-        );
-        assert!(regions(&overlapping).is_err());
-        assert!(regions(&constants("__a_start = 0x1000;\n")).is_err());
+        assert!(regions(&map.replace("992K", "993K")).is_err());
+        assert!(regions(&map.replace("992K", "0")).is_err());
+        assert!(regions(&map.replace("992K", "much")).is_err());
     }
 
     #[test]
     fn finds_panics_in_either_mangling() {
+        let names = ["_ZN4core9panicking5panic17h0E", "_RNvNtCs_4core9panicking9panic_fmt", "main"];
         let program = Program {
             loaded: Vec::new(),
             claimed: Vec::new(),
-            symbols: [
-                "_ZN4core9panicking5panic17h0E",
-                "_RNvNtCs_4core9panicking9panic_fmt",
-                "main",
-            ]
-            .map(|name| (name.to_owned(), 0))
-            .into(),
+            symbols: names.map(|name| (name.to_owned(), 0)).into(),
         };
         assert_eq!(panic_symbols(&program).len(), 2);
     }
