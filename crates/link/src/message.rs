@@ -114,6 +114,8 @@ pub enum Refusal {
     WrongRestore,
     /// The persona needs more memory than there is.
     OutOfMemory,
+    /// Too many messages wait to be read; this one was not taken. Send it again later.
+    Busy,
 }
 
 /// Who wrote a chat message.
@@ -302,9 +304,10 @@ pub struct Timing {
 /// Something that happened in the conversation. Kept by the board until the host has stored it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event<'a> {
-    /// The message entered the model.
+    /// The message entered the model, or the `Regenerate` or `Forget` was carried out. Comes after
+    /// the events that it caused directly (`Withdrawn`, `Forgotten`).
     Read {
-        /// Id of the `Say`.
+        /// Id of the `Say`, `Regenerate` or `Forget`.
         id: u32,
     },
     /// The persona has decided to answer.
