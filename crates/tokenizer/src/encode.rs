@@ -198,3 +198,31 @@ impl Encoder {
         self.consider(tokenizer, Some(merge.left));
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::Encoder;
+    use crate::{Kind, TableBuilder, Tokenizer};
+    use alloc::string::String;
+
+    #[test]
+    fn the_scratch_never_grows() {
+        let mut builder = TableBuilder::new().dummy_prefix(true);
+        for length in 1..40 {
+            builder = builder.token("a".repeat(length), length as f32, Kind::Text);
+        }
+        let table = builder.token(*b" ", 0.0, Kind::Text).build().unwrap();
+        let tokenizer = Tokenizer::open(&table).unwrap();
+        let mut encoder = Encoder::new(1000);
+        let capacities = |encoder: &Encoder| {
+            let Encoder { text, nodes, merges, tokens, .. } = encoder;
+            (text.capacity(), nodes.capacity(), merges.capacity(), tokens.capacity())
+        };
+        let before = capacities(&encoder);
+        let text: String = "a".repeat(1000);
+        for length in [0, 1, 2, 39, 40, 500, 1000] {
+            encoder.encode(&tokenizer, &text[..length]).unwrap();
+            assert_eq!(capacities(&encoder), before);
+        }
+    }
+}

@@ -105,7 +105,7 @@ impl core::fmt::Display for TableError {
 impl core::error::Error for TableError {}
 
 /// A checked view of a table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Tokenizer<'m> {
     flags: u8,
     begin: Option<u32>,
@@ -118,6 +118,12 @@ pub struct Tokenizer<'m> {
     byte_tokens: &'m [[u8; 4]],
     kinds: &'m [u8],
     text: &'m [u8],
+}
+
+impl core::fmt::Debug for Tokenizer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Tokenizer({} tokens)", self.vocabulary())
+    }
 }
 
 /// Takes `count` little-endian words off the front of `bytes`.

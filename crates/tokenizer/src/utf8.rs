@@ -26,14 +26,16 @@ impl Utf8Stream {
                 rest = tail;
             }
         }
-        for chunk in rest.utf8_chunks() {
+        let mut chunks = rest.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
             if !chunk.valid().is_empty() {
                 emit(chunk.valid());
             }
             if chunk.invalid().is_empty() {
                 continue;
             }
-            if is_beginning(chunk.invalid()) {
+            // Only at the end of the bytes can the rest of the character still follow.
+            if chunks.peek().is_none() && is_beginning(chunk.invalid()) {
                 self.hold(chunk.invalid());
             } else {
                 emit("\u{FFFD}");
@@ -116,6 +118,11 @@ mod tests {
     fn a_broken_character_does_not_swallow_the_next() {
         assert_eq!(pieces(&[b"\xE2\x82", b"x"]), "\u{FFFD}|x|");
         assert_eq!(pieces(&[b"\xE2\x82", b"\xE2\x82\xAC"]), "\u{FFFD}|\u{20AC}|");
+    }
+
+    #[test]
+    fn only_the_last_bytes_wait_for_more() {
+        assert_eq!(pieces(&[b"\xEF\x00", b"\x9Aa"]), "\u{FFFD}|\0|\u{FFFD}|a|");
     }
 
     #[test]
