@@ -1,1 +1,17 @@
-//! Placeholder until its first commit.
+//! The host side of Wisp: finds the board, loads it, chats with it, serves it to a browser.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`port`] | opens serial devices and sockets, says why not |
+//! | [`board`] | starts the emulated board |
+//! | [`image`] | firmware and persona as they travel |
+//! | [`errors`], [`board_texts`] | every error: message, code, next step |
+//! | [`sanitise`] | makes the board's text harmless for a terminal |
+#![forbid(unsafe_code)]
+
+pub mod board;
+pub mod board_texts;
+pub mod errors;
+pub mod image;
+pub mod port;
+pub mod sanitise;

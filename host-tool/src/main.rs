@@ -1,2 +1,2 @@
-//! Placeholder until its first commit.
+//! `wisp`, the program.
 fn main() {}

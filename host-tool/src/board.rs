@@ -1,0 +1,280 @@
+//! The emulated board: QEMU's raspi0 with the real bootloader, on a Unix socket.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::errors::{Result, WispError};
+use crate::port::{FixedConnector, PortAddress};
+
+/// The emulator; Debian 12 has version 7.2.
+pub const QEMU: &str = "qemu-system-arm";
+
+/// How QEMU may take to open its socket, on a machine that is busy.
+const SOCKET_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct BoardOptions {
+    /// The bootloader: an ELF file or a raw `kernel.img`.
+    pub kernel: PathBuf,
+    /// The emulator's program.
+    pub qemu: PathBuf,
+    /// Further arguments for it, such as `-icount shift=0` or `-device loader,...`.
+    pub extra: Vec<String>,
+    /// Where its serial line appears; `None` for a place that vanishes with the board.
+    pub socket: Option<PathBuf>,
+}
+
+impl BoardOptions {
+    /// A board that starts this bootloader.
+    pub fn new(kernel: PathBuf) -> Self {
+        Self { kernel, qemu: PathBuf::from(QEMU), extra: Vec::new(), socket: None }
+    }
+}
+
+/// A running emulated board; it ends with this value.
+#[derive(Debug)]
+pub struct Board {
+    process: Child,
+    socket: PathBuf,
+    output: PathBuf,
+    _folder: TempDir,
+}
+
+impl Board {
+    /// Starts the board and waits until its serial line is there.
+    ///
+    /// # Errors
+    /// QEMU or the bootloader is missing, or QEMU ended at once.
+    pub fn start(options: &BoardOptions) -> Result<Self> {
+        if !options.kernel.exists() {
+            return Err(WispError::FileRead {
+                path: options.kernel.clone(),
+                cause: std::io::ErrorKind::NotFound.into(),
+            });
+        }
+        let program = options.qemu.display().to_string();
+        let failed = |cause: std::io::Error| WispError::QemuMissing {
+            program: program.clone(),
+            cause: cause.to_string(),
+        };
+        let folder = tempfile::Builder::new().prefix("wisp-board-").tempdir().map_err(failed)?;
+        let socket = options.socket.clone().unwrap_or_else(|| folder.path().join("serial"));
+        let output = folder.path().join("output");
+        // One file for both: what QEMU says is read only when it fails.
+        let log = File::create(&output).map_err(failed)?;
+        let log_again = log.try_clone().map_err(failed)?;
+        let process = Command::new(&options.qemu)
+            .args(["-M", "raspi0", "-display", "none", "-monitor", "none", "-kernel"])
+            .arg(&options.kernel)
+            .arg("-serial")
+            .arg(format!("unix:{},server=on,wait=off", socket.display()))
+            .args(&options.extra)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(log_again)
+            .spawn()
+            .map_err(failed)?;
+        let mut board = Self { process, socket, output, _folder: folder };
+        let began = Instant::now();
+        while !board.socket.exists() {
+            board.check()?;
+            if began.elapsed() > SOCKET_PATIENCE {
+                return Err(board.stopped("it opened no serial line".to_string()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(board)
+    }
+
+    /// Where its serial line is.
+    pub fn address(&self) -> PortAddress {
+        PortAddress::Unix(self.socket.clone())
+    }
+
+    /// Opens its serial line.
+    pub fn connector(&self) -> FixedConnector {
+        FixedConnector::new(self.address(), 0)
+    }
+
+    /// Process number of the emulator.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    /// It has ended, with what it said.
+    pub fn check(&mut self) -> Result<()> {
+        match self.process.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(self.stopped(status.to_string())),
+            Err(cause) => Err(self.stopped(cause.to_string())),
+        }
+    }
+
+    fn stopped(&self, status: String) -> WispError {
+        let output = std::fs::read(&self.output).unwrap_or_default();
+        let output = crate::sanitise::text(String::from_utf8_lossy(&output).trim());
+        WispError::QemuStopped { status, output }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// Finds what the build made: next to the program that runs, or below the current folder.
+#[derive(Clone, Debug)]
+pub struct Artefacts {
+    folders: Vec<PathBuf>,
+}
+
+impl Artefacts {
+    /// Looks where this program and the current folder are.
+    pub fn discover() -> Self {
+        let mut folders = Vec::new();
+        let current = std::env::current_dir().unwrap_or_default();
+        let program = std::env::current_exe().unwrap_or_default();
+        // The program lies in ROOT/target/PROFILE/, a test in ROOT/target/PROFILE/deps/.
+        for folder in current.ancestors().chain(program.ancestors().skip(1)) {
+            if folder.join("Cargo.toml").exists() && !folders.contains(&folder.to_path_buf()) {
+                folders.push(folder.to_path_buf());
+            }
+        }
+        Self { folders }
+    }
+
+    /// Looks only in this folder, as if it were the project's.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folders: vec![folder.to_path_buf()] }
+    }
+
+    /// The bootloader's ELF file.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn bootloader(&self) -> Result<PathBuf> {
+        self.bare_metal("bootloader", "--bootloader")
+    }
+
+    /// The firmware's ELF file.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn firmware(&self) -> Result<PathBuf> {
+        self.bare_metal("firmware", "--firmware")
+    }
+
+    fn bare_metal(&self, name: &'static str, option: &'static str) -> Result<PathBuf> {
+        let place = Path::new("target/firmware/armv6-none-eabihf/firmware").join(name);
+        self.folders.iter().map(|folder| folder.join(&place)).find(|path| path.is_file()).ok_or(
+            WispError::ArtefactMissing {
+                what: name,
+                looked_for: place.display().to_string(),
+                make: name,
+                option,
+            },
+        )
+    }
+
+    /// The persona, when there is exactly one in `models/` or `target/models/`.
+    ///
+    /// # Errors
+    /// There is none, or more than one.
+    pub fn persona(&self) -> Result<PathBuf> {
+        for folder in &self.folders {
+            for place in ["models", "target/models"] {
+                let mut found = wisp_files(&folder.join(place));
+                match found.len() {
+                    0 => {}
+                    1 => return Ok(found.remove(0)),
+                    _ => {
+                        let names: Vec<_> =
+                            found.iter().map(|path| path.display().to_string()).collect();
+                        return Err(WispError::WhichPersona { names: names.join(", ") });
+                    }
+                }
+            }
+        }
+        Err(WispError::ArtefactMissing {
+            what: "persona",
+            looked_for: "models/*.wisp and target/models/*.wisp".to_string(),
+            make: "models",
+            option: "--persona",
+        })
+    }
+}
+
+fn wisp_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "wisp"))
+        .collect();
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_emulator_says_how_to_get_it() {
+        let kernel = tempfile::NamedTempFile::new().unwrap();
+        let mut options = BoardOptions::new(kernel.path().to_path_buf());
+        options.qemu = PathBuf::from("qemu-that-is-not-there");
+        let error = Board::start(&options).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::qemu::missing");
+        assert!(error.help_text().contains("apt install qemu-system-arm"));
+    }
+
+    #[test]
+    fn an_emulator_that_ends_at_once_is_quoted() {
+        let kernel = tempfile::NamedTempFile::new().unwrap();
+        let mut options = BoardOptions::new(kernel.path().to_path_buf());
+        options.qemu = PathBuf::from("/bin/ls");
+        let error = Board::start(&options).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::qemu::stopped");
+        assert!(error.to_string().contains("ls: "), "{error}");
+    }
+
+    #[test]
+    fn artefacts_are_found_where_the_build_puts_them_and_missed_with_advice() {
+        let folder = tempfile::tempdir().unwrap();
+        let artefacts = Artefacts::in_folder(folder.path());
+        let missing = artefacts.firmware().unwrap_err();
+        assert_eq!(missing.code_text(), "wisp::file::missing");
+        assert!(missing.help_text().contains("make firmware"));
+        let place = folder.path().join("target/firmware/armv6-none-eabihf/firmware");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("firmware"), "x").unwrap();
+        assert_eq!(artefacts.firmware().unwrap(), place.join("firmware"));
+        assert!(artefacts.bootloader().is_err());
+    }
+
+    #[test]
+    fn one_persona_is_taken_and_two_are_a_question() {
+        let folder = tempfile::tempdir().unwrap();
+        let artefacts = Artefacts::in_folder(folder.path());
+        assert_eq!(artefacts.persona().unwrap_err().code_text(), "wisp::file::missing");
+        let models = folder.path().join("models");
+        std::fs::create_dir(&models).unwrap();
+        std::fs::write(models.join("a.wisp"), "x").unwrap();
+        assert_eq!(artefacts.persona().unwrap(), models.join("a.wisp"));
+        std::fs::write(models.join("b.wisp"), "x").unwrap();
+        assert_eq!(artefacts.persona().unwrap_err().code_text(), "wisp::file::which_persona");
+    }
+}

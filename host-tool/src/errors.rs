@@ -1,0 +1,315 @@
+//! The catalogue of everything that can go wrong: message, stable code, next step.
+//!
+//! Codes are stable: scripts and documentation may refer to them. What the board refuses and how
+//! it crashes have their texts in [`crate::board_texts`].
+
+use std::path::PathBuf;
+
+use link::message::Refusal;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::board_texts::{self, Text};
+
+/// Result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, WispError>;
+
+/// Everything that can go wrong in the host tool.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+#[allow(missing_docs)] // The fields are named in each message.
+pub enum WispError {
+    // Ports.
+    #[error("there is no port {path}")]
+    #[diagnostic(
+        code(wisp::port::not_found),
+        help(
+            "Plug the USB serial adapter in and run `wisp ports` to see what is there. No board at hand? `wisp qemu` emulates one."
+        )
+    )]
+    PortNotFound { path: String },
+
+    #[error("you may not open {path}: it belongs to the group `{group}`")]
+    #[diagnostic(
+        code(wisp::port::permission),
+        help("Run `sudo usermod -aG {group} \"$USER\"`, log out and in again.")
+    )]
+    PortPermission { path: String, group: String },
+
+    #[error("{path} is in use{holder}")]
+    #[diagnostic(
+        code(wisp::port::busy),
+        help(
+            "Only one program can talk to the board. Close the other one (another `wisp`, a serial terminal; ModemManager: `sudo systemctl stop ModemManager`) and try again."
+        )
+    )]
+    PortBusy { path: String, holder: String },
+
+    #[error("{path} is not a serial port")]
+    #[diagnostic(
+        code(wisp::port::not_serial),
+        help(
+            "Name a serial device such as /dev/ttyUSB0, or `unix:PATH`, or `tcp:HOST:PORT`; `wisp ports` lists the devices."
+        )
+    )]
+    PortNotSerial { path: String },
+
+    #[error("cannot open {path}: {cause}")]
+    #[diagnostic(
+        code(wisp::port::open),
+        help("Unplug the adapter, plug it in again and run `wisp ports`.")
+    )]
+    PortOpen { path: String, cause: String },
+
+    #[error("there is no usable serial port")]
+    #[diagnostic(
+        code(wisp::port::none),
+        help(
+            "Plug the USB serial adapter in. `wisp ports` says of each port why it cannot be used. No board at hand? `wisp demo` needs none."
+        )
+    )]
+    NoPort,
+
+    #[error("`{text}` does not name a port: {cause}")]
+    #[diagnostic(
+        code(wisp::port::address),
+        help(
+            "Write a device (/dev/ttyUSB0), `unix:PATH` or `tcp:HOST:PORT` (tcp:127.0.0.1:4321)."
+        )
+    )]
+    PortAddress { text: String, cause: &'static str },
+
+    #[error("nobody answered on {port} within {seconds} s")]
+    #[diagnostic(
+        code(wisp::board::silent),
+        help(
+            "Is the board powered, and are its TX and RX crossed with the adapter's? Its SD card must hold the Wisp bootloader. The order of plugging in does not matter."
+        )
+    )]
+    Silent { port: String, seconds: u64 },
+
+    #[error("the board speaks another version of the protocol than this program ({ours})")]
+    #[diagnostic(
+        code(wisp::board::protocol_version),
+        help("Use the `wisp` and the bootloader of the same release: write the SD card anew.")
+    )]
+    ProtocolVersion { ours: u8 },
+
+    // The emulated board.
+    #[error("cannot start `{program}`: {cause}")]
+    #[diagnostic(
+        code(wisp::qemu::missing),
+        help("Install QEMU: `sudo apt install qemu-system-arm`, or run `make setup`.")
+    )]
+    QemuMissing { program: String, cause: String },
+
+    #[error("the emulated board stopped ({status}): {output}")]
+    #[diagnostic(
+        code(wisp::qemu::stopped),
+        help("QEMU says why above. Was the bootloader built? `make firmware bootloader`.")
+    )]
+    QemuStopped { status: String, output: String },
+
+    // Files.
+    #[error("there is no {what}: looked for {looked_for}")]
+    #[diagnostic(
+        code(wisp::file::missing),
+        help("Build it with `make {make}`, or say where it is with `{option}`.")
+    )]
+    ArtefactMissing {
+        what: &'static str,
+        looked_for: String,
+        make: &'static str,
+        option: &'static str,
+    },
+
+    #[error("cannot read {path}: {cause}", path = path.display())]
+    #[diagnostic(code(wisp::file::read), help("Check the path and its permissions."))]
+    FileRead { path: PathBuf, cause: std::io::Error },
+
+    #[error("several personas were found: {names}")]
+    #[diagnostic(code(wisp::file::which_persona), help("Choose one with `--persona FILE`."))]
+    WhichPersona { names: String },
+
+    #[error("{path} cannot be used as firmware: {cause}", path = path.display())]
+    #[diagnostic(
+        code(wisp::file::firmware),
+        help("Give the ELF file or the raw image that `make firmware` built.")
+    )]
+    BadFirmware { path: PathBuf, cause: String },
+
+    #[error("{path} is no persona: {cause}", path = path.display())]
+    #[diagnostic(
+        code(wisp::file::persona),
+        help(
+            "Give a `.wisp` file. `wisp-model import` makes one; `wisp-model inspect` checks it."
+        )
+    )]
+    BadPersona { path: PathBuf, cause: String },
+
+    #[error("{path} holds no log table: {cause}", path = path.display())]
+    #[diagnostic(
+        code(wisp::file::log_table),
+        help("Give the ELF file of exactly the firmware that runs, with `--firmware`.")
+    )]
+    LogTable { path: PathBuf, cause: String },
+
+    // Loading.
+    #[error("the upload was interrupted; {kept} of {total} bytes are on the board")]
+    #[diagnostic(
+        code(wisp::load::interrupted),
+        help("Run the same command again: it goes on where it stopped.")
+    )]
+    Interrupted { kept: u64, total: u64 },
+
+    #[error("the firmware did not start within {seconds} s")]
+    #[diagnostic(
+        code(wisp::load::no_start),
+        help("Run `wisp monitor` to see what it says, then `wisp load` again.")
+    )]
+    NoStart { seconds: u64 },
+
+    #[error("there is nothing to start on the board, and nothing was given to load")]
+    #[diagnostic(
+        code(wisp::load::nothing),
+        help("Run `wisp load --persona FILE` first, or give `--persona FILE` here too.")
+    )]
+    NothingToLaunch,
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Refused(#[from] BoardRefused),
+
+    // The relay.
+    #[error("cannot listen on 127.0.0.1:{port}: {cause}")]
+    #[diagnostic(
+        code(wisp::serve::listen),
+        help("Choose another port with `--http-port`, or leave it out to get a free one.")
+    )]
+    Listen { port: u16, cause: std::io::Error },
+
+    #[error("cannot start the web relay: {cause}")]
+    #[diagnostic(code(wisp::serve::start), help("Close some programs and try again."))]
+    Relay { cause: std::io::Error },
+
+    // This program.
+    #[error("the operating system gave no random numbers: {cause}")]
+    #[diagnostic(code(wisp::host::random), help("Check that /dev/urandom is there."))]
+    Random { cause: String },
+
+    #[error("the part of this program that talks to the board has ended")]
+    #[diagnostic(
+        code(wisp::host::driver),
+        help("Start the command again. Please report what you did before this appeared.")
+    )]
+    DriverGone,
+
+    #[error("cannot use the terminal: {cause}")]
+    #[diagnostic(code(wisp::host::terminal), help("Run the command in a terminal."))]
+    Terminal { cause: std::io::Error },
+}
+
+/// The board did not do as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the board refused: {}", board_texts::refusal(*.refusal, *.detail).message)]
+pub struct BoardRefused {
+    /// Why.
+    pub refusal: Refusal,
+    /// What it is about, as in [`link::message::DeviceMessage::Refused`].
+    pub detail: u32,
+}
+
+impl BoardRefused {
+    fn text(&self) -> Text {
+        board_texts::refusal(self.refusal, self.detail)
+    }
+}
+
+impl Diagnostic for BoardRefused {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(self.text().code))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(self.text().help))
+    }
+}
+
+impl WispError {
+    /// The stable code, for the page and for logs.
+    pub fn code_text(&self) -> String {
+        self.code().map(|code| code.to_string()).unwrap_or_default()
+    }
+
+    /// What to do next.
+    pub fn help_text(&self) -> String {
+        self.help().map(|help| help.to_string()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io;
+
+    use super::*;
+
+    fn samples() -> Vec<WispError> {
+        let path = || "/dev/ttyUSB0".to_string();
+        let file = || PathBuf::from("file");
+        let cause = || io::Error::other("cause");
+        vec![
+            WispError::PortNotFound { path: path() },
+            WispError::PortPermission { path: path(), group: "dialout".into() },
+            WispError::PortBusy { path: path(), holder: String::new() },
+            WispError::PortNotSerial { path: path() },
+            WispError::PortOpen { path: path(), cause: "cause".into() },
+            WispError::NoPort,
+            WispError::PortAddress { text: "tcp:".into(), cause: "no host" },
+            WispError::Silent { port: path(), seconds: 3 },
+            WispError::ProtocolVersion { ours: 1 },
+            WispError::QemuMissing { program: "qemu".into(), cause: "cause".into() },
+            WispError::QemuStopped { status: "1".into(), output: String::new() },
+            WispError::ArtefactMissing {
+                what: "firmware",
+                looked_for: "x".into(),
+                make: "firmware",
+                option: "--firmware",
+            },
+            WispError::FileRead { path: file(), cause: cause() },
+            WispError::WhichPersona { names: "a, b".into() },
+            WispError::BadFirmware { path: file(), cause: "cause".into() },
+            WispError::BadPersona { path: file(), cause: "cause".into() },
+            WispError::LogTable { path: file(), cause: "cause".into() },
+            WispError::Interrupted { kept: 1, total: 2 },
+            WispError::NoStart { seconds: 3 },
+            WispError::NothingToLaunch,
+            WispError::Refused(BoardRefused { refusal: Refusal::NotReady, detail: 0 }),
+            WispError::Listen { port: 1, cause: cause() },
+            WispError::Relay { cause: cause() },
+            WispError::Random { cause: "cause".into() },
+            WispError::DriverGone,
+            WispError::Terminal { cause: cause() },
+        ]
+    }
+
+    #[test]
+    fn every_error_has_its_own_code_and_a_next_step() {
+        let samples = samples();
+        let mut codes = HashSet::new();
+        for error in &samples {
+            let code = error.code_text();
+            assert!(code.starts_with("wisp::"), "{error:?} has the code {code:?}");
+            assert!(codes.insert(code.clone()), "{code} is used twice");
+            assert!(error.help_text().len() > 10, "{code} says no next step");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+
+    /// A variant added without a sample would go unchecked.
+    #[test]
+    fn no_variant_is_missing_from_the_samples() {
+        let (catalogue, _) = include_str!("errors.rs").split_once("/// The board did not").unwrap();
+        assert_eq!(catalogue.matches("#[error(").count(), samples().len());
+    }
+}

@@ -1,0 +1,219 @@
+//! Images to load: raw firmware out of its ELF file, and the persona.
+
+use std::fs;
+use std::path::Path;
+
+use link::message::{Digest, ImageInfo};
+use object::read::elf::{ElfFile32, ProgramHeader};
+use object::{Endianness, elf};
+use sha2::Digest as _;
+
+use crate::errors::{Result, WispError};
+
+/// Where the firmware runs; the same number as in `linker/`.
+pub const FIRMWARE_ADDRESS: u32 = 0x8000;
+
+/// Most bytes of firmware that the bootloader takes.
+pub const FIRMWARE_LIMIT: usize = 992 * 1024;
+
+/// Where the persona lies.
+pub const PERSONA_ADDRESS: u32 = 0x0200_0000;
+
+/// Most bytes of persona that the bootloader takes.
+pub const PERSONA_LIMIT: usize = 0x1800_0000;
+
+/// What travels to the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Where it goes and what it is.
+    pub info: ImageInfo,
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// The file's name without its folder and ending, for people.
+    pub name: String,
+}
+
+impl Image {
+    /// An image of these bytes; `None` when 32 bits cannot count them.
+    pub fn new(name: &str, address: u32, bytes: Vec<u8>) -> Option<Self> {
+        let size = u32::try_from(bytes.len()).ok()?;
+        let digest: Digest = sha2::Sha256::digest(&bytes).into();
+        Some(Self {
+            info: ImageInfo { address, size, digest },
+            bytes,
+            name: crate::sanitise::one_line(name),
+        })
+    }
+}
+
+/// Reads firmware: an ELF file, or a raw image that starts at [`FIRMWARE_ADDRESS`].
+///
+/// # Errors
+/// The file cannot be read, or what it holds cannot be firmware for this board.
+pub fn firmware(path: &Path) -> Result<Image> {
+    let file = read(path)?;
+    let wrong = |cause: String| WispError::BadFirmware { path: path.to_path_buf(), cause };
+    let raw = if file.starts_with(&elf::ELFMAG) { flatten(&file).map_err(wrong)? } else { file };
+    if raw.is_empty() {
+        return Err(wrong("it is empty".to_string()));
+    }
+    if raw.len() > FIRMWARE_LIMIT {
+        return Err(wrong(format!("{} bytes are more than {FIRMWARE_LIMIT}", raw.len())));
+    }
+    Image::new(&stem(path), FIRMWARE_ADDRESS, raw).ok_or(wrong("it is too large".to_string()))
+}
+
+/// Reads a persona.
+///
+/// # Errors
+/// The file cannot be read, is empty or does not fit.
+pub fn persona(path: &Path) -> Result<Image> {
+    let bytes = read(path)?;
+    let wrong = |cause: String| WispError::BadPersona { path: path.to_path_buf(), cause };
+    if bytes.is_empty() {
+        return Err(wrong("it is empty".to_string()));
+    }
+    if bytes.len() > PERSONA_LIMIT {
+        return Err(wrong(format!("{} bytes are more than {PERSONA_LIMIT}", bytes.len())));
+    }
+    Image::new(&stem(path), PERSONA_ADDRESS, bytes).ok_or(wrong("it is too large".to_string()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|cause| WispError::FileRead { path: path.to_path_buf(), cause })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Lays the loaded segments of an ELF file out as they lie in memory, from [`FIRMWARE_ADDRESS`].
+///
+/// Only bytes that are in the file count: what is zeroed at start (`.bss`) does not travel.
+/// Gaps are filled with zeros.
+fn flatten(file: &[u8]) -> std::result::Result<Vec<u8>, String> {
+    let elf = ElfFile32::<Endianness>::parse(file).map_err(|error| error.to_string())?;
+    let endian = elf.endian();
+    if elf.elf_header().e_machine.get(endian) != elf::EM_ARM {
+        return Err("it is not for an ARM processor".to_string());
+    }
+    let mut raw: Vec<u8> = Vec::new();
+    let mut loaded = 0_usize;
+    for header in elf.elf_program_headers() {
+        if header.p_type(endian) != elf::PT_LOAD || header.p_filesz(endian) == 0 {
+            continue;
+        }
+        let address = header.p_paddr(endian);
+        let data = header
+            .data(endian, file)
+            .map_err(|()| format!("the segment at {address:#x} is not in the file"))?;
+        let start = address
+            .checked_sub(FIRMWARE_ADDRESS)
+            .and_then(|offset| usize::try_from(offset).ok())
+            .filter(|start| start.saturating_add(data.len()) <= FIRMWARE_LIMIT)
+            .ok_or_else(|| {
+                format!(
+                    "the segment at {address:#x}, {} bytes, is outside the firmware's memory",
+                    data.len()
+                )
+            })?;
+        let end = start + data.len();
+        if raw.len() < end {
+            raw.resize(end, 0);
+        }
+        if let Some(place) = raw.get_mut(start..end) {
+            place.copy_from_slice(data);
+        }
+        loaded += data.len();
+    }
+    if loaded > raw.len() {
+        return Err("its segments overlap".to_string());
+    }
+    Ok(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A minimal ELF file: header, program headers, then the segments' bytes.
+    fn elf_file(machine: u16, segments: &[(u32, u32, &[u8])]) -> Vec<u8> {
+        let mut file = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let count = u16::try_from(segments.len()).unwrap();
+        file.extend(2_u16.to_le_bytes());
+        file.extend(machine.to_le_bytes());
+        for word in [1_u32, 0x8000, 52, 0, 0] {
+            file.extend(word.to_le_bytes());
+        }
+        for half in [52_u16, 32, count, 40, 0, 0] {
+            file.extend(half.to_le_bytes());
+        }
+        let mut offset = 52 + 32 * u32::from(count);
+        for (kind, address, bytes) in segments {
+            let size = u32::try_from(bytes.len()).unwrap();
+            for word in [*kind, offset, *address, *address, size, size + 64, 5, 4] {
+                file.extend(word.to_le_bytes());
+            }
+            offset += size;
+        }
+        for (_, _, bytes) in segments {
+            file.extend_from_slice(bytes);
+        }
+        file
+    }
+
+    fn load(contents: &[u8]) -> Result<Image> {
+        let folder = tempfile::tempdir().unwrap();
+        let path: PathBuf = folder.path().join("firmware.elf");
+        fs::write(&path, contents).unwrap();
+        firmware(&path)
+    }
+
+    #[test]
+    fn segments_land_at_their_offsets_and_gaps_are_zero() {
+        let file = elf_file(
+            elf::EM_ARM.0,
+            &[(1, 0x8000, b"start"), (1, 0x8008, b"data"), (4, 0, b"a note, not loaded")],
+        );
+        let image = load(&file).unwrap();
+        assert_eq!(image.bytes, b"start\0\0\0data");
+        assert_eq!(image.info.address, 0x8000);
+        assert_eq!(image.info.size, 12);
+        assert_eq!(image.info.digest, <Digest>::from(sha2::Sha256::digest(b"start\0\0\0data")));
+        assert_eq!(image.name, "firmware");
+    }
+
+    #[test]
+    fn a_raw_image_is_taken_as_it_is() {
+        assert_eq!(load(b"\x00\x00\xa0\xe1").unwrap().bytes, b"\x00\x00\xa0\xe1");
+    }
+
+    #[test]
+    fn what_cannot_be_firmware_is_refused_with_the_reason() {
+        let arm = elf::EM_ARM.0;
+        let cut = elf_file(arm, &[(1, 0x8000, &[0; 64])]);
+        for (contents, reason) in [
+            (Vec::new(), "empty"),
+            (vec![0; FIRMWARE_LIMIT + 1], "more than"),
+            (elf_file(elf::EM_X86_64.0, &[(1, 0x8000, b"x")]), "ARM"),
+            (elf_file(arm, &[(1, 0x7fff, b"x")]), "outside"),
+            (elf_file(arm, &[(1, 0xffff_ffff, b"x")]), "outside"),
+            (elf_file(arm, &[(1, 0x8000, b"abcd"), (1, 0x8002, b"efgh")]), "overlap"),
+            (elf_file(arm, &[]), "empty"),
+            (cut[..cut.len() - 1].to_vec(), "not in the file"),
+            (b"\x7fELF".to_vec(), "ELF"),
+        ] {
+            let error = load(&contents).unwrap_err();
+            assert_eq!(error.code_text(), "wisp::file::firmware");
+            assert!(error.to_string().contains(reason), "{reason}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = persona(Path::new("/nowhere/x.wisp")).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/x.wisp"));
+    }
+}

@@ -1,0 +1,96 @@
+//! The way to the board: a serial device, a Unix socket or a TCP connection, used by one program.
+
+mod address;
+mod auto;
+mod list;
+mod lock;
+mod serial;
+mod socket;
+
+use std::io;
+use std::time::Duration;
+
+pub use address::PortAddress;
+pub use auto::AutoConnector;
+pub use list::{PortEntry, PortState, diagnose, list, list_in};
+
+use crate::errors::Result;
+
+/// An open way to the board.
+pub trait Port: Send {
+    /// Waits at most `patience` for bytes and returns how many came; 0 means none yet.
+    ///
+    /// # Errors
+    /// The port is gone: connect again.
+    fn receive(&mut self, buffer: &mut [u8], patience: Duration) -> io::Result<usize>;
+
+    /// Hands over as many bytes as fit without waiting long; 0 means none fit now.
+    ///
+    /// # Errors
+    /// The port is gone: connect again.
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// Opens the port, again and again when it vanishes.
+///
+/// Tests wrap one to put faults into the cable.
+pub trait Connector: Send {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// Says why it cannot be opened now; later it may.
+    fn connect(&mut self) -> Result<Box<dyn Port>>;
+
+    /// What [`Connector::connect`] opens, in words.
+    fn describe(&self) -> String;
+
+    /// Whether another call of [`Connector::connect`] may open another port: worth trying when
+    /// nobody answers on this one.
+    fn has_alternatives(&self) -> bool {
+        false
+    }
+}
+
+/// A connector for one known address.
+#[derive(Clone, Debug)]
+pub struct FixedConnector {
+    address: PortAddress,
+    baud: u32,
+}
+
+impl FixedConnector {
+    /// `baud` is for serial devices; the others ignore it.
+    pub fn new(address: PortAddress, baud: u32) -> Self {
+        Self { address, baud }
+    }
+}
+
+impl Connector for FixedConnector {
+    fn connect(&mut self) -> Result<Box<dyn Port>> {
+        open(&self.address, self.baud)
+    }
+
+    fn describe(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+/// Opens a port for this program alone.
+///
+/// # Errors
+/// The port is missing, not permitted, or in use; each has its own error.
+pub fn open(address: &PortAddress, baud: u32) -> Result<Box<dyn Port>> {
+    match address {
+        PortAddress::Serial(path) => Ok(Box::new(serial::Serial::open(path, baud)?)),
+        PortAddress::Unix(path) => Ok(Box::new(socket::connect_unix(path)?)),
+        PortAddress::Tcp { host, port } => Ok(Box::new(socket::connect_tcp(host, *port)?)),
+    }
+}
+
+/// Whether an error of a read or write only means "not now".
+fn is_not_now(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
