@@ -1,0 +1,432 @@
+//! One image coming in: compare what is in memory, store what is missing, check all of it.
+//!
+//! Resume, skip-if-present and delta upload are one mechanism: the host asks which chunks are in
+//! memory *now*, and sends the others. So a chunk is never remembered as received, only found.
+//!
+//! A slot is trusted only while nothing was written to it since its SHA-256 was checked in this
+//! start of the bootloader. Before the first byte of a slot changes, the handover record stops
+//! calling it verified, so a reset at any point cannot leave a half-written image marked whole.
+//!
+//! Hashing takes long: [`Receiver::work`] does one bounded piece per call.
+
+use heapless::Vec;
+use link::message::{
+    CHUNK_SIZE, ChunkDigest, Digest, ImageInfo, MAX_DIGESTS, Refusal, Slot, SlotState,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::handover::{self, Record};
+use crate::memory::{Memory, PerSlot};
+use crate::region::{SlotRegion, chunk_count, chunk_range};
+
+/// Most bytes hashed in one call of [`Receiver::work`]: about 3 ms on the board (SHA-256 at some
+/// 40 cycles per byte), in which a 3 Mbaud cable brings less than 1 KiB.
+pub const WORK_BYTES: usize = 64 * 1024;
+
+/// Bytes hashed between two progress reports.
+const PROGRESS_BYTES: usize = 1024 * 1024;
+
+/// What [`Receiver::work`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Answers [`Receiver::digests`]: bit `i` is set when chunk `first + i` is in memory.
+    Have {
+        /// Which upload.
+        slot: Slot,
+        /// As asked.
+        first: u32,
+        /// One bit per chunk.
+        bitmap: u64,
+    },
+    /// The check has come this far.
+    Verifying {
+        /// Which upload.
+        slot: Slot,
+        /// Bytes done.
+        done: u32,
+    },
+    /// The image is the one announced.
+    Verified {
+        /// Which upload.
+        slot: Slot,
+    },
+    /// It is not.
+    Mismatch {
+        /// Which upload.
+        slot: Slot,
+    },
+}
+
+/// What kind of work is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Checking an image that an earlier start of the bootloader verified.
+    Rechecking,
+    /// Comparing chunks with digests.
+    Comparing,
+    /// Checking an uploaded image.
+    Verifying,
+}
+
+/// The slots and what is known of them.
+pub struct Receiver<M> {
+    memory: M,
+    regions: PerSlot<SlotRegion>,
+    record: Record,
+    /// A slot the record calls verified *and* whose SHA-256 this start has computed.
+    checked: PerSlot<bool>,
+    offers: PerSlot<Option<Offer>>,
+    job: Option<Job>,
+}
+
+/// The image the host is bringing.
+#[derive(Clone, Copy)]
+struct Offer {
+    image: ImageInfo,
+    /// Chunks stored since the offer.
+    stored: u32,
+}
+
+#[expect(clippy::large_enum_variant, reason = "one at a time, and no heap to box in")]
+enum Job {
+    Compare(Comparison),
+    Hash(Check),
+}
+
+struct Comparison {
+    slot: Slot,
+    size: u32,
+    first: u32,
+    /// Digests not compared yet, last first.
+    wanted: Vec<ChunkDigest, MAX_DIGESTS>,
+    /// Chunks compared.
+    compared: u32,
+    bitmap: u64,
+}
+
+struct Check {
+    slot: Slot,
+    image: ImageInfo,
+    hasher: Sha256,
+    done: usize,
+    reported: usize,
+    is_recheck: bool,
+}
+
+impl<M: Memory> Receiver<M> {
+    /// Takes the memory over and counts this start in the handover record.
+    ///
+    /// Images that the record calls verified are hashed again first: [`Receiver::work`] until it
+    /// returns `None`.
+    pub fn new(memory: M, regions: PerSlot<SlotRegion>) -> Self {
+        let mut record = handover::load(memory.handover());
+        record.boots = record.boots.saturating_add(1);
+        let mut receiver = Self {
+            memory,
+            regions,
+            record,
+            checked: PerSlot::default(),
+            offers: PerSlot::default(),
+            job: None,
+        };
+        receiver.recheck_next();
+        receiver.save();
+        receiver
+    }
+
+    /// What is in a slot, for the host.
+    pub fn slot_state(&self, slot: Slot) -> SlotState {
+        match *self.record.slots.get(slot) {
+            SlotState::Verified(image) if !*self.checked.get(slot) => SlotState::Incomplete(image),
+            state => state,
+        }
+    }
+
+    /// The verified image of a slot: the only kind that may be launched.
+    pub fn verified(&self, slot: Slot) -> Option<ImageInfo> {
+        match self.slot_state(slot) {
+            SlotState::Verified(image) => Some(image),
+            _ => None,
+        }
+    }
+
+    /// Whether an upload to this slot was begun in this conversation.
+    pub fn is_offered(&self, slot: Slot) -> bool {
+        self.offers.get(slot).is_some()
+    }
+
+    /// What [`Receiver::work`] is busy with.
+    pub fn work_kind(&self) -> Option<Work> {
+        self.job.as_ref().map(|job| match job {
+            Job::Compare(_) => Work::Comparing,
+            Job::Hash(check) if check.is_recheck => Work::Rechecking,
+            Job::Hash(_) => Work::Verifying,
+        })
+    }
+
+    /// The record kept for the next program.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Changes the record and makes the change survive a reset.
+    pub fn update_record(&mut self, change: impl FnOnce(&mut Record)) {
+        change(&mut self.record);
+        self.save();
+    }
+
+    /// The memory, to copy images from.
+    pub fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// The memory, given back.
+    pub fn into_memory(self) -> M {
+        self.memory
+    }
+
+    /// Begins or continues an upload; true when that very image is verified already.
+    ///
+    /// Nothing in the slot changes before the first chunk.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongAddress`] and [`Refusal::WrongSize`], see [`SlotRegion::check`].
+    pub fn offer(&mut self, slot: Slot, image: ImageInfo) -> Result<bool, Refusal> {
+        self.check_region(slot, &image)?;
+        *self.offers.get_mut(slot) = Some(Offer { image, stored: 0 });
+        self.drop_job(slot);
+        Ok(self.verified(slot) == Some(image))
+    }
+
+    /// Begins comparing chunks with `digests`; the answer is a [`Finding::Have`].
+    ///
+    /// # Errors
+    /// [`Refusal::NotOffered`] without an offer or beyond its end, [`Refusal::Malformed`] when
+    /// this is not a list of 1 to [`MAX_DIGESTS`] digests.
+    pub fn digests(&mut self, slot: Slot, first: u32, digests: &[u8]) -> Result<(), Refusal> {
+        let size = self.offered(slot)?.image.size;
+        let (digests, rest) = digests.as_chunks::<{ size_of::<ChunkDigest>() }>();
+        let mut wanted = Vec::from_slice(digests).map_err(|_| Refusal::Malformed)?;
+        if wanted.is_empty() || !rest.is_empty() {
+            return Err(Refusal::Malformed);
+        }
+        u32::try_from(wanted.len())
+            .ok()
+            .and_then(|count| first.checked_add(count))
+            .filter(|end| *end <= chunk_count(size))
+            .ok_or(Refusal::NotOffered)?;
+        wanted.reverse();
+        self.job =
+            Some(Job::Compare(Comparison { slot, size, first, wanted, compared: 0, bitmap: 0 }));
+        Ok(())
+    }
+
+    /// Stores a chunk; returns how many were stored since the offer.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOffered`] without an offer or beyond its end,
+    /// [`Refusal::WrongChunkLength`].
+    pub fn chunk(&mut self, slot: Slot, index: u32, data: &[u8]) -> Result<u32, Refusal> {
+        let offer = self.offered(slot)?;
+        let range = chunk_range(index, offer.image.size).ok_or(Refusal::NotOffered)?;
+        if data.len() != range.len() {
+            return Err(Refusal::WrongChunkLength);
+        }
+        self.drop_job(slot);
+        self.distrust(slot, offer.image);
+        let target = self.memory.slot_mut(slot).get_mut(range);
+        // The offer was checked against this memory.
+        let target = target.ok_or(Refusal::NotOffered)?;
+        for (to, from) in target.iter_mut().zip(data) {
+            *to = *from;
+        }
+        let stored = offer.stored.saturating_add(1);
+        *self.offers.get_mut(slot) = Some(Offer { stored, ..offer });
+        Ok(stored)
+    }
+
+    /// Begins the SHA-256 check of the offered image; the answer is a [`Finding::Verified`] or
+    /// a [`Finding::Mismatch`]. True when it is verified already and no check is needed.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOffered`].
+    pub fn verify(&mut self, slot: Slot) -> Result<bool, Refusal> {
+        let image = self.offered(slot)?.image;
+        if self.verified(slot) == Some(image) {
+            return Ok(true);
+        }
+        self.job = Some(Job::Hash(Check::new(slot, image, false)));
+        Ok(false)
+    }
+
+    /// The host is gone: forgets the conversation, keeps what is in memory.
+    pub fn forget_conversation(&mut self) {
+        self.offers = PerSlot::default();
+        if self.work_kind() != Some(Work::Rechecking) {
+            self.job = None;
+        }
+    }
+
+    /// Does one bounded piece of the work at hand; `None` while there is nothing to tell.
+    pub fn work(&mut self) -> Option<Finding> {
+        match self.job.as_mut()? {
+            Job::Compare(comparison) => {
+                let have = comparison.step(self.memory.slot(comparison.slot))?;
+                self.job = None;
+                Some(have)
+            }
+            Job::Hash(check) => match check.step(self.memory.slot(check.slot)) {
+                Step::Working(progress) => progress,
+                Step::Done(digest) => {
+                    let (slot, image, is_recheck) = (check.slot, check.image, check.is_recheck);
+                    self.job = None;
+                    let matches = digest == image.digest;
+                    self.settle(slot, image, matches);
+                    if is_recheck {
+                        // Nobody asked: the slot's state tells.
+                        self.recheck_next();
+                        return None;
+                    }
+                    Some(match matches {
+                        true => Finding::Verified { slot },
+                        false => Finding::Mismatch { slot },
+                    })
+                }
+            },
+        }
+    }
+
+    /// Writes down the outcome of a check.
+    fn settle(&mut self, slot: Slot, image: ImageInfo, matches: bool) {
+        // The image must outlive a reset before the record says that it is whole.
+        self.memory.flush();
+        *self.checked.get_mut(slot) = matches;
+        let state = match matches {
+            true => SlotState::Verified(image),
+            false => SlotState::Incomplete(image),
+        };
+        self.set_slot(slot, state);
+    }
+
+    /// Stops calling a slot verified, in the record first.
+    fn distrust(&mut self, slot: Slot, image: ImageInfo) {
+        *self.checked.get_mut(slot) = false;
+        self.set_slot(slot, SlotState::Incomplete(image));
+    }
+
+    fn set_slot(&mut self, slot: Slot, state: SlotState) {
+        if *self.record.slots.get(slot) != state {
+            *self.record.slots.get_mut(slot) = state;
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        handover::store(self.memory.handover_mut(), &self.record);
+        self.memory.flush();
+    }
+
+    /// Begins checking the next image that the record calls verified.
+    fn recheck_next(&mut self) {
+        for slot in [Slot::Firmware, Slot::Persona] {
+            let SlotState::Verified(image) = *self.record.slots.get(slot) else {
+                continue;
+            };
+            if *self.checked.get(slot) {
+                continue;
+            }
+            if self.check_region(slot, &image).is_err() {
+                // Written by a bootloader with another memory map.
+                *self.record.slots.get_mut(slot) = SlotState::Empty;
+                continue;
+            }
+            self.job = Some(Job::Hash(Check::new(slot, image, true)));
+            return;
+        }
+    }
+
+    fn check_region(&self, slot: Slot, image: &ImageInfo) -> Result<(), Refusal> {
+        self.regions.get(slot).check(image)?;
+        match usize::try_from(image.size) {
+            Ok(size) if size <= self.memory.slot(slot).len() => Ok(()),
+            _ => Err(Refusal::WrongSize),
+        }
+    }
+
+    fn offered(&self, slot: Slot) -> Result<Offer, Refusal> {
+        (*self.offers.get(slot)).ok_or(Refusal::NotOffered)
+    }
+
+    /// What was being hashed is about to change.
+    fn drop_job(&mut self, slot: Slot) {
+        let job_slot = match &self.job {
+            Some(Job::Compare(comparison)) => Some(comparison.slot),
+            Some(Job::Hash(check)) => Some(check.slot),
+            None => None,
+        };
+        if job_slot == Some(slot) {
+            self.job = None;
+        }
+    }
+}
+
+impl Comparison {
+    /// Compares as many chunks as the bound allows.
+    fn step(&mut self, memory: &[u8]) -> Option<Finding> {
+        for _ in 0..WORK_BYTES / CHUNK_SIZE {
+            let Some(wanted) = self.wanted.pop() else {
+                break;
+            };
+            let found = chunk_range(self.first.saturating_add(self.compared), self.size)
+                .and_then(|range| memory.get(range))
+                .map(chunk_digest);
+            if found == Some(wanted) {
+                self.bitmap |= 1_u64.checked_shl(self.compared).unwrap_or(0);
+            }
+            self.compared = self.compared.saturating_add(1);
+        }
+        self.wanted.is_empty().then_some(Finding::Have {
+            slot: self.slot,
+            first: self.first,
+            bitmap: self.bitmap,
+        })
+    }
+}
+
+enum Step {
+    Working(Option<Finding>),
+    Done(Digest),
+}
+
+impl Check {
+    fn new(slot: Slot, image: ImageInfo, is_recheck: bool) -> Self {
+        Self { slot, image, hasher: Sha256::new(), done: 0, reported: 0, is_recheck }
+    }
+
+    /// Hashes as much as the bound allows.
+    fn step(&mut self, memory: &[u8]) -> Step {
+        let size = usize::try_from(self.image.size).unwrap_or(usize::MAX);
+        let end = self.done.saturating_add(WORK_BYTES).min(size);
+        if let Some(piece) = memory.get(self.done..end) {
+            self.hasher.update(piece);
+        }
+        self.done = end;
+        if end >= size {
+            return Step::Done(self.hasher.clone().finalize().into());
+        }
+        let due = !self.is_recheck && self.done.saturating_sub(self.reported) >= PROGRESS_BYTES;
+        if due {
+            self.reported = self.done;
+        }
+        Step::Working(due.then_some(Finding::Verifying {
+            slot: self.slot,
+            done: u32::try_from(self.done).unwrap_or(u32::MAX),
+        }))
+    }
+}
+
+/// The first bytes of a chunk's SHA-256.
+pub fn chunk_digest(chunk: &[u8]) -> ChunkDigest {
+    let digest: Digest = Sha256::digest(chunk).into();
+    digest.first_chunk().copied().unwrap_or_default()
+}
