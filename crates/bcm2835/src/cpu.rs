@@ -1,0 +1,75 @@
+//! The processor: barriers, interrupt mask, sleep.
+//!
+//! On any other processor these do the nearest portable thing, so that drivers compile there.
+
+use core::sync::atomic::{Ordering, fence};
+
+/// Orders memory accesses before it with those after it (TRM 3.2.22, Data Memory Barrier).
+#[inline]
+pub(crate) fn data_memory_barrier() {
+    // SAFETY: a barrier changes nothing but order.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        core::arch::asm!("mcr p15, 0, {zero}, c7, c10, 5", zero = in(reg) 0, options(nostack))
+    };
+    fence(Ordering::SeqCst);
+}
+
+/// Waits until memory accesses before it are complete (TRM 3.2.22, Data Synchronization Barrier).
+#[inline]
+pub(crate) fn data_synchronization_barrier() {
+    // SAFETY: a barrier changes nothing but order.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        core::arch::asm!("mcr p15, 0, {zero}, c7, c10, 4", zero = in(reg) 0, options(nostack))
+    };
+    fence(Ordering::SeqCst);
+}
+
+/// Masks interrupts; says whether they were on.
+#[inline]
+pub(crate) fn mask_interrupts() -> bool {
+    #[cfg(target_arch = "arm")]
+    {
+        let status: u32;
+        // SAFETY: masking is always allowed in the privileged modes, the only ones used. Not
+        // `nomem`: memory accesses must not move out of the critical section.
+        unsafe { core::arch::asm!("mrs {0}, cpsr", "cpsid i", out(reg) status, options(nostack)) };
+        status & (1 << 7) == 0
+    }
+    #[cfg(not(target_arch = "arm"))]
+    false
+}
+
+/// Lets interrupts in.
+#[inline]
+pub(crate) fn unmask_interrupts() {
+    // SAFETY: the vectors are set by the boot stub, before any Rust code runs.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        core::arch::asm!("cpsie i", options(nostack))
+    };
+}
+
+/// Sleeps until an interrupt is pending, unless `busy` says that there is work.
+///
+/// `busy` runs with interrupts masked, and a pending interrupt ends the sleep even while masked:
+/// no wake-up can slip between the question and the sleep. Something must be able to wake the
+/// processor, or it sleeps for ever: arm [`crate::SystemTimer::wake_at`] first.
+pub fn idle_unless(busy: impl FnOnce() -> bool) {
+    critical_section::with(|_| {
+        if !busy() {
+            wait_for_interrupt();
+        }
+    });
+}
+
+/// Sleeps until an interrupt is pending (TRM 3.2.22, Wait For Interrupt).
+fn wait_for_interrupt() {
+    data_synchronization_barrier();
+    // SAFETY: stops the clock of the processor until an interrupt; changes nothing.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        core::arch::asm!("mcr p15, 0, {zero}, c7, c0, 4", zero = in(reg) 0, options(nostack))
+    };
+}

@@ -1,0 +1,63 @@
+//! The interrupt controller (p. 109 to 118) and who serves which source.
+
+use crate::mmio::Block;
+use crate::{pl011, system_timer, watchdog};
+
+const CONTROLLER: Block = Block::new(0x2000_b200);
+/// Pending 1 and 2 (p. 115): sources 0 to 31 and 32 to 63.
+const PENDING: [usize; 2] = [0x04, 0x08];
+/// Enable 1 and 2 (p. 116).
+const ENABLE: [usize; 2] = [0x10, 0x14];
+/// Disable 1, 2 and basic (p. 117).
+const DISABLE: [usize; 3] = [0x1c, 0x20, 0x24];
+/// Control of the fast interrupt (p. 116).
+const FAST_CONTROL: usize = 0x0c;
+
+/// Sources in use, by number (p. 113; the timer's numbers are those of its compare registers).
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    /// Compare register 1 of the system timer.
+    Timer1 = 1,
+    /// Compare register 3 of the system timer.
+    Timer3 = 3,
+    /// The PL011.
+    Uart = 57,
+}
+
+impl Source {
+    const fn register(self) -> usize {
+        self as usize / 32
+    }
+
+    const fn bit(self) -> u32 {
+        1 << (self as u32 % 32)
+    }
+}
+
+/// Lets a source interrupt the processor.
+pub(crate) fn enable(source: Source) {
+    CONTROLLER.write(ENABLE[source.register()], source.bit());
+}
+
+/// Silences every source.
+pub fn disable_all() {
+    CONTROLLER.write(FAST_CONTROL, 0);
+    for register in DISABLE {
+        CONTROLLER.write(register, u32::MAX);
+    }
+}
+
+/// Serves whatever is pending. The two registers are those of the interrupted code.
+pub(crate) fn serve(program_counter: u32, link_register: u32) {
+    let pending = PENDING.map(|register| CONTROLLER.read(register));
+    let is_pending = |source: Source| pending[source.register()] & source.bit() != 0;
+    if is_pending(Source::Uart) {
+        pl011::on_interrupt();
+    }
+    if is_pending(Source::Timer1) {
+        system_timer::on_wake();
+    }
+    if is_pending(Source::Timer3) {
+        watchdog::on_tick(program_counter, link_register);
+    }
+}

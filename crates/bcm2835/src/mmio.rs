@@ -1,0 +1,41 @@
+//! The one pair of volatile accesses that every driver goes through.
+
+use crate::cpu::data_memory_barrier;
+
+/// A block of 32-bit registers at a fixed physical address (p. 6: the bus addresses 0x7Enn_nnnn
+/// of the manual are 0x20nn_nnnn for the processor).
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    base: usize,
+}
+
+impl Block {
+    /// `base` must be the address of a register block of the BCM2835.
+    pub(crate) const fn new(base: usize) -> Self {
+        assert!(base >= 0x2000_0000 && base < 0x2100_0000, "peripheral window");
+        Self { base }
+    }
+
+    /// Reads the register at `offset` bytes.
+    ///
+    /// The barrier after it keeps data from two blocks in order (p. 7, section 1.3): the chip may
+    /// deliver them swapped. An interrupt may come between any two accesses, so it stands here
+    /// and not in the drivers.
+    #[inline]
+    pub(crate) fn read(self, offset: usize) -> u32 {
+        // SAFETY: `new` admits the peripheral window only, offsets are constants of the drivers,
+        // and a register read there has no effect on memory.
+        let value = unsafe { ((self.base + offset) as *const u32).read_volatile() };
+        data_memory_barrier();
+        value
+    }
+
+    /// Writes the register at `offset` bytes, after everything written before it (p. 7).
+    #[inline]
+    pub(crate) fn write(self, offset: usize, value: u32) {
+        data_memory_barrier();
+        // SAFETY: as for `read`; the one register whose write makes the chip change memory, the
+        // mailbox, is written by `mailbox` alone, which owns the memory in question.
+        unsafe { ((self.base + offset) as *mut u32).write_volatile(value) };
+    }
+}

@@ -1,0 +1,388 @@
+//! The serial port: the PL011 (p. 175 to 191) with a ring each way, filled and emptied by
+//! interrupts. Nothing here ever blocks, except the two `embedded-io` calls that say so.
+//!
+//! A token takes the model some 50 ms; at 3 Mbaud the 16 bytes of the chip's own queue last 50 µs.
+
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use critical_section::Mutex;
+use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
+use heapless::spsc::{Consumer, Producer, Queue};
+
+use crate::gpio::{self, Function, Resistor};
+use crate::interrupt::{self, Source};
+use crate::mailbox::{Clock, Mailbox};
+use crate::mmio::Block;
+use crate::{cpu, system_timer};
+
+const UART: Block = Block::new(0x2020_1000);
+/// DR: the byte, and its errors in bits 8 to 11 (p. 179).
+const DATA: usize = 0x00;
+const FRAMING_ERROR: u32 = 1 << 8;
+const PARITY_ERROR: u32 = 1 << 9;
+const BREAK: u32 = 1 << 10;
+const OVERRUN: u32 = 1 << 11;
+/// FR (p. 181).
+const FLAGS: usize = 0x18;
+const BUSY: u32 = 1 << 3;
+const RECEIVE_EMPTY: u32 = 1 << 4;
+const TRANSMIT_FULL: u32 = 1 << 5;
+/// IBRD and FBRD (p. 183).
+const DIVISOR_WHOLE: usize = 0x24;
+const DIVISOR_FRACTION: usize = 0x28;
+/// LCRH (p. 184).
+const LINE_CONTROL: usize = 0x2c;
+/// 8 bits, no parity, one stop bit, queues on.
+const EIGHT_BITS_WITH_QUEUES: u32 = 0b11 << 5 | 1 << 4;
+/// CR (p. 185).
+const CONTROL: usize = 0x30;
+const ENABLE_BOTH_WAYS: u32 = 1 | 1 << 8 | 1 << 9;
+/// IFLS (p. 188).
+const INTERRUPT_LEVELS: usize = 0x34;
+/// Interrupt when 4 bytes have come (12 places are left for the time until it is served), or
+/// when 4 are left to send.
+const QUARTER_FULL: u32 = 0b001 << 3 | 0b001;
+/// IMSC (p. 188).
+const INTERRUPT_MASK: usize = 0x38;
+/// RXIM, and RTIM: fewer bytes than the level, and a pause.
+const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6;
+const TRANSMIT_INTERRUPT: u32 = 1 << 5;
+/// ICR (p. 192).
+const INTERRUPT_CLEAR: usize = 0x44;
+const ALL_INTERRUPTS: u32 = 0x7ff;
+
+/// Header pins 8 and 10.
+const TRANSMIT_PIN: u32 = 14;
+const RECEIVE_PIN: u32 = 15;
+
+/// The clock we ask for: 3 Mbaud is a sixteenth of it (`init_uart_clock` in config.txt agrees).
+const CLOCK_HZ: u32 = 48_000_000;
+/// What every session starts with.
+const FIRST_BAUD: u32 = 115_200;
+
+/// Bytes received and not yet read: 54 ms at 3 Mbaud.
+const RECEIVE_RING: usize = 16 * 1024;
+/// Bytes written and not yet sent.
+const TRANSMIT_RING: usize = 4 * 1024;
+
+/// That baud rate cannot be made from the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaudError;
+
+/// What divides the clock to 16 times the baud rate (p. 183).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divisor {
+    whole: u16,
+    sixty_fourths: u8,
+}
+
+impl Divisor {
+    /// The divisor nearest to clock / (16 × baud).
+    pub fn new(clock_hz: u32, baud: u32) -> Result<Self, BaudError> {
+        // In 64ths: clock × 64 / (16 × baud), rounded.
+        let numerator = u64::from(clock_hz) * 4;
+        let rounded = numerator.checked_add(u64::from(baud) / 2).ok_or(BaudError)?;
+        let divisor = rounded.checked_div(u64::from(baud)).ok_or(BaudError)?;
+        let whole = u16::try_from(divisor / 64).map_err(|_| BaudError)?;
+        let sixty_fourths = (divisor % 64) as u8;
+        // The hardware divides by 1 to 65535, the latter without a fraction.
+        if whole == 0 || (whole == u16::MAX && sixty_fourths != 0) {
+            return Err(BaudError);
+        }
+        Ok(Self { whole, sixty_fourths })
+    }
+
+    /// The baud rate it makes from this clock, rounded down.
+    pub fn baud(self, clock_hz: u32) -> u32 {
+        let divisor = u32::from(self.whole) * 64 + u32::from(self.sixty_fourths);
+        (u64::from(clock_hz) * 4).checked_div(u64::from(divisor)).map_or(0, |baud| baud as u32)
+    }
+}
+
+/// What went wrong on the line since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineCounters {
+    /// Times that bytes were lost because nobody fetched them in time.
+    pub overruns: u32,
+    /// Line held low for longer than a byte: an unplugged cable, mostly.
+    pub breaks: u32,
+    /// Parity errors.
+    pub parity_errors: u32,
+    /// Stop bits missing: a wrong baud rate, or noise.
+    pub framing_errors: u32,
+}
+
+static OVERRUNS: AtomicU32 = AtomicU32::new(0);
+static BREAKS: AtomicU32 = AtomicU32::new(0);
+static PARITY_ERRORS: AtomicU32 = AtomicU32::new(0);
+static FRAMING_ERRORS: AtomicU32 = AtomicU32::new(0);
+
+/// The interrupt's ends of the rings.
+struct Server {
+    received: Producer<'static, u8>,
+    to_send: Consumer<'static, u8>,
+}
+
+static SERVER: Mutex<RefCell<Option<Server>>> = Mutex::new(RefCell::new(None));
+
+impl Server {
+    /// Empties the chip's receive queue, fills its transmit queue.
+    fn serve(&mut self) {
+        // Cleared before emptying: a byte that comes later raises it anew. The other way round a
+        // byte between the two would wait for the next one, for ever if there is none.
+        UART.write(INTERRUPT_CLEAR, ALL_INTERRUPTS);
+        // No room: the bytes stay in the chip, and the interrupt stays off until there is.
+        while self.received.ready() && UART.read(FLAGS) & RECEIVE_EMPTY == 0 {
+            let data = UART.read(DATA);
+            count_errors(data);
+            let _ = self.received.enqueue(data as u8);
+        }
+        while UART.read(FLAGS) & TRANSMIT_FULL == 0 {
+            let Some(byte) = self.to_send.dequeue() else { break };
+            UART.write(DATA, u32::from(byte));
+        }
+        let mut mask = 0;
+        if self.received.ready() {
+            mask |= RECEIVE_INTERRUPTS;
+        }
+        if self.to_send.ready() {
+            mask |= TRANSMIT_INTERRUPT;
+        }
+        UART.write(INTERRUPT_MASK, mask);
+    }
+}
+
+fn count_errors(data: u32) {
+    if data & (OVERRUN | BREAK | PARITY_ERROR | FRAMING_ERROR) == 0 {
+        return;
+    }
+    for (bit, counter) in [(OVERRUN, &OVERRUNS), (PARITY_ERROR, &PARITY_ERRORS)] {
+        if data & bit != 0 {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    // A break has no stop bit either; it is not to be counted twice.
+    if data & BREAK != 0 {
+        BREAKS.fetch_add(1, Ordering::Relaxed);
+    } else if data & FRAMING_ERROR != 0 {
+        FRAMING_ERRORS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Moves bytes between chip and rings; from the interrupt, or when there is something new to do.
+pub(crate) fn on_interrupt() {
+    critical_section::with(|section| {
+        if let Ok(mut server) = SERVER.borrow(section).try_borrow_mut()
+            && let Some(server) = server.as_mut()
+        {
+            server.serve();
+        }
+    });
+}
+
+/// The serial port, 8 bits, no parity, one stop bit.
+pub struct Uart {
+    received: Consumer<'static, u8>,
+    to_send: Producer<'static, u8>,
+    clock_hz: u32,
+}
+
+impl Uart {
+    /// Once: [`crate::start`] sees to that.
+    pub(crate) fn new(mailbox: &mut Mailbox) -> Self {
+        static mut RECEIVED: Queue<u8, RECEIVE_RING> = Queue::new();
+        static mut TO_SEND: Queue<u8, TRANSMIT_RING> = Queue::new();
+        let (received, to_send) = (&raw mut RECEIVED, &raw mut TO_SEND);
+        // SAFETY: this function runs once, so these are the only references there will be.
+        let (received, to_send) = unsafe { (&mut *received, &mut *to_send) };
+        let (received_in, received_out) = received.split();
+        let (to_send_in, to_send_out) = to_send.split();
+
+        gpio::select(TRANSMIT_PIN, Function::Alternative0);
+        gpio::select(RECEIVE_PIN, Function::Alternative0);
+        gpio::pull(TRANSMIT_PIN, Resistor::Off);
+        // Nothing plugged in must read as silence and not as noise.
+        gpio::pull(RECEIVE_PIN, Resistor::Up);
+
+        // What it became and not what was asked for: a firmware may refuse. QEMU says 3 MHz
+        // whatever is asked, and ignores the divisor.
+        let clock_hz = mailbox.set_clock_rate(Clock::Uart, CLOCK_HZ).unwrap_or(CLOCK_HZ);
+        let mut uart = Self { received: received_out, to_send: to_send_in, clock_hz };
+        critical_section::with(|section| {
+            if let Ok(mut server) = SERVER.borrow(section).try_borrow_mut() {
+                *server = Some(Server { received: received_in, to_send: to_send_out });
+            }
+        });
+        if uart.set_baud(FIRST_BAUD).is_err() {
+            // A clock too slow for that is a wrong answer.
+            uart.clock_hz = CLOCK_HZ;
+            let _ = uart.set_baud(FIRST_BAUD);
+        }
+        interrupt::enable(Source::Uart);
+        uart
+    }
+
+    /// Changes the baud rate, once everything written so far has left at the old one. What
+    /// arrives meanwhile is lost.
+    pub fn set_baud(&mut self, baud: u32) -> Result<(), BaudError> {
+        let divisor = Divisor::new(self.clock_hz, baud)?;
+        self.drain();
+        critical_section::with(|_| {
+            // The order of p. 185: off, divisor, then line control, which takes the divisor over.
+            UART.write(CONTROL, 0);
+            UART.write(DIVISOR_WHOLE, u32::from(divisor.whole));
+            UART.write(DIVISOR_FRACTION, u32::from(divisor.sixty_fourths));
+            UART.write(LINE_CONTROL, EIGHT_BITS_WITH_QUEUES);
+            UART.write(INTERRUPT_LEVELS, QUARTER_FULL);
+            UART.write(CONTROL, ENABLE_BOTH_WAYS);
+        });
+        on_interrupt();
+        Ok(())
+    }
+
+    /// Takes received bytes; how many, none when there are none.
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> usize {
+        let had_room = self.received.len() < self.received.capacity();
+        let mut count = 0;
+        for (place, byte) in buffer.iter_mut().zip(core::iter::from_fn(|| self.received.dequeue()))
+        {
+            *place = byte;
+            count += 1;
+        }
+        if !had_room && count > 0 {
+            // The interrupt has been off since the ring was full.
+            on_interrupt();
+        }
+        count
+    }
+
+    /// Takes bytes to be sent; how many, none when the ring is full.
+    pub fn try_write(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.iter().take_while(|byte| self.to_send.enqueue(**byte).is_ok()).count();
+        if count > 0 {
+            on_interrupt();
+        }
+        count
+    }
+
+    /// How many bytes [`Uart::try_write`] would take now.
+    pub fn transmit_space(&self) -> usize {
+        self.to_send.capacity() - self.to_send.len()
+    }
+
+    /// Whether bytes have been received.
+    pub fn has_received(&self) -> bool {
+        self.received.ready()
+    }
+
+    /// Waits until everything written has left the chip, at most for as long as a full ring takes
+    /// at 9600 baud.
+    pub fn drain(&mut self) {
+        let end = system_timer::now() + 5_000_000;
+        while (!self.to_send.is_empty() || UART.read(FLAGS) & BUSY != 0)
+            && system_timer::now() < end
+        {
+            on_interrupt();
+        }
+    }
+
+    /// What went wrong on the line.
+    pub fn counters(&self) -> LineCounters {
+        LineCounters {
+            overruns: OVERRUNS.load(Ordering::Relaxed),
+            breaks: BREAKS.load(Ordering::Relaxed),
+            parity_errors: PARITY_ERRORS.load(Ordering::Relaxed),
+            framing_errors: FRAMING_ERRORS.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl Read for Uart {
+    /// Waits for at least one byte.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let count = self.try_read(buffer);
+            if count > 0 {
+                return Ok(count);
+            }
+            cpu::idle_unless(|| self.has_received());
+        }
+    }
+}
+
+impl ReadReady for Uart {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.has_received())
+    }
+}
+
+impl Write for Uart {
+    /// Waits for room for at least one byte.
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let count = self.try_write(bytes);
+            if count > 0 {
+                return Ok(count);
+            }
+            cpu::idle_unless(|| self.transmit_space() > 0);
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        self.drain();
+        Ok(())
+    }
+}
+
+impl WriteReady for Uart {
+    fn write_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.transmit_space() > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// p. 183's way of computing, for the clocks and rates in use.
+    #[test]
+    fn divisors_of_common_rates() {
+        let divisor = |clock, baud| Divisor::new(clock, baud).map(|d| (d.whole, d.sixty_fourths));
+        assert_eq!(divisor(48_000_000, 115_200), Ok((26, 3)));
+        assert_eq!(divisor(48_000_000, 921_600), Ok((3, 16)));
+        assert_eq!(divisor(48_000_000, 3_000_000), Ok((1, 0)));
+        assert_eq!(divisor(3_000_000, 115_200), Ok((1, 40)));
+    }
+
+    #[test]
+    fn impossible_rates_are_refused() {
+        for (clock, baud) in [(48_000_000, 0), (48_000_000, 3_100_000), (48_000_000, 45), (0, 1)] {
+            assert_eq!(Divisor::new(clock, baud), Err(BaudError), "{clock} / {baud}");
+        }
+        assert_eq!(Divisor::new(u32::MAX, u32::MAX), Err(BaudError));
+    }
+
+    /// A receiver tolerates 2 %; ours must be well inside, for every rate a USB adapter offers.
+    #[test]
+    fn rates_are_within_half_a_percent() {
+        for baud in [
+            9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 921_600, 1_000_000,
+            1_500_000, 2_000_000, 3_000_000,
+        ] {
+            let made = Divisor::new(CLOCK_HZ, baud).unwrap().baud(CLOCK_HZ);
+            assert!(made.abs_diff(baud) * 200 <= baud, "{made} for {baud}");
+        }
+    }
+}
