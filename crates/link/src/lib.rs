@@ -1,8 +1,24 @@
 //! Everything that crosses the cable: frames, reliable lanes, sessions and messages.
+//!
+//! Sans-I/O: nothing here reads a clock, a port or a source of randomness. A [`Session`] is given
+//! bytes and the time, and says which bytes to send and when to call again. The same code runs in
+//! the bootloader, the firmware and the host tool. The bytes are described in `docs/protocol.md`.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 pub mod message;
+mod session;
+mod time;
 
-/// Version of the protocol spoken by this code.
+pub use session::{Counters, DownReason, SendError, Session, SessionEvent};
+pub use time::Instant;
+
+/// Newest version of the protocol spoken by this code.
 pub const PROTOCOL_VERSION: u8 = 1;
+
+/// Oldest version of the protocol spoken by this code.
+pub const OLDEST_PROTOCOL_VERSION: u8 = 1;
