@@ -1,2 +1,35 @@
-//! Placeholder until its first commit.
+//! The transformer: llama2 on whole numbers and plain f32, one bounded slice of work at a time.
+//!
+//! ```text
+//! Engine   token in, logits out; the key-value cache remembers what came before
+//! Kernels  the few functions that take nearly all the time; Portable is their definition
+//! Sampler  logits in, token out
+//! ```
+//! The same file gives the same bits on every machine: see [`float`] for how. Memory is allocated
+//! by the `new` functions only, and a lack of it is an error, not an abort.
+//!
+//! Llama2: Touvron et al., "Llama 2: Open Foundation and Fine-Tuned Chat Models" (2023). The
+//! f32 path computes what Andrej Karpathy's llama2.c computes.
 #![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod cache;
+mod engine;
+mod error;
+pub mod float;
+pub mod kernels;
+mod memory;
+mod ops;
+mod random;
+mod rope;
+mod sampler;
+mod weights;
+
+pub use engine::{Engine, Step};
+pub use error::EngineError;
+pub use kernels::{Kernels, Portable, Quantised};
+pub use memory::{MemoryPlan, memory_needed};
+pub use random::Pcg32;
+pub use sampler::{Sampler, SamplerSettings, argmax};

@@ -1,0 +1,139 @@
+//! The kernels in plain Rust: the definition that faster ones are compared with.
+
+use super::{FP8_BLOCK, INPUT_LIMIT, Kernels, Quantised};
+use model_format::fp8;
+
+/// The portable kernels.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Portable;
+
+impl Kernels for Portable {}
+
+/// What one unit of [`FP8_TABLE`] is worth.
+pub const FP8_UNIT: f32 = 1.0 / 64.0;
+
+/// 1.5 · 2²³. Added to a float of magnitude below 2²², it leaves no room for a fraction: the sum
+/// is rounded to a whole number, ties to even, which then stands in the low bits.
+const ROUNDING: f32 = 12_582_912.0;
+
+/// Every E4M3 code in units of 1/64, rounded, ties to even; NaN is 0.
+///
+/// Exact from 1/8 on. Row scales map the largest weight of a row to 448, so the rounding of the
+/// smaller codes, at most 1/128, is far below the format's own error.
+pub static FP8_TABLE: [i16; 256] = {
+    let mut table = [0; 256];
+    let mut code = 0;
+    while code < 256 {
+        let value = fp8::DECODE[code];
+        if !value.is_nan() {
+            table[code] = (value / FP8_UNIT + ROUNDING).to_bits() as i16;
+        }
+        code += 1;
+    }
+    table
+};
+
+pub(super) fn quantise(x: &[f32], integers: &mut [i16]) -> f32 {
+    // Magnitudes compare like their bits, and NaN is greater than all.
+    let largest = x.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+    let largest = f32::from_bits(largest);
+    if largest == 0.0 || !largest.is_finite() {
+        integers.fill(0);
+        return if largest == 0.0 { 0.0 } else { f32::NAN };
+    }
+    let limit = INPUT_LIMIT as f32;
+    let factor = limit / largest;
+    for (integer, &value) in integers.iter_mut().zip(x) {
+        // |value * factor| exceeds 1023 by a rounding error at most, far from 1023.5.
+        *integer = (value * factor + ROUNDING).to_bits() as i16;
+    }
+    largest / limit
+}
+
+/// Dot product in four interleaved sums.
+#[inline]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 4];
+    let (a_fours, a_rest) = a.as_chunks::<4>();
+    let (b_fours, b_rest) = b.as_chunks::<4>();
+    for (a, b) in a_fours.iter().zip(b_fours) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
+        *sum += a * b;
+    }
+    let [sum0, sum1, sum2, sum3] = sums;
+    (sum0 + sum1) + (sum2 + sum3)
+}
+
+pub(super) fn matvec_f32(weights: &[f32], x: &[f32], out: &mut [f32]) {
+    for (row, y) in weights.chunks_exact(x.len().max(1)).zip(out) {
+        *y = dot(row, x);
+    }
+}
+
+pub(super) fn matvec_fp8(codes: &[u8], row_scales: &[f32], x: Quantised<'_>, out: &mut [f32]) {
+    let unit = x.scale * FP8_UNIT;
+    let rows = codes.chunks_exact(x.integers.len().max(1));
+    for ((row, scale), y) in rows.zip(row_scales).zip(out) {
+        let mut sum = 0.0f32;
+        for (codes, integers) in row.chunks(FP8_BLOCK).zip(x.integers.chunks(FP8_BLOCK)) {
+            let block: i32 = codes
+                .iter()
+                .zip(integers)
+                .map(|(&code, &integer)| {
+                    i32::from(FP8_TABLE[usize::from(code)]) * i32::from(integer)
+                })
+                .sum();
+            sum += block as f32;
+        }
+        *y = (sum * unit) * scale;
+    }
+}
+
+pub(super) fn matvec_int8(
+    weights: &[i8],
+    group: usize,
+    scales: &[f32],
+    x: Quantised<'_>,
+    out: &mut [f32],
+) {
+    let cols = x.integers.len().max(1);
+    let group = group.max(1);
+    let rows = weights.chunks_exact(cols).zip(scales.chunks_exact(cols.div_ceil(group)));
+    for ((row, scales), y) in rows.zip(out) {
+        let mut sum = 0.0f32;
+        let groups = row.chunks(group).zip(x.integers.chunks(group));
+        for ((weights, integers), scale) in groups.zip(scales) {
+            let products = weights.iter().zip(integers);
+            let block: i32 = products.map(|(&w, &i)| i32::from(w) * i32::from(i)).sum();
+            sum += block as f32 * scale;
+        }
+        *y = sum * x.scale;
+    }
+}
+
+pub(super) fn attention_scores(
+    query: &[f32],
+    keys: &[f32],
+    stride: usize,
+    factor: f32,
+    scores: &mut [f32],
+) {
+    for (score, key) in scores.iter_mut().zip(keys.chunks(stride.max(1))) {
+        // The other heads' keys follow within the stride.
+        let key = key.get(..query.len()).unwrap_or(key);
+        *score = dot(query, key) * factor;
+    }
+}
+
+pub(super) fn attention_mix(weights: &[f32], values: &[f32], stride: usize, out: &mut [f32]) {
+    out.fill(0.0);
+    for (weight, value) in weights.iter().zip(values.chunks(stride.max(1))) {
+        for (sum, v) in out.iter_mut().zip(value) {
+            *sum += weight * v;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! How much memory a model needs, and the only place that asks for it.
+
+use crate::EngineError;
+use alloc::vec::Vec;
+use model_format::Architecture;
+
+/// Bytes that [`crate::Engine::new`] allocates, by purpose. The weights stay in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// Tokens the key-value cache holds.
+    pub context: usize,
+    /// Keys and values of all layers.
+    pub cache: u64,
+    /// Sines and cosines of the rotary positions.
+    pub rotations: u64,
+    /// Vectors of the token at work, logits included, and the table of the layers.
+    pub working: u64,
+}
+
+impl MemoryPlan {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.cache + self.rotations + self.working
+    }
+}
+
+/// What an engine for this architecture and context needs.
+///
+/// The engine never keeps more tokens than the model was trained for, so a larger
+/// `context_limit` counts as that. The heap's own overhead (a few dozen bytes for each of fewer
+/// than 20 blocks) is not included.
+pub fn memory_needed(architecture: &Architecture<'_>, context_limit: usize) -> MemoryPlan {
+    let context = context_limit.min(architecture.context);
+    let float = size_of::<f32>() as u64;
+    let wide = |n: usize| n as u64;
+    let (dim, kv_dim) = (wide(architecture.dim), wide(architecture.kv_dim()));
+    let hidden = wide(architecture.widest_hidden());
+    let position = wide(architecture.layers) * kv_dim * 2;
+    // Residual stream, query, attended values, branch; gate and up; scores; logits.
+    let vectors = dim * 4 + hidden * 2 + wide(context) + wide(architecture.vocabulary);
+    let input = dim.max(hidden) * (float + size_of::<i16>() as u64);
+    MemoryPlan {
+        context,
+        cache: wide(context) * position * float,
+        rotations: wide(context) * wide(architecture.head_size()) * float,
+        working: vectors * float + input + wide(architecture.layers) * crate::weights::LAYER_BYTES,
+    }
+}
+
+/// A vector of `length` zeros.
+pub(crate) fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, EngineError> {
+    let mut vector = empty(length)?;
+    vector.resize(length, T::default());
+    Ok(vector)
+}
+
+/// An empty vector with room for `capacity` elements.
+pub(crate) fn empty<T>(capacity: usize) -> Result<Vec<T>, EngineError> {
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(capacity).map_err(|_| EngineError::OutOfMemory)?;
+    Ok(vector)
+}
+
+/// The product of lengths, or out of memory when it exceeds the address space.
+pub(crate) fn product(lengths: &[usize]) -> Result<usize, EngineError> {
+    lengths
+        .iter()
+        .try_fold(1usize, |product, &length| product.checked_mul(length))
+        .ok_or(EngineError::OutOfMemory)
+}
