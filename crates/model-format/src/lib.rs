@@ -29,6 +29,8 @@ mod prefix;
 #[cfg(feature = "std")]
 pub mod quantise;
 #[cfg(feature = "std")]
+mod spec;
+#[cfg(feature = "std")]
 pub mod synthetic;
 mod table;
 pub mod tensor;
@@ -41,9 +43,11 @@ pub use architecture::Architecture;
 pub use error::{Cause, Field, FormatError};
 pub use model::Model;
 pub use persona::{Persona, Provenance, SamplerDefaults, Style};
+#[cfg(feature = "std")]
+pub use spec::ArchitectureSpec;
 pub use tensor::{Tensor, TensorRole, WeightFormat};
 #[cfg(feature = "std")]
-pub use writer::{ArchitectureSpec, BuildError, WispBuilder};
+pub use writer::{BuildError, WispBuilder};
 
 /// Version of the file format that this code reads and writes.
 pub const FORMAT_VERSION: u16 = 1;

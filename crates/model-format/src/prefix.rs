@@ -9,6 +9,9 @@ pub(crate) const MAGIC: [u8; 4] = *b"WISP";
 /// Bytes of the prefix.
 pub(crate) const PREFIX: usize = 32;
 
+/// Where in the prefix the checksum lies: its last four bytes.
+const CHECKSUM: usize = PREFIX - 4;
+
 /// Longest header: room for licence texts, and a bound on what is decoded.
 pub(crate) const MAX_HEADER: usize = 64 * 1024;
 
@@ -53,88 +56,89 @@ impl Prefix {
 
     /// The bytes of the prefix before the checksum.
     #[cfg(feature = "std")]
-    pub(crate) fn encode_without_checksum(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let Self { header_length, tensor_count, body_offset, body_length } = *self;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(FORMAT_VERSION.to_le_bytes());
         bytes.extend([0; 2]);
-        for field in [self.header_length, self.tensor_count, self.body_offset, self.body_length, 0]
-        {
+        for field in [header_length, tensor_count, body_offset, body_length, 0] {
             bytes.extend(field.to_le_bytes());
         }
         bytes
     }
+
+    /// Reads the prefix and the checksum, and checks that the lengths agree with each other and
+    /// with the file's.
+    fn decode(file: &[u8]) -> Result<(Self, u32), FormatError> {
+        let error = |cause, offset| Err(FormatError::new(cause, offset));
+        let truncated = || FormatError::new(Cause::Truncated, file.len());
+        let mut fields = Fields { rest: file };
+        if fields.take().ok_or_else(truncated)? != MAGIC {
+            return error(Cause::NotWisp, 0);
+        }
+        let version = u16::from_le_bytes(fields.take().ok_or_else(truncated)?);
+        if version != FORMAT_VERSION {
+            return error(Cause::UnknownVersion(version), 4);
+        }
+        if fields.take().ok_or_else(truncated)? != [0; 2] {
+            return error(Cause::ReservedNotZero, 6);
+        }
+        let mut next = || fields.u32().ok_or_else(truncated);
+        let prefix = Self {
+            header_length: next()?,
+            tensor_count: next()?,
+            body_offset: next()?,
+            body_length: next()?,
+        };
+        if next()? != 0 {
+            return error(Cause::ReservedNotZero, 24);
+        }
+        let checksum = next()?;
+
+        // In 64 bits no sum of 32-bit fields can wrap.
+        let header_end = PREFIX as u64 + u64::from(prefix.header_length);
+        let table_end = header_end + u64::from(prefix.tensor_count) * table::RECORD as u64;
+        let body_offset = u64::from(prefix.body_offset);
+        if prefix.header_length as usize > MAX_HEADER
+            || body_offset != table_end.next_multiple_of(ALIGNMENT as u64)
+        {
+            return error(Cause::WrongLayout, 8);
+        }
+        if file.len() as u64 != body_offset + u64::from(prefix.body_length) {
+            return error(Cause::WrongLength, 20);
+        }
+        Ok((prefix, checksum))
+    }
+
+    /// Cuts the file; `None` only for a prefix that [`Self::decode`] refuses.
+    fn cut<'m>(&self, file: &'m [u8]) -> Option<(Parts<'m>, u32)> {
+        let (prefix, after_prefix) = file.split_at_checked(PREFIX)?;
+        let before_body = (self.body_offset as usize).checked_sub(PREFIX)?;
+        let (before_body, body) = after_prefix.split_at_checked(before_body)?;
+        let (header, rest) = before_body.split_at_checked(self.header_length as usize)?;
+        let table = rest.get(..(self.tensor_count as usize).checked_mul(table::RECORD)?)?;
+        let table_offset = PREFIX + header.len();
+        let checksum = checksum(prefix.get(..CHECKSUM)?, before_body);
+        Some((Parts { header, table, table_offset, body }, checksum))
+    }
 }
 
 /// CRC-32 (ISO-HDLC) of everything before the body except the checksum itself.
-pub(crate) fn checksum(first_28: &[u8], after_prefix: &[u8]) -> u32 {
+pub(crate) fn checksum(before_checksum: &[u8], after_prefix: &[u8]) -> u32 {
     let mut digest = CRC.digest();
-    digest.update(first_28);
+    digest.update(before_checksum);
     digest.update(after_prefix);
     digest.finalize()
 }
 
 /// Checks the prefix and cuts the file into its parts.
 pub(crate) fn split(file: &[u8]) -> Result<Parts<'_>, FormatError> {
-    let error = |cause, offset| Err(FormatError::new(cause, offset));
-    let mut fields = Fields { rest: file };
-    let (Some(magic), Some(version), Some(flags)) = (fields.take(), fields.take(), fields.take())
-    else {
-        return error(Cause::Truncated, file.len());
-    };
-    if magic != MAGIC {
-        return error(Cause::NotWisp, 0);
+    let (prefix, stated) = Prefix::decode(file)?;
+    let (parts, computed) = prefix.cut(file).ok_or(FormatError::new(Cause::WrongLayout, 8))?;
+    if computed != stated {
+        return Err(FormatError::new(Cause::WrongChecksum, CHECKSUM));
     }
-    let version = u16::from_le_bytes(version);
-    if version != FORMAT_VERSION {
-        return error(Cause::UnknownVersion(version), 4);
-    }
-    if u16::from_le_bytes(flags) != 0 {
-        return error(Cause::ReservedNotZero, 6);
-    }
-    let (
-        Some(header_length),
-        Some(tensor_count),
-        Some(body_offset),
-        Some(body_length),
-        Some(reserved),
-        Some(stated_checksum),
-    ) = (fields.u32(), fields.u32(), fields.u32(), fields.u32(), fields.u32(), fields.u32())
-    else {
-        return error(Cause::Truncated, file.len());
-    };
-    if reserved != 0 {
-        return error(Cause::ReservedNotZero, 24);
-    }
-
-    // 64 bits, so that no sum of 32-bit fields can wrap, on the board neither.
-    let header_end = PREFIX as u64 + u64::from(header_length);
-    let table_end = header_end + u64::from(tensor_count) * table::RECORD as u64;
-    if header_length as usize > MAX_HEADER
-        || u64::from(body_offset) != table_end.next_multiple_of(ALIGNMENT as u64)
-    {
-        return error(Cause::WrongLayout, 8);
-    }
-    if file.len() as u64 != u64::from(body_offset) + u64::from(body_length) {
-        return error(Cause::WrongLength, 20);
-    }
-
-    // The lengths agree with the file's, so these cuts all succeed.
-    let parts = || {
-        let first_28 = file.get(..PREFIX - 4)?;
-        let (_, after_prefix) = file.split_at_checked(PREFIX)?;
-        let before_body = (body_offset as usize).checked_sub(PREFIX)?;
-        let (before_body, body) = after_prefix.split_at_checked(before_body)?;
-        let (header, table_and_padding) = before_body.split_at_checked(header_length as usize)?;
-        let table = table_and_padding.get(..tensor_count as usize * table::RECORD)?;
-        let table_offset = PREFIX + header_length as usize;
-        let checksum = checksum(first_28, before_body);
-        Some((Parts { header, table, table_offset, body }, checksum))
-    };
-    match parts() {
-        Some((parts, checksum)) if checksum == stated_checksum => Ok(parts),
-        Some(_) => error(Cause::WrongChecksum, 28),
-        None => error(Cause::WrongLayout, 8),
-    }
+    Ok(parts)
 }
 
 /// Takes little-endian fields off the front of a slice.

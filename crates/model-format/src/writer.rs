@@ -5,53 +5,11 @@ use crate::prefix::{MAX_HEADER, PREFIX, Prefix, checksum};
 use crate::quantise::{self, EncodedTensor, QuantiseError};
 use crate::table::{RECORD, Record};
 use crate::{
-    ALIGNMENT, AlignedBytes, Architecture, Cause, Model, Persona, TensorRole, WeightFormat,
+    ALIGNMENT, AlignedBytes, Architecture, ArchitectureSpec, Cause, Model, Persona, TensorRole,
+    WeightFormat,
 };
 use sha2::{Digest, Sha256};
 use std::fmt;
-
-/// An architecture to be written; see [`Architecture`] for the fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ArchitectureSpec {
-    /// Width of the residual stream.
-    pub dim: u32,
-    /// Number of attention heads.
-    pub heads: u32,
-    /// Number of key-value heads.
-    pub kv_heads: u32,
-    /// Number of tokens.
-    pub vocabulary: u32,
-    /// Longest sequence.
-    pub context: u32,
-    /// Base of the rotary frequencies.
-    pub rope_theta: f32,
-    /// Added to the mean square in RMSNorm.
-    pub norm_epsilon: f32,
-    /// Whether the classifier is the token embedding.
-    pub tied: bool,
-    /// Feed-forward width of each layer: as many as there are layers.
-    pub hidden: Vec<u32>,
-}
-
-impl From<&Architecture<'_>> for ArchitectureSpec {
-    fn from(architecture: &Architecture<'_>) -> Self {
-        // The checks of the reader keep every value far below 2³².
-        Self {
-            dim: architecture.dim as u32,
-            heads: architecture.heads as u32,
-            kv_heads: architecture.kv_heads as u32,
-            vocabulary: architecture.vocabulary as u32,
-            context: architecture.context as u32,
-            rope_theta: architecture.rope_theta,
-            norm_epsilon: architecture.norm_epsilon,
-            tied: architecture.tied,
-            hidden: (0..architecture.layers)
-                .filter_map(|layer| architecture.hidden(layer))
-                .map(|width| width as u32)
-                .collect(),
-        }
-    }
-}
 
 /// Why a file cannot be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,7 +93,7 @@ impl<'a> WispBuilder<'a> {
     ///
     /// [`BuildError::Invalid`] when architecture or persona break a rule of the format.
     pub fn new(spec: ArchitectureSpec, persona: Persona<'a>) -> Result<Self, BuildError> {
-        let hidden_widths = spec.hidden.iter().flat_map(|width| width.to_le_bytes()).collect();
+        let hidden_widths = spec.hidden_widths();
         let mut builder =
             Self { spec, hidden_widths, persona, tokenizer: Vec::new(), tensors: Vec::new() };
         let architecture = builder.architecture();
@@ -257,7 +215,7 @@ impl<'a> WispBuilder<'a> {
         })?;
         let prefix = Prefix::new(header.len(), table.len() / RECORD, body.len())
             .ok_or(BuildError::TooLarge)?;
-        let first = prefix.encode_without_checksum();
+        let first = prefix.encode();
         let mut after_prefix = header;
         after_prefix.extend(table);
         after_prefix.resize(prefix.body_offset as usize - PREFIX, 0);
@@ -268,25 +226,12 @@ impl<'a> WispBuilder<'a> {
         Ok(file)
     }
 
-    /// The architecture, unchecked.
-    fn architecture(&self) -> Architecture<'_> {
-        self.record().view()
+    fn record(&self) -> ArchitectureRecord<'_> {
+        self.spec.record(&self.hidden_widths)
     }
 
-    fn record(&self) -> ArchitectureRecord<'_> {
-        let ArchitectureSpec { dim, heads, kv_heads, vocabulary, context, .. } = self.spec;
-        let ArchitectureSpec { rope_theta, norm_epsilon, tied, .. } = self.spec;
-        ArchitectureRecord {
-            dim,
-            heads,
-            kv_heads,
-            vocabulary,
-            context,
-            rope_theta,
-            norm_epsilon,
-            tied,
-            hidden_widths: &self.hidden_widths,
-        }
+    fn architecture(&self) -> Architecture<'_> {
+        self.record().view()
     }
 
     fn header(&self, body: BodyRecord) -> Result<Vec<u8>, BuildError> {

@@ -1,4 +1,5 @@
 //! What the writer writes, the reader reads back.
+#![allow(clippy::unwrap_used)]
 
 use model_format::{
     AlignedBytes, ArchitectureSpec, Model, TensorRole, WeightFormat, WispBuilder, synthetic,

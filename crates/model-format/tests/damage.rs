@@ -1,0 +1,147 @@
+//! Damaged and hostile files: an error or a model in bounds, never a panic.
+#![allow(clippy::unwrap_used)]
+
+use model_format::{
+    AlignedBytes, ArchitectureSpec, Cause, FormatError, Model, WeightFormat, synthetic,
+};
+
+/// A small file with every format in it.
+fn file(format: WeightFormat) -> AlignedBytes {
+    let spec = ArchitectureSpec {
+        dim: 4,
+        heads: 2,
+        kv_heads: 1,
+        vocabulary: 5,
+        context: 9,
+        hidden: vec![6, 3],
+        ..synthetic::tiny_architecture(false)
+    };
+    synthetic::model(&spec, synthetic::persona(), b"tokens", format, 7).unwrap()
+}
+
+fn files() -> [AlignedBytes; 3] {
+    [WeightFormat::F32, WeightFormat::Fp8E4M3, WeightFormat::Int8 { group: 4 }].map(file)
+}
+
+fn u32_at(file: &[u8], offset: usize) -> usize {
+    u32::from_le_bytes(file[offset..offset + 4].try_into().unwrap()) as usize
+}
+
+fn body_offset(file: &[u8]) -> usize {
+    u32_at(file, 16)
+}
+
+/// Makes the checksum right again, so that a change gets past it.
+fn fix_checksum(file: &mut [u8]) {
+    let end = body_offset(file);
+    let mut checked = file[..28].to_vec();
+    checked.extend(&file[32..end]);
+    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&checked);
+    file[28..32].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Uses everything a model offers; the shapes must be the architecture's, the bytes the file's.
+fn walk(model: &Model<'_>, file: &[u8]) {
+    let inside = |bytes: &[u8]| {
+        let (begin, all) = (bytes.as_ptr_range(), file.as_ptr_range());
+        assert!(bytes.is_empty() || begin.start >= all.start && begin.end <= all.end);
+    };
+    let architecture = model.architecture();
+    assert_eq!(model.tensors().count(), architecture.tensor_count());
+    for (role, layer, tensor) in model.tensors() {
+        assert_eq!(architecture.shape(role, layer), Some((tensor.rows, tensor.cols)));
+        assert_eq!(tensor.data.len(), tensor.rows * tensor.format.row_bytes(tensor.cols));
+        assert_eq!(tensor.scales.len(), tensor.rows * tensor.format.row_scales(tensor.cols));
+        inside(tensor.data);
+        inside(bytemuck::cast_slice(tensor.scales));
+        assert!(tensor.weight(tensor.rows - 1, tensor.cols - 1).is_some());
+    }
+    inside(model.tokenizer());
+    inside(model.persona().name.as_bytes());
+    assert!(model.classifier().is_some());
+}
+
+/// Everything but the weights.
+fn structure(model: &Model<'_>) -> String {
+    let shapes: Vec<_> = model
+        .tensors()
+        .map(|(role, layer, tensor)| (role, layer, tensor.format, tensor.rows, tensor.cols))
+        .collect();
+    format!("{model:?} {shapes:?} {}", model.tokenizer().len())
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for file in files() {
+        for length in 0..file.len() {
+            // The buffer begins at the same aligned place, only its end moves.
+            let error = Model::open(&file[..length]).unwrap_err();
+            let expected = match length {
+                0..32 => Cause::Truncated,
+                _ => Cause::WrongLength,
+            };
+            assert_eq!(error.cause, expected, "{length}");
+        }
+    }
+}
+
+#[test]
+fn trailing_bytes_are_refused() {
+    let longer = AlignedBytes::concatenation(&[&file(WeightFormat::F32), &[0]]);
+    assert_eq!(Model::open(&longer).unwrap_err(), at(Cause::WrongLength, 20));
+}
+
+#[test]
+fn every_changed_byte_is_found() {
+    for mut file in files() {
+        let valid = structure(&Model::open(&file).unwrap());
+        for offset in 0..file.len() {
+            let before = file[offset];
+            for change in 1..=255 {
+                file.as_mut_slice()[offset] = before ^ change;
+                match Model::open(&file) {
+                    Err(_) if offset < body_offset(&file) => {}
+                    // The digest reads the whole body: a bit each is enough to show it works.
+                    Ok(model) if offset >= body_offset(&file) => {
+                        if change.is_power_of_two() {
+                            assert_eq!(structure(&model), valid);
+                            let error = model.verify_digest().unwrap_err();
+                            assert_eq!(error, at(Cause::DigestMismatch, 32));
+                        }
+                    }
+                    other => panic!("byte {offset} ^ {change:#x}: {other:?}"),
+                }
+            }
+            file.as_mut_slice()[offset] = before;
+        }
+    }
+}
+
+#[test]
+fn every_change_that_passes_the_checksum_is_refused_or_harmless() {
+    let mut opened = 0;
+    for mut file in files() {
+        let end = body_offset(&file);
+        for offset in (4..28).chain(32..end) {
+            let before = file[offset];
+            for change in 1..=255 {
+                file.as_mut_slice()[offset] = before ^ change;
+                // A body offset beyond the file cannot be checksummed.
+                if body_offset(&file) <= file.len() && body_offset(&file) >= 32 {
+                    fix_checksum(file.as_mut_slice());
+                }
+                if let Ok(model) = Model::open(&file) {
+                    walk(&model, &file);
+                    opened += 1;
+                }
+            }
+            file.as_mut_slice()[offset] = before;
+        }
+    }
+    // Names, digests and numbers within their limits: many changes are valid files.
+    assert!(opened > 10_000, "{opened}");
+}
+
+fn at(cause: Cause, offset: usize) -> FormatError {
+    FormatError { cause, offset }
+}

@@ -1,0 +1,137 @@
+//! The bytes of a file, field by field. A change here is a new format version.
+#![allow(clippy::unwrap_used)]
+
+use model_format::{
+    AlignedBytes, ArchitectureSpec, Persona, Provenance, SamplerDefaults, Style, TensorRole,
+    WeightFormat, WispBuilder,
+};
+use sha2::{Digest, Sha256};
+
+/// Every field has its own value, and every weight format occurs.
+fn file() -> AlignedBytes {
+    let spec = ArchitectureSpec {
+        dim: 8,
+        heads: 2,
+        kv_heads: 1,
+        vocabulary: 300,
+        context: 512,
+        rope_theta: 10_000.0,
+        norm_epsilon: 1e-5,
+        tied: false,
+        hidden: vec![12],
+    };
+    let persona = Persona {
+        name: "Wisp",
+        style: Style::Chat { begin: 1, you: 3, wisp: 4, end: 2, gaps: [5, 6, 7, 8, 299] },
+        sampler: SamplerDefaults {
+            temperature_milli: 800,
+            top_p_milli: 900,
+            repetition_penalty_milli: 1100,
+            max_reply_tokens: 100,
+        },
+        provenance: Provenance { source: "s", training: "tt", licences: "MIT" },
+    };
+    let mut builder = WispBuilder::new(spec, persona).unwrap();
+    builder.tokenizer(b"tokens");
+    for (role, layer, (rows, cols)) in builder.needed() {
+        let format = match role {
+            TensorRole::TokenEmbedding => WeightFormat::Fp8E4M3,
+            TensorRole::Classifier => WeightFormat::F32,
+            _ => WeightFormat::Int8 { group: 8 },
+        };
+        let weights: Vec<f32> = (0..rows * cols).map(|index| index as f32).collect();
+        builder.tensor(role, layer, format, &weights).unwrap();
+    }
+    builder.build().unwrap()
+}
+
+/// One record of the table: role, format, layer, rows, cols, group, data, scales.
+fn record(role: u8, format: u8, fields: [u32; 5]) -> Vec<u8> {
+    let mut bytes = vec![role, format, 0, 0];
+    bytes.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
+    bytes.extend([0; 8]);
+    bytes
+}
+
+#[test]
+fn every_byte_before_the_body_is_pinned() {
+    let file = file();
+    let body = &file[512..];
+
+    let mut expected = Vec::new();
+    expected.extend(b"WISP");
+    expected.extend([1, 0]); // format version
+    expected.extend([0, 0]); // reserved
+    expected.extend([87, 0, 0, 0]); // bytes of the header
+    expected.extend([12, 0, 0, 0]); // tensors
+    expected.extend(512u32.to_le_bytes()); // where the body begins
+    expected.extend(14_592u32.to_le_bytes()); // bytes of the body
+    expected.extend([0; 4]); // reserved
+    expected.extend([0; 4]); // checksum, filled in below
+
+    // Body record.
+    expected.extend(Sha256::digest(body));
+    expected.extend([0, 6]); // tokenizer: offset, length
+    // Architecture.
+    expected.extend([8, 2, 1]); // dim, heads, key-value heads
+    expected.extend([0xac, 0x02]); // vocabulary 300 = 0b10_0101100
+    expected.extend([0x80, 0x04]); // context 512 = 0b100_0000000
+    expected.extend(10_000f32.to_le_bytes());
+    expected.extend(1e-5f32.to_le_bytes());
+    expected.extend([0]); // not tied
+    expected.extend([4, 12, 0, 0, 0]); // 4 bytes: hidden width of the only layer
+    // Persona.
+    expected.extend(b"\x04Wisp");
+    expected.extend([1, 1, 3, 4, 2]); // chat: begin, you, wisp, end
+    expected.extend([5, 6, 7, 8, 0xab, 0x02]); // gaps
+    expected.extend([0xa0, 0x06]); // temperature 800
+    expected.extend([0x84, 0x07]); // top-p 900
+    expected.extend([0xcc, 0x08]); // repetition penalty 1100
+    expected.extend([100]); // longest reply
+    expected.extend(b"\x01s\x02tt\x03MIT"); // provenance
+    assert_eq!(expected.len(), 32 + 87);
+
+    // Sections begin at the next multiple of 64 after the one before.
+    let table = [
+        record(0, 1, [300, 8, 0, 64, 2496]), // embedding: 2400 bytes, 300 scales
+        record(1, 0, [1, 8, 0, 3712, 0]),    // attention norm
+        record(2, 2, [8, 8, 8, 3776, 3840]), // query
+        record(3, 2, [4, 8, 8, 3904, 3968]), // key
+        record(4, 2, [4, 8, 8, 4032, 4096]), // value
+        record(5, 2, [8, 8, 8, 4160, 4224]), // attention output
+        record(6, 0, [1, 8, 0, 4288, 0]),    // feed-forward norm
+        record(7, 2, [12, 8, 8, 4352, 4480]), // gate
+        record(8, 2, [12, 8, 8, 4544, 4672]), // up
+        record(9, 2, [8, 12, 8, 4736, 4864]), // down: two groups a row, the second short
+        record(10, 0, [1, 8, 0, 4928, 0]),   // final norm
+        record(11, 0, [300, 8, 0, 4992, 0]), // classifier
+    ];
+    expected.extend(table.concat());
+    expected.resize(512, 0);
+
+    let mut checked = expected.clone();
+    checked.drain(28..32);
+    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&checked);
+    expected[28..32].copy_from_slice(&checksum.to_le_bytes());
+
+    assert_eq!(&file[..512], &expected[..]);
+    // The weights enter the digest, and the digest enters the checksum: this pins the body too.
+    assert_eq!(checksum, 0x7687_ac93);
+}
+
+#[test]
+fn weights_lie_row_by_row_and_scales_after_them() {
+    let file = file();
+    let body = &file[512..];
+    assert_eq!(&body[..6], b"tokens");
+    // Embedding, row 1 is 8..=15: scale 15/448, and 15 becomes 448 (0x7e).
+    assert_eq!(body[64 + 15], 0x7e);
+    assert_eq!(&body[2496 + 4..2496 + 8], &(15f32 / 448.0).to_le_bytes());
+    // Down, row 0 is 0..=11 in groups of 8 and 4: 7 and 11 become 127.
+    assert_eq!(&body[4736..4736 + 12], &[0, 18, 36, 54, 73, 91, 109, 127, 92, 104, 115, 127]);
+    assert_eq!(&body[4864..4868], &(7f32 / 127.0).to_le_bytes());
+    assert_eq!(&body[4868..4872], &(11f32 / 127.0).to_le_bytes());
+    // Classifier, weight 2.
+    assert_eq!(&body[4992 + 8..4992 + 12], &2f32.to_le_bytes());
+    assert_eq!(body.len(), 4992 + 300 * 8 * 4);
+}
