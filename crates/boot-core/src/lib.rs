@@ -7,6 +7,7 @@
 //! - [`memory`]: what the board lends: the slots and the handover block.
 //! - [`handover`]: the record that survives a reset: verified images and the crash report.
 //! - [`receiver`]: one image coming in: compare, store, check.
+//! - [`loader`]: the conversation with the host, and the decision to launch.
 //!
 //! Nothing in this crate can panic, and the linked bootloader is checked for that: a loader that
 //! dies leaves a board that only a person at the plug can wake.
@@ -15,10 +16,12 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod handover;
+pub mod loader;
 pub mod memory;
 pub mod receiver;
 pub mod region;
 
+pub use loader::{Loader, LoaderState, Outcome};
 pub use memory::{Memory, PerSlot};
 pub use receiver::Receiver;
 pub use region::SlotRegion;

@@ -369,7 +369,7 @@ impl<M: Memory> Loader<M> {
         let Some(leaving) = self.leaving else {
             return Outcome::Continue;
         };
-        let waited = now.since(leaving.since);
+        let waited = now.micros_since(leaving.since);
         let is_heard =
             self.session.send_space(Lane::Prompt) >= self.empty_lane && waited >= LEAVE_AFTER;
         if self.is_connected && !is_heard && waited < LEAVE_AT_LAST {

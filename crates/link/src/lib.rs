@@ -10,9 +10,14 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+#[cfg(feature = "host")]
+extern crate alloc;
+
 pub mod message;
 mod session;
 mod time;
+#[cfg(feature = "host")]
+pub mod upload;
 
 pub use session::{Counters, DownReason, SendError, Session, SessionEvent};
 pub use time::Instant;
