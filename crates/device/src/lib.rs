@@ -1,2 +1,40 @@
-//! Placeholder until its first commit.
+//! The whole firmware behaviour as one machine that is polled.
+//!
+//! ```text
+//! bytes ─► Session ─► inbox ─► Mind: context, model, reply ─► event log ─► Session ─► bytes
+//! ```
+//! [`Device::poll`] does one bounded piece of work and says whether there is more. Nothing here
+//! reads a clock, a register or a port; time and bytes are arguments. Memory is allocated by
+//! [`Device::new`] only.
+//!
+//! What the persona says depends on its seed and on the conversation, not on timing: a reply that
+//! was interrupted, withdrawn, taken back or restored goes on as if the same conversation had been
+//! computed from scratch, token for token.
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+extern crate alloc;
+
+mod computation;
+mod context;
+mod crash;
+mod device;
+mod error;
+mod event_log;
+mod inbox;
+mod log_buffer;
+mod mind;
+mod outbox;
+mod reply;
+mod restore;
+mod settings;
+mod stats;
+mod words;
+
+pub use device::{Activity, Device, Options};
+pub use error::DeviceError;
+pub use stats::Health;

@@ -1,0 +1,294 @@
+//! The tokens of the conversation, where its messages begin, and how much of it is in the KV cache.
+//!
+//! The tokens are what the model *should* have read; [`Context::computed`] of them it *has* read.
+//! Whoever changes the conversation changes the tokens, and the model catches up. A rollback, a
+//! restored transcript and a dropped beginning are all the same to it.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use persona::{Speaker, Style};
+
+/// Fewest tokens with which a conversation is possible at all.
+pub(crate) const MIN_CAPACITY: usize = 32;
+
+/// Tokens that a message needs besides its text: its lead, its end, and the trial of a silence.
+const FRAME: usize = 4;
+
+/// One message among the tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// Index of its first token.
+    pub start: usize,
+    /// Who wrote it.
+    pub speaker: Speaker,
+    /// Number of the reply, if Wisp wrote it.
+    pub reply: u32,
+    /// Whether the text has come to its end; a story may not have.
+    pub closed: bool,
+}
+
+/// The conversation as tokens.
+#[derive(Debug)]
+pub(crate) struct Context {
+    style: Style,
+    capacity: usize,
+    tokens: Vec<u32>,
+    computed: usize,
+    messages: VecDeque<Message>,
+    /// Messages that were dropped since the conversation began.
+    dropped_messages: u32,
+}
+
+impl Context {
+    /// An empty conversation of at most `capacity` tokens.
+    pub(crate) fn new(style: Style, capacity: usize) -> Self {
+        let mut tokens = Vec::with_capacity(capacity);
+        tokens.push(style.opening());
+        Self {
+            style,
+            capacity,
+            tokens,
+            computed: 0,
+            // A message has a token at least, but for empty ones in stories.
+            messages: VecDeque::with_capacity(capacity),
+            dropped_messages: 0,
+        }
+    }
+
+    /// Everything the model should have read.
+    pub(crate) fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// How many of the tokens the model has read.
+    pub(crate) fn computed(&self) -> usize {
+        self.computed
+    }
+
+    /// The model has read one token more.
+    pub(crate) fn computed_one(&mut self) {
+        self.computed = self.computed.saturating_add(1).min(self.tokens.len());
+    }
+
+    /// The model is to read the last token again: its logits are wanted.
+    pub(crate) fn recompute_last(&mut self) {
+        self.computed = self.computed.min(self.tokens.len().saturating_sub(1));
+    }
+
+    /// Tokens there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Messages since the conversation began, dropped ones included.
+    pub(crate) fn message_count(&self) -> u32 {
+        // There are no more messages than tokens.
+        self.dropped_messages.saturating_add(self.messages.len() as u32)
+    }
+
+    /// Messages that are still there.
+    pub(crate) fn messages_kept(&self) -> u32 {
+        self.messages.len() as u32
+    }
+
+    /// The last message.
+    pub(crate) fn last(&self) -> Option<Message> {
+        self.messages.back().copied()
+    }
+
+    /// Longest text in tokens that a message may have.
+    pub(crate) fn longest_text(&self) -> usize {
+        (self.capacity / 2).saturating_sub(FRAME)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.truncate(1);
+        self.messages.clear();
+        self.dropped_messages = 0;
+    }
+
+    /// Begins a message at the end; its lead may stand there already, from a trial of silence.
+    pub(crate) fn begin_message(
+        &mut self,
+        speaker: Speaker,
+        gap_seconds: u32,
+        reply: u32,
+        trial: usize,
+    ) {
+        let closed = self.last().is_some_and(|message| message.closed);
+        let start = self.tokens.len().saturating_sub(trial);
+        let lead = self.style.before_message(speaker, gap_seconds, closed);
+        self.tokens.extend(lead.iter().skip(trial));
+        self.messages.push_back(Message { start, speaker, reply, closed: false });
+    }
+
+    /// Adds a token.
+    pub(crate) fn push(&mut self, token: u32) {
+        self.tokens.push(token);
+    }
+
+    /// Ends the last message.
+    pub(crate) fn end_message(&mut self, closed: bool) {
+        self.tokens.extend(self.style.after_message());
+        self.close_last(closed);
+    }
+
+    /// The text has come to its end, though no message says so.
+    pub(crate) fn close_last(&mut self, closed: bool) {
+        if let Some(message) = self.messages.back_mut() {
+            message.closed = closed;
+        }
+    }
+
+    /// Takes the last message back.
+    pub(crate) fn take_back_message(&mut self) {
+        if let Some(message) = self.messages.pop_back() {
+            self.truncate(message.start);
+        }
+    }
+
+    /// Shortens the tokens; what the model read beyond is void.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.tokens.truncate(length);
+        self.computed = self.computed.min(self.tokens.len());
+    }
+
+    /// Makes room for `needed` tokens and a message's frame by dropping the oldest messages, but
+    /// never the last `keep`. Returns the tokens dropped, or `None` if that is not enough.
+    ///
+    /// Half the context is cleared at once: the model has to read again what stays, and that
+    /// should be rare.
+    pub(crate) fn make_room(&mut self, needed: usize, keep: usize) -> Option<u32> {
+        let needed = needed.saturating_add(FRAME);
+        let excess =
+            |target: usize| self.tokens.len().saturating_add(needed).saturating_sub(target);
+        let full = self.messages.len() >= self.messages.capacity();
+        if excess(self.capacity) == 0 && !full {
+            return Some(0);
+        }
+        let droppable = self.messages.len().saturating_sub(keep);
+        let wanted = excess(self.capacity / 2);
+        let least = excess(self.capacity);
+        // Tokens that go with the first `count` messages. The opening stays.
+        let gone = |count: usize| {
+            let end = self.messages.get(count).map_or(self.tokens.len(), |next| next.start);
+            end.saturating_sub(1)
+        };
+        let count = (1..=droppable).find(|count| gone(*count) >= wanted).unwrap_or(droppable);
+        let tokens = if count == 0 { 0 } else { gone(count) };
+        if tokens < least || count == 0 {
+            return None;
+        }
+        self.tokens.drain(1..tokens.saturating_add(1));
+        self.computed = self.computed.min(1);
+        self.messages.drain(..count);
+        for message in &mut self.messages {
+            message.start = message.start.saturating_sub(tokens);
+        }
+        // There are no more messages and tokens than u32 counts.
+        self.dropped_messages = self.dropped_messages.saturating_add(count as u32);
+        Some(tokens as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAT: Style = Style::Chat { begin: 1, you: 2, wisp: 3, end: 4, gaps: [5, 6, 7, 8, 9] };
+    const STORY: Style = Style::Story { begin: 1, end: 1 };
+
+    fn say(context: &mut Context, speaker: Speaker, text: &[u32]) {
+        context.begin_message(speaker, 0, 0, 0);
+        text.iter().for_each(|token| context.push(*token));
+        context.end_message(true);
+    }
+
+    fn compute_all(context: &mut Context) {
+        while context.computed() < context.tokens().len() {
+            context.computed_one();
+        }
+    }
+
+    #[test]
+    fn a_chat_is_led_and_ended() {
+        let mut context = Context::new(CHAT, 32);
+        say(&mut context, Speaker::You, &[20, 21]);
+        assert_eq!(context.tokens(), [1, 5, 2, 20, 21, 4]);
+        // The trial of silence becomes the lead of the answer.
+        context.push(5);
+        context.begin_message(Speaker::Wisp, 0, 1, 1);
+        assert_eq!(context.tokens(), [1, 5, 2, 20, 21, 4, 5, 3]);
+        compute_all(&mut context);
+        context.take_back_message();
+        assert_eq!(context.tokens(), [1, 5, 2, 20, 21, 4]);
+        assert_eq!(context.computed(), 6);
+    }
+
+    #[test]
+    fn a_story_begins_anew_only_after_its_end() {
+        let mut context = Context::new(STORY, 32);
+        context.begin_message(Speaker::You, 0, 0, 0);
+        context.push(20);
+        context.end_message(false);
+        context.begin_message(Speaker::Wisp, 0, 1, 0);
+        context.push(21);
+        context.end_message(true);
+        context.begin_message(Speaker::You, 0, 0, 0);
+        assert_eq!(context.tokens(), [1, 20, 21, 1]);
+    }
+
+    #[test]
+    fn the_oldest_go_and_the_model_reads_the_rest_again() {
+        let mut context = Context::new(CHAT, 32);
+        for message in 0..4 {
+            say(&mut context, Speaker::You, &[20 + message; 4]);
+        }
+        assert_eq!(context.tokens().len(), 29);
+        compute_all(&mut context);
+        // Needs 2 + 4; down to 16 in all: two messages of 7 are not enough, three are.
+        assert_eq!(context.make_room(2, 1), Some(21));
+        assert_eq!(context.tokens(), [1, 5, 2, 23, 23, 23, 23, 4]);
+        assert_eq!(context.computed(), 1);
+        assert_eq!((context.message_count(), context.messages_kept()), (4, 1));
+        context.take_back_message();
+        assert_eq!(context.tokens(), [1]);
+    }
+
+    #[test]
+    fn kept_messages_are_not_dropped() {
+        let mut context = Context::new(CHAT, 32);
+        say(&mut context, Speaker::You, &[20; 10]);
+        say(&mut context, Speaker::Wisp, &[21; 10]);
+        assert_eq!(context.make_room(10, 2), None);
+        assert_eq!(context.make_room(10, 1), Some(13));
+        assert_eq!(context.make_room(100, 0), None);
+        assert_eq!(context.make_room(10, 0), Some(0));
+    }
+
+    #[test]
+    fn room_for_the_longest_text_can_always_be_made() {
+        let mut context = Context::new(CHAT, MIN_CAPACITY);
+        let text = alloc::vec![20; context.longest_text()];
+        for _ in 0..100 {
+            assert!(context.make_room(text.len(), 0).is_some());
+            say(&mut context, Speaker::You, &text);
+            assert!(context.tokens().len() <= MIN_CAPACITY);
+        }
+        assert_eq!(context.message_count(), 100);
+    }
+
+    #[test]
+    fn empty_messages_of_a_story_find_room_too() {
+        let mut context = Context::new(STORY, MIN_CAPACITY);
+        let capacity = context.messages.capacity();
+        for _ in 0..1000 {
+            assert!(context.make_room(0, 0).is_some());
+            context.begin_message(Speaker::You, 0, 0, 0);
+            context.end_message(false);
+        }
+        assert_eq!(context.messages.capacity(), capacity);
+        assert_eq!(context.message_count(), 1000);
+    }
+}

@@ -1,0 +1,359 @@
+//! Session, conversation and answers in one loop.
+
+use alloc::boxed::Box;
+use engine::{Engine, Kernels, Sampler};
+use heapless::String;
+use link::message::{
+    CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal, Slot, Stats,
+};
+use link::{Instant, Session, SessionEvent};
+use model_format::Model;
+use persona::Style;
+use tokenizer::Tokenizer;
+
+use crate::computation::Computation;
+use crate::context::{Context, MIN_CAPACITY};
+use crate::crash::StoredCrash;
+use crate::inbox::{Arrival, Order};
+use crate::log_buffer::LogBuffer;
+use crate::mind::Mind;
+use crate::outbox::{Answer, Outbox};
+use crate::restore::Restore;
+use crate::settings;
+use crate::words::Words;
+use crate::{DeviceError, Health};
+
+/// Messages of the host that are handled in one poll at most.
+const MESSAGES_PER_POLL: usize = 4;
+
+/// What a device may use, and where its dice start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Longest conversation in tokens; the model's own limit holds too.
+    pub context: usize,
+    /// Multiply-adds in one slice of work: how long [`Device::poll`] takes.
+    pub slice: u32,
+    /// Seed of the persona's dice, until the host configures another.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    /// The model's whole context, slices of a few milliseconds on the ARM1176, always the same
+    /// dice.
+    fn default() -> Self {
+        Self { context: usize::MAX, slice: 200_000, seed: 0 }
+    }
+}
+
+/// What [`Device::poll`] wants done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Activity {
+    /// Call again at once, after serving the wire.
+    Busy,
+    /// Nothing to do until bytes arrive or this time has come.
+    IdleUntil(Option<Instant>),
+    /// Restart into the bootloader.
+    Reboot,
+    /// Panic: the host wants to see the way back.
+    PlantPanic,
+}
+
+/// A persona at the end of a cable.
+pub struct Device<'m, K> {
+    session: Session,
+    /// The message being read.
+    buffer: Box<[u8; MAX_MESSAGE]>,
+    mind: Mind<'m, K>,
+    desk: Desk,
+}
+
+/// What is to be told apart from the conversation's events.
+struct Desk {
+    outbox: Outbox,
+    log: LogBuffer,
+    health: Health,
+    crash: Option<StoredCrash>,
+    /// The chat's state is to be told before anything else.
+    announce: bool,
+    /// The crash report is to be told in this session.
+    tell_crash: bool,
+    /// What the program is to do instead of going on.
+    wanted: Option<Activity>,
+}
+
+impl<'m, K: Kernels> Device<'m, K> {
+    /// Brings a persona to life. Allocates everything that is ever needed.
+    ///
+    /// The model's digest is not looked at: whoever loaded it has checked it.
+    ///
+    /// # Errors
+    /// Why the model cannot run here; see [`DeviceError`].
+    pub fn new(
+        model: &Model<'m>,
+        kernels: K,
+        session: Session,
+        options: Options,
+    ) -> Result<Self, DeviceError> {
+        let vocabulary = model.architecture().vocabulary;
+        let tokenizer = Tokenizer::open(model.tokenizer())?;
+        if tokenizer.vocabulary() != vocabulary {
+            let tokenizer = tokenizer.vocabulary();
+            return Err(DeviceError::Vocabulary { tokenizer, model: vocabulary });
+        }
+        let style = style_of(model);
+        if !style.fits(vocabulary) {
+            return Err(DeviceError::Style);
+        }
+        let engine = Engine::new(model, kernels, options.context)?;
+        let capacity = engine.context();
+        if capacity < MIN_CAPACITY {
+            return Err(DeviceError::ContextTooSmall);
+        }
+        let settings = settings::from_model(&model.persona().sampler);
+        let sampler = Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?;
+        Ok(Self {
+            session,
+            buffer: Box::new([0; MAX_MESSAGE]),
+            mind: Mind::new(
+                Words::new(style, tokenizer),
+                Computation::new(engine, options.slice),
+                Context::new(style, capacity),
+                sampler,
+                settings,
+                options.seed,
+            ),
+            desk: Desk {
+                outbox: Outbox::new(),
+                log: LogBuffer::new(),
+                health: Health::default(),
+                crash: None,
+                announce: false,
+                tell_crash: false,
+                wanted: None,
+            },
+        })
+    }
+
+    /// Takes bytes from the wire, in pieces of any size.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        self.session.handle_bytes(now, bytes);
+    }
+
+    /// Fills `out` with bytes for the wire and returns how many; see [`Session::poll_transmit`].
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.session.poll_transmit(now, out)
+    }
+
+    /// Does one bounded piece of work.
+    pub fn poll(&mut self, now: Instant) -> Activity {
+        if self.session.poll_timeout().is_some_and(|due| due <= now) {
+            self.session.handle_timeout(now);
+        }
+        self.note_session();
+        let heard = self.listen();
+        if let Some(wanted) = self.desk.wanted.take() {
+            return wanted;
+        }
+        let thought = self.mind.think(now, &mut self.desk.outbox);
+        self.tell(now);
+        if heard || thought {
+            Activity::Busy
+        } else {
+            Activity::IdleUntil(self.session.poll_timeout())
+        }
+    }
+
+    /// Log bytes for the host. Dropped and counted when there are more than the cable carries.
+    pub fn log(&mut self, bytes: &[u8]) {
+        self.desk.log.push(bytes);
+    }
+
+    /// What only the board knows, for the counters.
+    pub fn set_health(&mut self, health: Health) {
+        self.desk.health = health;
+    }
+
+    /// The program before this one crashed: the host is told until it has seen it.
+    pub fn set_crash(&mut self, report: &CrashReport<'_>) {
+        self.desk.crash = Some(StoredCrash::new(report));
+        self.desk.tell_crash = self.session.peer().is_some();
+    }
+
+    /// Whether a crash report waits to be seen. When it no longer does, the board forgets it too.
+    pub fn has_unseen_crash(&self) -> bool {
+        self.desk.crash.is_some()
+    }
+
+    /// The link, for its counters and its peer.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The tokens of the conversation, as far as they are decided on.
+    pub fn tokens(&self) -> &[u32] {
+        self.mind.context().tokens()
+    }
+
+    fn note_session(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Up { .. } => {
+                    self.mind.session_lost();
+                    self.mind.log.restart();
+                    self.desk.outbox.clear();
+                    self.desk.announce = true;
+                    self.desk.tell_crash = self.desk.crash.is_some();
+                }
+                SessionEvent::Down { .. } => self.mind.session_lost(),
+                SessionEvent::Mismatch { .. } => {}
+            }
+        }
+    }
+
+    /// Handles some messages of the host. `true` when there may be more.
+    fn listen(&mut self) -> bool {
+        for _ in 0..MESSAGES_PER_POLL {
+            if self.desk.wanted.is_some() || !self.desk.outbox.has_room() {
+                return false;
+            }
+            let Some(bytes) = self.session.receive(&mut self.buffer) else { return false };
+            match HostMessage::decode(bytes) {
+                Some(message) => self.desk.handle(&message, &mut self.mind),
+                None => self.desk.refuse(Refusal::Malformed, 0),
+            }
+        }
+        true
+    }
+
+    /// Hands to the session what it has room for, the most important first.
+    fn tell(&mut self, now: Instant) {
+        let Self { session, mind, desk, .. } = self;
+        if session.peer().is_none() {
+            return;
+        }
+        if desk.announce {
+            let state = DeviceMessage::ChatState {
+                last_id: mind.inbox.last_id(),
+                next_event: mind.log.next_number(),
+                messages: mind.context().message_count(),
+            };
+            if session.send_device(&state).is_err() {
+                return;
+            }
+            desk.announce = false;
+        }
+        if let Some(crash) = desk.crash.as_ref().filter(|_| desk.tell_crash) {
+            if session.send_device(&DeviceMessage::Crashed(crash.report())).is_err() {
+                return;
+            }
+            desk.tell_crash = false;
+        }
+        while let Some(answer) = desk.outbox.next(|| stats(session, mind, desk, now)) {
+            if session.send_device(&answer).is_err() {
+                return;
+            }
+            desk.outbox.sent();
+        }
+        while let Some((event, what)) = mind.log.next_unsent() {
+            if session.send_device(&DeviceMessage::Happened { event, what }).is_err() {
+                return;
+            }
+            mind.log.mark_sent();
+        }
+        while let Some(bytes) = desk.log.next_piece() {
+            let count = bytes.len();
+            if session.send_device(&DeviceMessage::Log { bytes }).is_err() {
+                return;
+            }
+            desk.log.sent(count);
+        }
+    }
+}
+
+impl Desk {
+    fn refuse(&mut self, refusal: Refusal, detail: u32) {
+        self.outbox.push(Answer::Refused(refusal, detail));
+    }
+
+    fn order<K: Kernels>(
+        &mut self,
+        mind: &mut Mind<'_, K>,
+        id: u32,
+        order: impl FnOnce() -> Order,
+    ) {
+        match mind.inbox.arrive(id, order) {
+            Arrival::Taken | Arrival::Repeated => self.outbox.push(Answer::Received(id)),
+            Arrival::Refused(refusal) => self.refuse(refusal, id),
+        }
+    }
+
+    fn handle<K: Kernels>(&mut self, message: &HostMessage<'_>, mind: &mut Mind<'_, K>) {
+        match *message {
+            HostMessage::Say { id, gap_seconds, text } => {
+                match String::<MAX_TEXT>::try_from(text) {
+                    Ok(text) => self.order(mind, id, || Order::Say { gap_seconds, text }),
+                    Err(_) => self.refuse(Refusal::TextTooLong, id),
+                }
+            }
+            HostMessage::Regenerate { id } => self.order(mind, id, || Order::Regenerate),
+            HostMessage::Forget { id } => self.order(mind, id, || Order::Forget),
+            HostMessage::Stop => mind.stop(),
+            HostMessage::Configure(settings) => mind.configure(settings),
+            // For the persona's rhythm, which is not built yet.
+            HostMessage::Typing | HostMessage::Clock { .. } => {}
+            HostMessage::RestoreBegin { messages, last_id, pending } => {
+                mind.begin_restore(Restore::new(messages, last_id, pending));
+            }
+            HostMessage::RestoreMessage { speaker, gap_seconds, text } => {
+                if !mind.restore_message(speaker, gap_seconds, text) {
+                    self.refuse(Refusal::WrongRestore, 0);
+                }
+            }
+            HostMessage::StatsRequest => self.outbox.push(Answer::Stats),
+            HostMessage::Seen { event } => {
+                if !mind.log.seen(event) {
+                    self.refuse(Refusal::WrongId, event);
+                }
+            }
+            HostMessage::CrashSeen => self.crash = None,
+            HostMessage::Reboot => self.wanted = Some(Activity::Reboot),
+            HostMessage::PlantPanic => self.wanted = Some(Activity::PlantPanic),
+            HostMessage::Offer { slot, .. }
+            | HostMessage::Digests { slot, .. }
+            | HostMessage::Chunk { slot, .. }
+            | HostMessage::Verify { slot } => {
+                self.refuse(Refusal::WrongProgram, u32::from(slot == Slot::Persona));
+            }
+            HostMessage::Launch => self.refuse(Refusal::WrongProgram, 0),
+        }
+    }
+}
+
+fn stats<K: Kernels>(session: &Session, mind: &Mind<'_, K>, desk: &Desk, now: Instant) -> Stats {
+    let link = session.counters();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let mut stats = Stats {
+        uptime_seconds: u32::try_from(now.0 / 1_000_000).unwrap_or(u32::MAX),
+        context_used: count(mind.context().tokens().len()),
+        context_size: count(mind.context().capacity()),
+        tokens: mind.tokens_computed(),
+        frames_received: link.frames_received,
+        frames_corrupt: link.frames_corrupt,
+        frames_resent: link.frames_resent,
+        log_bytes_dropped: desk.log.dropped(),
+        ..Stats::default()
+    };
+    desk.health.fill(&mut stats);
+    stats
+}
+
+/// The style of the file, in the words of crate `persona`, which knows no files.
+fn style_of(model: &Model<'_>) -> Style {
+    match model.persona().style {
+        model_format::Style::Story { begin, end } => Style::Story { begin, end },
+        model_format::Style::Chat { begin, you, wisp, end, gaps } => {
+            Style::Chat { begin, you, wisp, end, gaps }
+        }
+    }
+}
