@@ -1,0 +1,109 @@
+//! What the tests share: stories260K as a `.wisp` file, and files with random weights.
+#![allow(dead_code, missing_docs)]
+
+use engine::{Kernels, Portable, Quantised};
+use model_format::{
+    AlignedBytes, ArchitectureSpec, Persona, Provenance, SamplerDefaults, Style, TensorRole,
+    WeightFormat, WispBuilder,
+};
+use std::cell::Cell;
+use std::path::PathBuf;
+
+/// The formats that a chat may run on.
+pub const FORMATS: [WeightFormat; 4] = [
+    WeightFormat::F32,
+    WeightFormat::Fp8E4M3,
+    WeightFormat::Int8 { group: 64 },
+    WeightFormat::Int8 { group: 4 },
+];
+
+pub fn stories_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/stories260K")
+}
+
+/// stories260K, from llama2.c's checkpoint (version 0: seven i32, then f32 tensors in the order
+/// of its `memory_map_weights`).
+pub fn stories(format: WeightFormat) -> AlignedBytes {
+    let file = std::fs::read(stories_folder().join("stories260K.bin")).unwrap();
+    let (words, _) = file.as_chunks::<4>();
+    let mut words = words.iter().copied();
+    let mut integer = || u32::from_le_bytes(words.next().unwrap());
+    let [dim, hidden, layers, heads, kv_heads, vocabulary, context] =
+        std::array::from_fn(|_| integer());
+    let spec = ArchitectureSpec {
+        dim,
+        heads,
+        kv_heads,
+        vocabulary,
+        context,
+        rope_theta: 10_000.0,
+        norm_epsilon: 1e-5,
+        tied: true,
+        hidden: vec![hidden; layers as usize],
+    };
+    let persona = Persona {
+        name: "Stories",
+        style: Style::Story { begin: 1, end: 1 },
+        sampler: SamplerDefaults::default(),
+        provenance: Provenance::default(),
+    };
+    let mut builder = WispBuilder::new(spec, persona).unwrap();
+    let needed = builder.needed();
+    // In llama2.c all layers' tensors of one kind lie together.
+    let order = [
+        TensorRole::TokenEmbedding,
+        TensorRole::AttentionNorm,
+        TensorRole::Query,
+        TensorRole::Key,
+        TensorRole::Value,
+        TensorRole::AttentionOutput,
+        TensorRole::FeedForwardNorm,
+        TensorRole::Gate,
+        TensorRole::Down,
+        TensorRole::Up,
+        TensorRole::FinalNorm,
+    ];
+    for role in order {
+        for &(_, layer, (rows, cols)) in needed.iter().filter(|(r, _, _)| *r == role) {
+            let weights: Vec<f32> =
+                words.by_ref().take(rows * cols).map(f32::from_le_bytes).collect();
+            builder.tensor(role, layer, format, &weights).unwrap();
+        }
+    }
+    builder.build().unwrap()
+}
+
+/// Random weights in the given shape.
+pub fn random(spec: &ArchitectureSpec, format: WeightFormat, seed: u64) -> AlignedBytes {
+    let persona = model_format::synthetic::persona();
+    model_format::synthetic::model(spec, persona, &[], format, seed).unwrap()
+}
+
+/// The bits of floats, to compare exactly.
+pub fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Portable kernels that count the multiply-adds of matrices.
+#[derive(Default)]
+pub struct Counting {
+    pub macs: Cell<u64>,
+}
+
+impl Counting {
+    fn add(&self, rows: usize, cols: usize) {
+        self.macs.set(self.macs.get() + (rows * cols) as u64);
+    }
+}
+
+impl Kernels for &Counting {
+    fn matvec_f32(&self, weights: &[f32], x: &[f32], out: &mut [f32]) {
+        self.add(out.len(), x.len());
+        Portable.matvec_f32(weights, x, out);
+    }
+
+    fn matvec_fp8(&self, codes: &[u8], scales: &[f32], x: Quantised<'_>, out: &mut [f32]) {
+        self.add(out.len(), x.integers.len());
+        Portable.matvec_fp8(codes, scales, x, out);
+    }
+}
