@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use critical_section::Mutex;
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
-use heapless::spsc::{Consumer, Producer, Queue};
+use heapless::Deque;
 
 use crate::gpio::{self, Function, Resistor};
 use crate::interrupt::{self, Source};
@@ -64,8 +64,9 @@ const FIRST_BAUD: u32 = 115_200;
 
 /// Bytes received and not yet read: 54 ms at 3 Mbaud.
 const RECEIVE_RING: usize = 16 * 1024;
-/// Bytes written and not yet sent.
-const TRANSMIT_RING: usize = 4 * 1024;
+/// Bytes written and not yet sent: 44 ms at 115200 baud, so that an urgent message, which comes
+/// behind what is here already, is not late.
+const TRANSMIT_RING: usize = 512;
 
 /// That baud rate cannot be made from the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,35 +120,46 @@ static BREAKS: AtomicU32 = AtomicU32::new(0);
 static PARITY_ERRORS: AtomicU32 = AtomicU32::new(0);
 static FRAMING_ERRORS: AtomicU32 = AtomicU32::new(0);
 
-/// The interrupt's ends of the rings.
-struct Server {
-    received: Producer<'static, u8>,
-    to_send: Consumer<'static, u8>,
+/// Bytes between the chip's queues and the program.
+///
+/// Not `heapless::spsc`: with its capacity known at run time only, it divides for every byte, on a
+/// processor that has no instruction for that.
+struct Rings {
+    received: Deque<u8, RECEIVE_RING>,
+    to_send: Deque<u8, TRANSMIT_RING>,
 }
 
-static SERVER: Mutex<RefCell<Option<Server>>> = Mutex::new(RefCell::new(None));
+static RINGS: Mutex<RefCell<Rings>> =
+    Mutex::new(RefCell::new(Rings { received: Deque::new(), to_send: Deque::new() }));
 
-impl Server {
+/// Works with the rings, interrupts masked; `None` never happens, as nothing nests.
+fn with_rings<R>(work: impl FnOnce(&mut Rings) -> R) -> Option<R> {
+    critical_section::with(|section| {
+        RINGS.borrow(section).try_borrow_mut().ok().map(|mut rings| work(&mut rings))
+    })
+}
+
+impl Rings {
     /// Empties the chip's receive queue, fills its transmit queue.
     fn serve(&mut self) {
         // Cleared before emptying: a byte that comes later raises it anew. The other way round a
         // byte between the two would wait for the next one, for ever if there is none.
         UART.write(INTERRUPT_CLEAR, ALL_INTERRUPTS);
         // No room: the bytes stay in the chip, and the interrupt stays off until there is.
-        while self.received.ready() && UART.read(FLAGS) & RECEIVE_EMPTY == 0 {
+        while !self.received.is_full() && UART.read(FLAGS) & RECEIVE_EMPTY == 0 {
             let data = UART.read(DATA);
             count_errors(data);
-            let _ = self.received.enqueue(data as u8);
+            let _ = self.received.push_back(data as u8);
         }
         while UART.read(FLAGS) & TRANSMIT_FULL == 0 {
-            let Some(byte) = self.to_send.dequeue() else { break };
+            let Some(byte) = self.to_send.pop_front() else { break };
             UART.write(DATA, u32::from(byte));
         }
         let mut mask = 0;
-        if self.received.ready() {
+        if !self.received.is_full() {
             mask |= RECEIVE_INTERRUPTS;
         }
-        if self.to_send.ready() {
+        if !self.to_send.is_empty() {
             mask |= TRANSMIT_INTERRUPT;
         }
         UART.write(INTERRUPT_MASK, mask);
@@ -171,35 +183,19 @@ fn count_errors(data: u32) {
     }
 }
 
-/// Moves bytes between chip and rings; from the interrupt, or when there is something new to do.
+/// Moves bytes between chip and rings.
 pub(crate) fn on_interrupt() {
-    critical_section::with(|section| {
-        if let Ok(mut server) = SERVER.borrow(section).try_borrow_mut()
-            && let Some(server) = server.as_mut()
-        {
-            server.serve();
-        }
-    });
+    with_rings(Rings::serve);
 }
 
 /// The serial port, 8 bits, no parity, one stop bit.
 pub struct Uart {
-    received: Consumer<'static, u8>,
-    to_send: Producer<'static, u8>,
     clock_hz: u32,
 }
 
 impl Uart {
     /// Once: [`crate::start`] sees to that.
     pub(crate) fn new(mailbox: &mut Mailbox) -> Self {
-        static mut RECEIVED: Queue<u8, RECEIVE_RING> = Queue::new();
-        static mut TO_SEND: Queue<u8, TRANSMIT_RING> = Queue::new();
-        let (received, to_send) = (&raw mut RECEIVED, &raw mut TO_SEND);
-        // SAFETY: this function runs once, so these are the only references there will be.
-        let (received, to_send) = unsafe { (&mut *received, &mut *to_send) };
-        let (received_in, received_out) = received.split();
-        let (to_send_in, to_send_out) = to_send.split();
-
         gpio::select(TRANSMIT_PIN, Function::Alternative0);
         gpio::select(RECEIVE_PIN, Function::Alternative0);
         gpio::pull(TRANSMIT_PIN, Resistor::Off);
@@ -209,12 +205,7 @@ impl Uart {
         // What it became and not what was asked for: a firmware may refuse. QEMU says 3 MHz
         // whatever is asked, and ignores the divisor.
         let clock_hz = mailbox.set_clock_rate(Clock::Uart, CLOCK_HZ).unwrap_or(CLOCK_HZ);
-        let mut uart = Self { received: received_out, to_send: to_send_in, clock_hz };
-        critical_section::with(|section| {
-            if let Ok(mut server) = SERVER.borrow(section).try_borrow_mut() {
-                *server = Some(Server { received: received_in, to_send: to_send_out });
-            }
-        });
+        let mut uart = Self { clock_hz };
         if uart.set_baud(FIRST_BAUD).is_err() {
             // A clock too slow for that is a wrong answer.
             uart.clock_hz = CLOCK_HZ;
@@ -226,10 +217,13 @@ impl Uart {
 
     /// Changes the baud rate, once everything written so far has left at the old one. What
     /// arrives meanwhile is lost.
+    ///
+    /// # Errors
+    /// The rate cannot be made from the port's clock; nothing has changed.
     pub fn set_baud(&mut self, baud: u32) -> Result<(), BaudError> {
         let divisor = Divisor::new(self.clock_hz, baud)?;
         self.drain();
-        critical_section::with(|_| {
+        with_rings(|rings| {
             // The order of p. 185: off, divisor, then line control, which takes the divisor over.
             UART.write(CONTROL, 0);
             UART.write(DIVISOR_WHOLE, u32::from(divisor.whole));
@@ -237,54 +231,63 @@ impl Uart {
             UART.write(LINE_CONTROL, EIGHT_BITS_WITH_QUEUES);
             UART.write(INTERRUPT_LEVELS, QUARTER_FULL);
             UART.write(CONTROL, ENABLE_BOTH_WAYS);
+            rings.serve();
         });
-        on_interrupt();
         Ok(())
     }
 
     /// Takes received bytes; how many, none when there are none.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> usize {
-        let had_room = self.received.len() < self.received.capacity();
-        let mut count = 0;
-        for (place, byte) in buffer.iter_mut().zip(core::iter::from_fn(|| self.received.dequeue()))
-        {
-            *place = byte;
-            count += 1;
-        }
-        if !had_room && count > 0 {
-            // The interrupt has been off since the ring was full.
-            on_interrupt();
-        }
-        count
+        with_rings(|rings| {
+            let was_full = rings.received.is_full();
+            let mut count = 0;
+            for place in buffer {
+                let Some(byte) = rings.received.pop_front() else { break };
+                *place = byte;
+                count += 1;
+            }
+            if was_full && count > 0 {
+                // The interrupt has been off since.
+                rings.serve();
+            }
+            count
+        })
+        .unwrap_or(0)
     }
 
     /// Takes bytes to be sent; how many, none when the ring is full.
     pub fn try_write(&mut self, bytes: &[u8]) -> usize {
-        let count = bytes.iter().take_while(|byte| self.to_send.enqueue(**byte).is_ok()).count();
-        if count > 0 {
-            on_interrupt();
-        }
-        count
+        with_rings(|rings| {
+            let fits = |byte: &&u8| rings.to_send.push_back(**byte).is_ok();
+            let count = bytes.iter().take_while(fits).count();
+            if count > 0 {
+                rings.serve();
+            }
+            count
+        })
+        .unwrap_or(0)
     }
 
     /// How many bytes [`Uart::try_write`] would take now.
     pub fn transmit_space(&self) -> usize {
-        self.to_send.capacity() - self.to_send.len()
+        with_rings(|rings| TRANSMIT_RING - rings.to_send.len()).unwrap_or(0)
     }
 
     /// Whether bytes have been received.
     pub fn has_received(&self) -> bool {
-        self.received.ready()
+        with_rings(|rings| !rings.received.is_empty()).unwrap_or(false)
     }
 
     /// Waits until everything written has left the chip, at most for as long as a full ring takes
     /// at 9600 baud.
     pub fn drain(&mut self) {
-        let end = system_timer::now() + 5_000_000;
-        while (!self.to_send.is_empty() || UART.read(FLAGS) & BUSY != 0)
-            && system_timer::now() < end
-        {
-            on_interrupt();
+        let end = system_timer::now() + 1_000_000;
+        let is_sending = |rings: &mut Rings| {
+            rings.serve();
+            !rings.to_send.is_empty() || UART.read(FLAGS) & BUSY != 0
+        };
+        while with_rings(is_sending).unwrap_or(false) && system_timer::now() < end {
+            core::hint::spin_loop();
         }
     }
 

@@ -1,0 +1,158 @@
+//! The bootloader: moves out of the way, wires the serial port to `boot-core`, starts the firmware.
+//!
+//! What it decides is decided in [`boot_core::Loader`]; here are the board's ends of it. It must
+//! not be able to panic: a loader that dies leaves a board that only a person at the plug can
+//! wake. `devtool panics` looks for panic symbols in the linked program.
+#![no_std]
+#![no_main]
+
+mod board_memory;
+mod crash;
+
+use bcm2835::{Access, Peripherals, Section, idle_unless, memory, silence_interrupts};
+use board_memory::BoardMemory;
+use boot_core::loader::LoaderState;
+use boot_core::{Loader, Outcome};
+use link::Instant;
+
+/// Bytes moved between the serial port and the loader at a time.
+const PIECE: usize = 512;
+
+/// Longest sleep in microseconds: the LED wants to blink.
+const LONGEST_SLEEP: u64 = 50_000;
+
+/// Entered by the boot stub with what the Pi's own boot stage said, which the firmware will be
+/// told too.
+#[unsafe(no_mangle)]
+extern "C" fn wisp_main(_zero: u32, machine: u32, tags: u32) -> ! {
+    // SAFETY: first thing after the boot stub, once; the sections cover this program.
+    let mut board = unsafe { bcm2835::start(&sections()) };
+    // SAFETY: once, before anything else could look at these memories.
+    let memory = unsafe { BoardMemory::take() };
+    let regions = memory.regions();
+    let random = board.random.word();
+    let clock = Clock { start: board.timer.now() };
+    let mut loader = Loader::new(memory, regions, VERSION, random, clock.now(&board));
+    board.watchdog.start();
+    match run(&mut board, &clock, &mut loader) {
+        Ending::Launch => {
+            let entry = loader.into_memory().install_firmware();
+            board.uart.drain();
+            silence_interrupts();
+            // SAFETY: the firmware at `entry` was checked by SHA-256, the interrupts are silent.
+            unsafe { bcm2835::launch(entry, machine, tags) }
+        }
+        Ending::Reboot => {
+            board.uart.drain();
+            bcm2835::reset()
+        }
+    }
+}
+
+/// How the loader ends.
+enum Ending {
+    Launch,
+    Reboot,
+}
+
+/// Serves the cable until there is something to start.
+fn run(board: &mut Peripherals, clock: &Clock, loader: &mut Loader<BoardMemory>) -> Ending {
+    let mut piece = [0; PIECE];
+    loop {
+        board.watchdog.pat();
+        let mut is_idle = true;
+        let received = board.uart.try_read(&mut piece);
+        if let Some(received) = piece.get(..received).filter(|bytes| !bytes.is_empty()) {
+            loader.handle_bytes(clock.now(board), received);
+            is_idle = false;
+        }
+        match loader.poll(clock.now(board)) {
+            Outcome::Continue => {}
+            Outcome::Launch => return Ending::Launch,
+            Outcome::Reboot => return Ending::Reboot,
+        }
+        // No more than the port takes at once: what waits in it can no longer be overtaken.
+        let space = board.uart.transmit_space().min(PIECE);
+        if let Some(room) = piece.get_mut(..space) {
+            let count = loader.poll_transmit(clock.now(board), room);
+            if let Some(bytes) = room.get(..count).filter(|bytes| !bytes.is_empty()) {
+                board.uart.try_write(bytes);
+                is_idle = false;
+            }
+        }
+        let now = clock.now(board);
+        board.led.light(is_lit(loader.state(), now));
+        if is_idle {
+            sleep(board, clock, loader.poll_timeout());
+        }
+    }
+}
+
+/// Sleeps until a byte comes or it is time, whichever is first.
+fn sleep(board: &mut Peripherals, clock: &Clock, until: Option<Instant>) {
+    let longest = board.timer.now() + LONGEST_SLEEP;
+    let until = until.map_or(longest, |until| clock.moment(until).min(longest));
+    if board.timer.wake_at(until) {
+        idle_unless(|| board.uart.has_received());
+    }
+}
+
+/// The LED: even and slow while waiting, short flashes with a host, hectic while working.
+fn is_lit(state: LoaderState, now: Instant) -> bool {
+    let milliseconds = now.0 / 1000;
+    match state {
+        LoaderState::Waiting => milliseconds & 512 != 0,
+        LoaderState::Connected => milliseconds & 0x780 == 0,
+        _ => milliseconds & 64 != 0,
+    }
+}
+
+/// Time since this program started, on a counter that may have run before.
+struct Clock {
+    start: u64,
+}
+
+impl Clock {
+    fn now(&self, board: &Peripherals) -> Instant {
+        Instant(board.timer.now().wrapping_sub(self.start))
+    }
+
+    /// That time on the board's counter.
+    fn moment(&self, instant: Instant) -> u64 {
+        self.start.saturating_add(instant.0)
+    }
+}
+
+/// What the bootloader may touch: itself, the images it brings, the handover block, registers.
+fn sections() -> [Section; 8] {
+    let section = |range: core::ops::Range<usize>, access| Section {
+        start: range.start,
+        end: range.end,
+        access,
+    };
+    [
+        section(memory::firmware_image(), Access::Data),
+        section(memory::persona(), Access::Data),
+        section(memory::bootloader(), Access::Execute),
+        section(memory::staging(), Access::Data),
+        section(memory::handover(), Access::Data),
+        section(memory::bootloader_stack(), Access::Data),
+        section(memory::bootloader_exception_stacks(), Access::Data),
+        section(memory::peripherals(), Access::Device),
+    ]
+}
+
+/// This program's version, as the host is told.
+const VERSION: [u16; 3] = [
+    number(env!("CARGO_PKG_VERSION_MAJOR")),
+    number(env!("CARGO_PKG_VERSION_MINOR")),
+    number(env!("CARGO_PKG_VERSION_PATCH")),
+];
+
+/// A decimal number, at compile time.
+const fn number(text: &str) -> u16 {
+    match u16::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => 0,
+    }
+}
