@@ -1,0 +1,345 @@
+//! What there is to see of the board and the chat, and how it changes.
+//!
+//! The driver thread publishes [`Update`]s; applied one after another they make a [`View`]. The
+//! same values, as JSON, are what the page gets.
+
+use std::collections::BTreeMap;
+
+use link::message::{EndReason, Slot, Speaker, Stats, Timing};
+use serde::Serialize;
+
+/// How far the way to the persona is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// No port can be opened.
+    #[default]
+    Searching,
+    /// A port is open; nobody has answered yet.
+    Waiting,
+    /// The bootloader answers; firmware and persona are brought up to date.
+    Loading,
+    /// The firmware was started and has not answered yet.
+    Starting,
+    /// The persona is there.
+    Online,
+    /// Something stands in the way that does not go by itself.
+    Failed,
+}
+
+/// The state of the way to the persona, in words too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkState {
+    /// How far it is.
+    pub phase: Phase,
+    /// For people: one short sentence.
+    pub words: String,
+    /// What to do, or empty.
+    pub help: String,
+}
+
+/// What an upload is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferPhase {
+    /// The board says what it has already.
+    Comparing,
+    /// The missing pieces travel.
+    Sending,
+    /// The board computes the SHA-256 of the whole.
+    Verifying,
+    /// Verified.
+    Done,
+}
+
+/// One upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Transfer {
+    /// Where to.
+    #[serde(serialize_with = "slot_name")]
+    pub slot: Slot,
+    /// Name of the image.
+    pub name: String,
+    /// What is being done.
+    pub phase: TransferPhase,
+    /// Bytes of the image.
+    pub total: u64,
+    /// Bytes done in this phase: compared, in memory, or verified.
+    pub done: u64,
+    /// Bytes that had to travel, so far.
+    pub sent: u64,
+    /// Chunks that had to travel, so far.
+    pub sent_chunks: u32,
+    /// Bytes that were on the board already.
+    pub skipped: u64,
+    /// Bytes per second lately; 0 when unknown.
+    pub rate: u64,
+    /// Seconds until the sending is done, when that can be told.
+    pub seconds_left: Option<u64>,
+}
+
+fn slot_name<S: serde::Serializer>(slot: &Slot, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match slot {
+        Slot::Firmware => "firmware",
+        Slot::Persona => "persona",
+    })
+}
+
+/// How far a message of the friend's has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// It waits for the board.
+    Waiting,
+    /// It is on its way.
+    Sent,
+    /// The board has it.
+    Received,
+    /// It has entered the model.
+    Read,
+}
+
+/// How far a reply is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplyState {
+    /// More text comes.
+    Writing,
+    /// It is complete.
+    Finished,
+    /// It reached the longest length.
+    Length,
+    /// The friend stopped it.
+    Stopped,
+}
+
+impl From<EndReason> for ReplyState {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::Finished => Self::Finished,
+            EndReason::Length => Self::Length,
+            EndReason::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// One message of the chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChatMessage {
+    /// Its name: the same for as long as it exists; later messages have larger ones.
+    pub key: u64,
+    /// Who wrote it.
+    #[serde(serialize_with = "speaker_name")]
+    pub speaker: Speaker,
+    /// All of its text so far, exactly as the board sent it: sanitise before printing.
+    pub text: String,
+    /// When it was begun: seconds since 1970.
+    pub unix_seconds: u64,
+    /// For the friend's messages.
+    pub delivery: Option<Delivery>,
+    /// For the persona's.
+    pub reply: Option<ReplyState>,
+    /// What the reply cost, once it is complete.
+    pub timing: Option<Timing>,
+}
+
+fn speaker_name<S: serde::Serializer>(speaker: &Speaker, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match speaker {
+        Speaker::You => "you",
+        Speaker::Wisp => "wisp",
+    })
+}
+
+/// What the persona is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activity {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// It has decided to answer; no word is there yet.
+    Thinking,
+    /// Words are coming.
+    Writing,
+    /// It has read everything and says nothing.
+    Silent,
+}
+
+/// Something the friend should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// One sentence.
+    pub message: String,
+    /// Stable code.
+    pub code: String,
+    /// What to do, or empty.
+    pub help: String,
+}
+
+/// What this end of the cable has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CableCounters {
+    /// Bytes read from the port.
+    pub bytes_received: u64,
+    /// Bytes written to the port.
+    pub bytes_sent: u64,
+    /// Frames that arrived whole.
+    pub frames_received: u64,
+    /// Frames that failed their check.
+    pub frames_corrupt: u64,
+    /// Frames sent, repetitions included.
+    pub frames_sent: u64,
+    /// Frames sent again.
+    pub frames_resent: u64,
+    /// How often the port was opened.
+    pub connections: u64,
+}
+
+/// One change of what there is to see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[allow(missing_docs)] // The fields are the documented types above.
+pub enum Update {
+    /// The way to the persona changed.
+    Link { link: LinkState },
+    /// An upload went on.
+    Transfer { transfer: Transfer },
+    /// All that was wanted is on the board, verified and started.
+    Loaded,
+    /// A message is new or changed.
+    Message { message: ChatMessage },
+    /// A message was taken back.
+    Withdrawn { key: u64 },
+    /// The conversation is empty again.
+    Forgotten,
+    /// The persona does something else.
+    Activity { activity: Activity },
+    /// Something the friend should know.
+    Notice { notice: Notice },
+    /// The board crashed and came back.
+    Crashed { notice: Notice },
+    /// The board's counters.
+    Stats { stats: Stats },
+    /// This end's counters.
+    Cable { cable: CableCounters },
+    /// Log bytes of the firmware; not for the page.
+    #[serde(skip)]
+    Log { bytes: Vec<u8> },
+}
+
+/// Everything there is to see, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// Name of the persona.
+    pub name: String,
+    /// The way to it.
+    pub link: LinkState,
+    /// The upload under way.
+    pub transfer: Option<Transfer>,
+    /// The chat, oldest first.
+    #[serde(serialize_with = "messages_in_order")]
+    pub messages: BTreeMap<u64, ChatMessage>,
+    /// What the persona does.
+    pub activity: Activity,
+    /// The latest thing the friend should know.
+    pub notice: Option<Notice>,
+    /// The board's counters.
+    pub stats: Option<Stats>,
+}
+
+fn messages_in_order<S: serde::Serializer>(
+    messages: &BTreeMap<u64, ChatMessage>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(messages.values())
+}
+
+impl View {
+    /// Nothing yet, of the persona with this name.
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_string(), ..Self::default() }
+    }
+
+    /// Takes one change in.
+    pub fn apply(&mut self, update: &Update) {
+        match update {
+            Update::Link { link } => {
+                if link.phase != Phase::Loading {
+                    self.transfer = None;
+                }
+                self.link = link.clone();
+            }
+            Update::Transfer { transfer } => self.transfer = Some(transfer.clone()),
+            Update::Loaded => self.transfer = None,
+            Update::Message { message } => {
+                self.messages.insert(message.key, message.clone());
+                self.notice = None;
+            }
+            Update::Withdrawn { key } => {
+                self.messages.remove(key);
+            }
+            Update::Forgotten => {
+                self.messages.clear();
+                self.notice = None;
+            }
+            Update::Activity { activity } => self.activity = *activity,
+            Update::Notice { notice } | Update::Crashed { notice } => {
+                self.notice = Some(notice.clone());
+            }
+            Update::Stats { stats } => self.stats = Some(*stats),
+            Update::Cable { .. } | Update::Log { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(key: u64, text: &str) -> ChatMessage {
+        ChatMessage {
+            key,
+            speaker: Speaker::Wisp,
+            text: text.to_string(),
+            unix_seconds: 1,
+            delivery: None,
+            reply: Some(ReplyState::Writing),
+            timing: None,
+        }
+    }
+
+    #[test]
+    fn a_message_that_grows_stays_one_and_can_be_taken_back() {
+        let mut view = View::new("Wisp");
+        view.apply(&Update::Message { message: message(2, "b") });
+        view.apply(&Update::Message { message: message(1, "a") });
+        view.apply(&Update::Message { message: message(2, "bc") });
+        let texts: Vec<_> = view.messages.values().map(|m| m.text.as_str()).collect();
+        assert_eq!(texts, ["a", "bc"]);
+        view.apply(&Update::Withdrawn { key: 2 });
+        assert_eq!(view.messages.len(), 1);
+        view.apply(&Update::Forgotten);
+        assert!(view.messages.is_empty());
+    }
+
+    #[test]
+    fn the_page_gets_stable_names() {
+        let update = Update::Message { message: message(7, "<b>") };
+        assert_eq!(
+            serde_json::to_string(&update).unwrap(),
+            r#"{"type":"message","message":{"key":7,"speaker":"wisp","text":"<b>","unix_seconds":1,"delivery":null,"reply":"writing","timing":null}}"#
+        );
+        let update = Update::Link {
+            link: LinkState {
+                phase: Phase::Online,
+                words: "online".to_string(),
+                help: String::new(),
+            },
+        };
+        assert_eq!(
+            serde_json::to_string(&update).unwrap(),
+            r#"{"type":"link","link":{"phase":"online","words":"online","help":""}}"#
+        );
+        assert_eq!(serde_json::to_string(&Update::Forgotten).unwrap(), r#"{"type":"forgotten"}"#);
+    }
+}

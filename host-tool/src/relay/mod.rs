@@ -1,0 +1,102 @@
+//! The web relay: serves the page on 127.0.0.1 and carries the chat between browser and board.
+
+pub mod guard;
+pub mod hub;
+pub mod routes;
+pub mod token;
+
+use std::future::Future;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+
+use crate::errors::{Result, WispError};
+use guard::{Guard, MAX_HEADERS};
+use hub::Hub;
+use routes::{OnFreshLink, Shared, router};
+
+/// How long a request's headers may take: slow clients are cut off.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most connections at once, those that wait for the guard included.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Most bytes of a request's headers.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// A relay that listens and does not answer yet.
+pub struct Relay {
+    listener: TcpListener,
+    guard: Arc<Guard>,
+}
+
+impl Relay {
+    /// Listens on 127.0.0.1, and nowhere else. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The port is taken, or there are no random numbers for the secrets.
+    pub fn bind(port: u16) -> Result<Self> {
+        let failed = |cause| WispError::Listen { port, cause };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        Ok(Self { listener, guard: Arc::new(Guard::new(port)?) })
+    }
+
+    /// The link to open, good for one browser.
+    pub fn url(&self) -> String {
+        self.guard.launch_url()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.listener.local_addr().map(|address| address.port()).unwrap_or_default()
+    }
+
+    /// Serves until `end` comes. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The listener cannot be used in this runtime.
+    pub async fn run(
+        self,
+        hub: Arc<Hub>,
+        on_fresh_link: OnFreshLink,
+        end: impl Future<Output = ()>,
+    ) -> Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)
+            .map_err(|cause| WispError::Relay { cause })?;
+        let service = router(Shared::new(self.guard, hub, on_fresh_link));
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        tokio::pin!(end);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut end => return Ok(()),
+            };
+            let Ok((stream, _)) = accepted else {
+                // Out of file handles, most likely: others must end first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let Ok(place) = places.clone().try_acquire_owned() else { continue };
+            let service = TowerToHyperService::new(service.clone());
+            tokio::spawn(async move {
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_PATIENCE)
+                    .max_headers(2 * MAX_HEADERS)
+                    .max_buf_size(MAX_HEADER_BYTES)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades();
+                // A client that breaks off or breaks the protocol is its own affair.
+                let _ = connection.await;
+                drop(place);
+            });
+        }
+    }
+}
