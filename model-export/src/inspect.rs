@@ -97,7 +97,7 @@ pub fn inspect(path: &Path) -> Result<Report> {
         file: path.display().to_string(),
         bytes: file.len(),
         sha256: hex(&Sha256::digest(&file[..])),
-        name: persona.name.to_owned(),
+        name: printable(persona.name),
         style: match persona.style {
             Style::Story { .. } => "story",
             Style::Chat { .. } => "chat",
@@ -110,9 +110,9 @@ pub fn inspect(path: &Path) -> Result<Report> {
             repetition_penalty_milli: persona.sampler.repetition_penalty_milli,
             max_reply_tokens: persona.sampler.max_reply_tokens,
         },
-        source: persona.provenance.source.to_owned(),
-        training: persona.provenance.training.to_owned(),
-        licences: persona.provenance.licences.to_owned(),
+        source: printable(persona.provenance.source),
+        training: printable(persona.provenance.training),
+        licences: printable(persona.provenance.licences),
         architecture: Architecture {
             parameters: model.parameters(),
             dim: architecture.dim,
@@ -228,6 +228,13 @@ fn role_name(role: TensorRole) -> &'static str {
         TensorRole::FinalNorm => "final_norm",
         TensorRole::Classifier => "classifier",
     }
+}
+
+/// A text from a file that anyone may have made, without what could command a terminal.
+fn printable(text: &str) -> String {
+    let shown =
+        |it: char| if it.is_control() && it != '\n' { char::REPLACEMENT_CHARACTER } else { it };
+    text.replace("\r\n", "\n").chars().map(shown).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

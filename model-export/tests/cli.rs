@@ -115,6 +115,21 @@ fn a_bad_import_says_what_is_wrong_where_and_what_to_do() {
 }
 
 #[test]
+fn texts_in_a_persona_cannot_command_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (bin, tok) = (stories("stories260K.bin"), stories("tok512.bin"));
+    let mut arguments = import(bin.to_str().unwrap(), tok.to_str().unwrap(), "s.wisp").to_vec();
+    arguments.extend(["--name", "Sto\u{1b}[2Jries", "--source", "\u{9b}31m"]);
+    works(folder, &arguments);
+    for arguments in [&["inspect", "s.wisp"][..], &["inspect", "s.wisp", "--json"]] {
+        let page = works(folder, arguments);
+        assert!(!page.contains('\u{1b}') && !page.contains('\u{9b}'), "{page:?}");
+        assert!(page.contains("Sto\u{fffd}[2Jries"), "{page:?}");
+    }
+}
+
+#[test]
 fn a_failed_command_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

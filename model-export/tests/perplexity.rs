@@ -3,18 +3,22 @@
 
 mod common;
 
-use common::{checkpoint, import, stories};
+use std::path::{Path, PathBuf};
+
+use common::{Parts, checkpoint, import, stories};
 use wisp_model::eval;
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
 
 #[test]
 fn quantised_weights_predict_nearly_as_well() {
     let folder = tempfile::tempdir().unwrap();
-    let mut paths = Vec::new();
-    for format in ["f32", "fp8", "int8"] {
-        let path = folder.path().join(format!("{format}.wisp"));
-        std::fs::write(&path, &import(&checkpoint(), format).unwrap()[..]).unwrap();
-        paths.push(path);
-    }
+    let paths = ["f32", "fp8", "int8"]
+        .map(|format| write(folder.path(), format, &import(&checkpoint(), format).unwrap()));
     let report = eval::evaluate(&paths, &stories("eval.txt")).unwrap();
     let [f32, fp8, int8] = report.models.as_slice() else { panic!("three personas") };
     for (name, score) in [("f32", f32), ("fp8", fp8), ("int8", int8)] {
@@ -32,4 +36,58 @@ fn quantised_weights_predict_nearly_as_well() {
     assert!(fp8.kl_to_first.unwrap() < 0.03);
     assert!(int8.top1_agreement.unwrap() > 0.95);
     assert_eq!((f32.tokens, fp8.tokens), (int8.tokens, int8.tokens));
+}
+
+#[test]
+fn a_persona_that_knows_nothing_hesitates_between_all_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = Parts::of(&checkpoint());
+    parts.embedding.fill(0.0);
+    let blank = import(&parts.version_0(None), "f32").unwrap();
+    let blank = write(folder.path(), "blank.wisp", &blank);
+    let real = write(folder.path(), "real.wisp", &import(&checkpoint(), "f32").unwrap());
+    let text = write(folder.path(), "text.txt", b"Once upon a time.\n\nThe end.");
+
+    let report = eval::evaluate(&[real.clone(), blank, real], &text).unwrap();
+    let [real, blank, again] = report.models.as_slice() else { panic!("three personas") };
+    assert!((blank.perplexity - 512.0).abs() < 1e-6, "{}", blank.perplexity);
+    // 17 and 8 bytes; 9 bits for each token.
+    assert_eq!(report.bytes, 25);
+    let bits = 9.0 * blank.tokens as f64 / 25.0;
+    assert!((blank.bits_per_byte - bits).abs() < 1e-9, "{}", blank.bits_per_byte);
+    // The divergence from real to uniform is 9 bits less the entropy of the real predictions.
+    let divergence = blank.kl_to_first.unwrap();
+    assert!(divergence > 0.0 && divergence < 512f64.ln(), "{divergence}");
+    assert_eq!((again.kl_to_first, again.top1_agreement), (Some(0.0), Some(1.0)));
+    assert_eq!(again.perplexity, real.perplexity);
+}
+
+#[test]
+fn documents_longer_than_the_context_are_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = write(folder.path(), "real.wisp", &import(&checkpoint(), "int8").unwrap());
+    let text = write(folder.path(), "long.txt", "Lily was happy. ".repeat(300).as_bytes());
+    let report = eval::evaluate(&[real], &text).unwrap();
+    assert!(report.models[0].tokens > 2 * 512, "{}", report.models[0].tokens);
+    assert!(report.models[0].perplexity < 4.0, "{}", report.models[0].perplexity);
+}
+
+#[test]
+fn other_tokenizers_are_not_compared_token_by_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tokenizer = std::fs::read(stories("tok512.bin")).unwrap();
+    // The score of the last token, a single character: the same tokens from another table.
+    let score = tokenizer.len() - 3 - 4 - 4;
+    tokenizer[score] ^= 1;
+    let other = write(folder.path(), "tok.bin", &tokenizer);
+    let about = common::about();
+    let format = model_format::WeightFormat::F32;
+    let other = wisp_model::import::llama2c(&stories("stories260K.bin"), &other, &about, format);
+    let other = write(folder.path(), "other.wisp", &other.unwrap());
+    let real = write(folder.path(), "real.wisp", &import(&checkpoint(), "f32").unwrap());
+    let text = write(folder.path(), "text.txt", b"Once upon a time there was a cat.");
+    let report = eval::evaluate(&[real, other], &text).unwrap();
+    assert_eq!(report.models[1].kl_to_first, None);
+    assert_eq!(report.models[1].top1_agreement, None);
+    assert_eq!(report.models[1].perplexity, report.models[0].perplexity);
 }

@@ -78,7 +78,8 @@ impl PartialEq for Merge {
 impl Eq for Merge {}
 
 impl Encoder {
-    /// Sets scratch aside for texts of up to `max_text` bytes, about 130 bytes for each.
+    /// Sets scratch aside for texts of up to `max_text` bytes: about 100 bytes for each on the
+    /// board, 160 where pointers are twice as wide.
     pub fn new(max_text: usize) -> Self {
         // One more for the dummy prefix.
         let nodes = max_text.saturating_add(1);

@@ -16,11 +16,13 @@ extern crate alloc;
 #[cfg(feature = "std")]
 mod builder;
 mod encode;
+mod error;
 mod table;
 mod utf8;
 
 #[cfg(feature = "std")]
 pub use builder::{BuildError, TableBuilder};
 pub use encode::{EncodeError, Encoder};
-pub use table::{Kind, TableError, Tokenizer};
+pub use error::TableError;
+pub use table::{Kind, Tokenizer};
 pub use utf8::Utf8Stream;

@@ -12,6 +12,8 @@
 //! | kinds, see [`Kind`] | vocabulary |
 //! | text: the bytes of all tokens, in order of their ids | to the end |
 
+use crate::TableError;
+
 /// First bytes of every table.
 pub(crate) const MAGIC: [u8; 4] = *b"WTOK";
 /// The layout above.
@@ -59,50 +61,6 @@ impl Kind {
         }
     }
 }
-
-/// What is wrong with a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableError {
-    /// Shorter or longer than its header says.
-    Length,
-    /// Not a tokenizer table.
-    Magic,
-    /// Written by another version of this crate.
-    Version(u16),
-    /// An encoding scheme this version does not know.
-    Scheme(u8),
-    /// A flag this version does not know.
-    Flags(u8),
-    /// A begin, end, unknown, byte or lookup id that is no token of its kind.
-    Id(u32),
-    /// The offsets of this token do not ascend within the text.
-    Offset(u32),
-    /// The score of this token is not a number.
-    Score(u32),
-    /// The kind of this token is unknown, or its bytes do not fit its kind.
-    Kind(u32),
-    /// The lookup index is not strictly sorted at this entry.
-    Order(u32),
-}
-
-impl core::fmt::Display for TableError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            TableError::Length => write!(f, "its length is not the one its header says"),
-            TableError::Magic => write!(f, "it does not begin with WTOK"),
-            TableError::Version(version) => write!(f, "version {version} is unknown"),
-            TableError::Scheme(scheme) => write!(f, "encoding scheme {scheme} is unknown"),
-            TableError::Flags(flags) => write!(f, "flags {flags:#04x} are unknown"),
-            TableError::Id(id) => write!(f, "id {id} is no token of the kind needed there"),
-            TableError::Offset(token) => write!(f, "the offsets of token {token} are wrong"),
-            TableError::Score(token) => write!(f, "the score of token {token} is not a number"),
-            TableError::Kind(token) => write!(f, "token {token} is of no valid kind"),
-            TableError::Order(entry) => write!(f, "lookup entry {entry} is out of order"),
-        }
-    }
-}
-
-impl core::error::Error for TableError {}
 
 /// A checked view of a table.
 #[derive(Clone, Copy)]

@@ -113,6 +113,16 @@ fn tokens_are_those_of_llama2_c() {
 }
 
 #[test]
+fn whole_stories_give_the_naive_tokens() {
+    let stories =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/stories260K/eval.txt"));
+    let (table, vocabulary) = (table(), tokenizer_bin());
+    for story in stories.split("\n\n") {
+        assert_eq!(encode(&table, story), naive(&vocabulary, story), "{story:?}");
+    }
+}
+
+#[test]
 fn text_never_becomes_a_control_token() {
     let names = "<unk>\n<s>\n\n</s>\n<0x00><0x41>\u{0}";
     let table = table();

@@ -15,14 +15,18 @@ pub fn checkpoint() -> Vec<u8> {
     std::fs::read(stories("stories260K.bin")).unwrap()
 }
 
+/// The persona of the tests.
+pub fn about() -> About {
+    About { name: "Stories".into(), source: String::new(), licences: String::new() }
+}
+
 /// Imports a checkpoint with the tokenizer of stories260K.
 pub fn import(checkpoint: &[u8], format: &str) -> wisp_model::Result<model_format::AlignedBytes> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.bin");
     std::fs::write(&path, checkpoint).unwrap();
-    let about = About { name: "Stories".into(), source: String::new(), licences: String::new() };
     let format: wisp_model::weight_format::FormatName = format.parse().unwrap();
-    import::llama2c(&path, &stories("tok512.bin"), &about, format.0)
+    import::llama2c(&path, &stories("tok512.bin"), &about(), format.0)
 }
 
 /// The parts of a version 0 file.
