@@ -43,6 +43,7 @@ pub use architecture::Architecture;
 pub use error::{Cause, Field, FormatError};
 pub use model::Model;
 pub use persona::{Persona, Provenance, SamplerDefaults, Style};
+pub use prefix::stated_length;
 #[cfg(feature = "std")]
 pub use spec::ArchitectureSpec;
 pub use tensor::{Tensor, TensorRole, WeightFormat};

@@ -141,6 +141,20 @@ pub(crate) fn split(file: &[u8]) -> Result<Parts<'_>, FormatError> {
     Ok(parts)
 }
 
+/// Bytes that a file has by its own prefix: for memory in which nobody else wrote that down.
+///
+/// `None` when no file of this version begins here. Nothing more is checked: that is for
+/// [`crate::Model::open`].
+pub fn stated_length(start: &[u8]) -> Option<usize> {
+    let mut fields = Fields { rest: start };
+    let is_ours = fields.take()? == MAGIC && fields.take()? == FORMAT_VERSION.to_le_bytes();
+    let [_reserved, _] = fields.take()?;
+    let (_header_length, _tensor_count) = (fields.u32()?, fields.u32()?);
+    let (body_offset, body_length) = (fields.u32()?, fields.u32()?);
+    let total = body_offset.checked_add(body_length).filter(|_| is_ours)?;
+    usize::try_from(total).ok()
+}
+
 /// Takes little-endian fields off the front of a slice.
 pub(crate) struct Fields<'m> {
     pub(crate) rest: &'m [u8],

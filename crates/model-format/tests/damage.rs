@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use model_format::{
-    AlignedBytes, ArchitectureSpec, Cause, FormatError, Model, WeightFormat, synthetic,
+    AlignedBytes, ArchitectureSpec, Cause, FormatError, Model, WeightFormat, stated_length,
+    synthetic,
 };
 
 /// A small file with every format in it.
@@ -82,6 +83,23 @@ fn every_truncation_is_refused() {
             };
             assert_eq!(error.cause, expected, "{length}");
         }
+    }
+}
+
+#[test]
+fn a_file_states_its_own_length() {
+    for file in files() {
+        let mut memory = file.to_vec();
+        memory.extend([0xa5; 999]);
+        assert_eq!(stated_length(&memory), Some(file.len()));
+        assert_eq!(stated_length(&memory[..23]), None);
+        for byte in 0..6 {
+            let mut other = memory.clone();
+            other[byte] ^= 1;
+            assert_eq!(stated_length(&other), None, "byte {byte}");
+        }
+        memory[16..24].fill(0xff);
+        assert_eq!(stated_length(&memory), None, "wraps");
     }
 }
 
