@@ -66,10 +66,12 @@ fn a_persona_that_knows_nothing_hesitates_between_all_tokens() {
 fn documents_longer_than_the_context_are_cut() {
     let folder = tempfile::tempdir().unwrap();
     let real = write(folder.path(), "real.wisp", &import(&checkpoint(), "int8").unwrap());
-    let text = write(folder.path(), "long.txt", "Lily was happy. ".repeat(300).as_bytes());
+    let stories = std::fs::read_to_string(stories("eval.txt")).unwrap().replace("\n\n", "\n");
+    let text = write(folder.path(), "long.txt", stories.as_bytes());
     let report = eval::evaluate(&[real], &text).unwrap();
     assert!(report.models[0].tokens > 2 * 512, "{}", report.models[0].tokens);
-    assert!(report.models[0].perplexity < 4.0, "{}", report.models[0].perplexity);
+    // It loses its thread three times, no more.
+    assert!((3.0..6.0).contains(&report.models[0].perplexity), "{}", report.models[0].perplexity);
 }
 
 #[test]
