@@ -1,0 +1,169 @@
+//! Memory that can lose what was not flushed, for the tests of this crate.
+#![allow(dead_code, reason = "each test binary uses another part")]
+
+use boot_core::handover::{self, BLOCK_SIZE};
+use boot_core::{Memory, PerSlot, SlotRegion};
+use link::message::{Digest, ImageInfo, Slot, SlotState};
+use sha2::Digest as _;
+
+/// Where firmware runs in these tests.
+pub const FIRMWARE_ADDRESS: u32 = 0x8000;
+/// Where a persona lies in these tests.
+pub const PERSONA_ADDRESS: u32 = 0x0200_0000;
+
+/// Bytes beyond a slot that must never change.
+const FENCE: usize = 4096;
+
+/// A data cache line of the board, in bytes (ARM1176 TRM, 7.2).
+const LINE: usize = 32;
+
+/// The board's memory: what the processor sees, and what a reset would leave.
+#[derive(Clone)]
+pub struct Ram {
+    now: Banks,
+    flushed: Banks,
+}
+
+#[derive(Clone, PartialEq)]
+struct Banks {
+    firmware: Vec<u8>,
+    persona: Vec<u8>,
+    handover: Vec<u8>,
+}
+
+impl Banks {
+    fn slot(&self, slot: Slot) -> &Vec<u8> {
+        match slot {
+            Slot::Firmware => &self.firmware,
+            Slot::Persona => &self.persona,
+        }
+    }
+
+    fn all(&mut self) -> [&mut Vec<u8>; 3] {
+        [&mut self.firmware, &mut self.persona, &mut self.handover]
+    }
+}
+
+impl Ram {
+    /// Memory full of what power-on leaves: anything.
+    pub fn new(firmware: usize, persona: usize) -> Self {
+        let noise = |size: usize| (0..size + FENCE).map(|i| ((i * 31) >> 3) as u8).collect();
+        let banks = Banks {
+            firmware: noise(firmware),
+            persona: noise(persona),
+            handover: noise(BLOCK_SIZE),
+        };
+        Self { now: banks.clone(), flushed: banks }
+    }
+
+    /// The regions this memory has room for.
+    pub fn regions(&self) -> PerSlot<SlotRegion> {
+        PerSlot {
+            firmware: SlotRegion {
+                address: FIRMWARE_ADDRESS,
+                capacity: (self.now.firmware.len() - FENCE) as u32,
+            },
+            persona: SlotRegion {
+                address: PERSONA_ADDRESS,
+                capacity: (self.now.persona.len() - FENCE) as u32,
+            },
+        }
+    }
+
+    /// A reset: of each cache line that was not flushed, `keeps` decides whether it had been
+    /// written back by then.
+    pub fn reset(&mut self, mut keeps: impl FnMut() -> bool) {
+        for (now, flushed) in self.now.all().into_iter().zip(self.flushed.all()) {
+            for (now, flushed) in now.chunks_mut(LINE).zip(flushed.chunks_mut(LINE)) {
+                if now != flushed {
+                    match keeps() {
+                        true => flushed.copy_from_slice(now),
+                        false => now.copy_from_slice(flushed),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether an image is in a slot, byte for byte.
+    pub fn holds(&self, slot: Slot, image: &ImageInfo) -> bool {
+        let bytes = self.slot(slot).get(..image.size as usize);
+        bytes.is_some_and(|bytes| digest(bytes) == image.digest)
+    }
+
+    /// What must hold at every moment, whatever was asked of the loader.
+    pub fn assert_sound(&self) {
+        let record = handover::load(&self.flushed.handover);
+        for slot in [Slot::Firmware, Slot::Persona] {
+            if let SlotState::Verified(image) = *record.slots.get(slot) {
+                let kept = &self.flushed.slot(slot)[..image.size as usize];
+                assert_eq!(digest(kept), image.digest, "{slot:?} is marked verified and is not");
+            }
+        }
+    }
+
+    /// Nothing outside the slots and the handover block was touched.
+    pub fn assert_fences(&self) {
+        let fresh = Self::new(self.now.firmware.len() - FENCE, self.now.persona.len() - FENCE);
+        let end = |bytes: &Vec<u8>| bytes[bytes.len() - FENCE..].to_vec();
+        assert_eq!(end(&self.now.firmware), end(&fresh.now.firmware));
+        assert_eq!(end(&self.now.persona), end(&fresh.now.persona));
+        assert_eq!(end(&self.now.handover), end(&fresh.now.handover));
+    }
+}
+
+impl Memory for Ram {
+    fn slot(&self, slot: Slot) -> &[u8] {
+        let bytes = self.now.slot(slot);
+        &bytes[..bytes.len() - FENCE]
+    }
+
+    fn slot_mut(&mut self, slot: Slot) -> &mut [u8] {
+        let record = handover::load(&self.flushed.handover);
+        assert!(
+            !matches!(record.slots.get(slot), SlotState::Verified(_)),
+            "a slot is written to while a reset would find it marked verified"
+        );
+        let bytes = match slot {
+            Slot::Firmware => &mut self.now.firmware,
+            Slot::Persona => &mut self.now.persona,
+        };
+        let end = bytes.len() - FENCE;
+        &mut bytes[..end]
+    }
+
+    fn handover(&self) -> &[u8] {
+        &self.now.handover[..BLOCK_SIZE]
+    }
+
+    fn handover_mut(&mut self) -> &mut [u8] {
+        &mut self.now.handover[..BLOCK_SIZE]
+    }
+
+    fn flush(&mut self) {
+        self.flushed.clone_from(&self.now);
+    }
+}
+
+/// SHA-256.
+pub fn digest(bytes: &[u8]) -> Digest {
+    sha2::Sha256::digest(bytes).into()
+}
+
+/// Bytes that look like nothing in particular: xorshift64.
+pub fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..size)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        })
+        .collect()
+}
+
+/// Describes an image.
+pub fn describe(address: u32, bytes: &[u8]) -> ImageInfo {
+    ImageInfo { address, size: bytes.len() as u32, digest: digest(bytes) }
+}
