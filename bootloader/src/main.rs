@@ -31,10 +31,10 @@ extern "C" fn wisp_main(_zero: u32, machine: u32, tags: u32) -> ! {
     let memory = unsafe { BoardMemory::take() };
     let regions = memory.regions();
     let random = board.random.word();
-    let clock = Clock { start: board.timer.now() };
-    let mut loader = Loader::new(memory, regions, VERSION, random, clock.now(&board));
+    let now = Instant(board.timer.now());
+    let mut loader = Loader::new(memory, regions, VERSION, random, now);
     board.watchdog.start();
-    match run(&mut board, &clock, &mut loader) {
+    match run(&mut board, &mut loader) {
         Ending::Launch => {
             let entry = loader.into_memory().install_firmware();
             board.uart.drain();
@@ -56,17 +56,17 @@ enum Ending {
 }
 
 /// Serves the cable until there is something to start.
-fn run(board: &mut Peripherals, clock: &Clock, loader: &mut Loader<BoardMemory>) -> Ending {
+fn run(board: &mut Peripherals, loader: &mut Loader<BoardMemory>) -> Ending {
     let mut piece = [0; PIECE];
     loop {
         board.watchdog.pat();
         let mut is_idle = true;
         let received = board.uart.try_read(&mut piece);
         if let Some(received) = piece.get(..received).filter(|bytes| !bytes.is_empty()) {
-            loader.handle_bytes(clock.now(board), received);
+            loader.handle_bytes(Instant(board.timer.now()), received);
             is_idle = false;
         }
-        match loader.poll(clock.now(board)) {
+        match loader.poll(Instant(board.timer.now())) {
             Outcome::Continue => {}
             Outcome::Launch => return Ending::Launch,
             Outcome::Reboot => return Ending::Reboot,
@@ -74,24 +74,24 @@ fn run(board: &mut Peripherals, clock: &Clock, loader: &mut Loader<BoardMemory>)
         // No more than the port takes at once: what waits in it can no longer be overtaken.
         let space = board.uart.transmit_space().min(PIECE);
         if let Some(room) = piece.get_mut(..space) {
-            let count = loader.poll_transmit(clock.now(board), room);
+            let count = loader.poll_transmit(Instant(board.timer.now()), room);
             if let Some(bytes) = room.get(..count).filter(|bytes| !bytes.is_empty()) {
                 board.uart.try_write(bytes);
                 is_idle = false;
             }
         }
-        let now = clock.now(board);
+        let now = Instant(board.timer.now());
         board.led.light(is_lit(loader.state(), now));
         if is_idle {
-            sleep(board, clock, loader.poll_timeout());
+            sleep(board, loader.poll_timeout());
         }
     }
 }
 
 /// Sleeps until a byte comes or it is time, whichever is first.
-fn sleep(board: &mut Peripherals, clock: &Clock, until: Option<Instant>) {
+fn sleep(board: &mut Peripherals, until: Option<Instant>) {
     let longest = board.timer.now() + LONGEST_SLEEP;
-    let until = until.map_or(longest, |until| clock.moment(until).min(longest));
+    let until = until.map_or(longest, |until| until.0.min(longest));
     if board.timer.wake_at(until) {
         idle_unless(|| board.uart.has_received());
     }
@@ -104,22 +104,6 @@ fn is_lit(state: LoaderState, now: Instant) -> bool {
         LoaderState::Waiting => milliseconds & 512 != 0,
         LoaderState::Connected => milliseconds & 0x780 == 0,
         _ => milliseconds & 64 != 0,
-    }
-}
-
-/// Time since this program started, on a counter that may have run before.
-struct Clock {
-    start: u64,
-}
-
-impl Clock {
-    fn now(&self, board: &Peripherals) -> Instant {
-        Instant(board.timer.now().wrapping_sub(self.start))
-    }
-
-    /// That time on the board's counter.
-    fn moment(&self, instant: Instant) -> u64 {
-        self.start.saturating_add(instant.0)
     }
 }
 

@@ -40,7 +40,7 @@ pub use mmu::{Access, Section};
 pub use pl011::{BaudError, Divisor, LineCounters, Uart};
 pub use property::{Message, PropertyError};
 pub use random::Random;
-pub use system_timer::SystemTimer;
+pub use system_timer::{SystemTimer, uptime_micros};
 pub use watchdog::{Watchdog, reset};
 
 /// Every driver, each once.

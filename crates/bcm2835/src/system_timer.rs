@@ -2,6 +2,8 @@
 //!
 //! Compare registers 0 and 2 belong to the GPU; 1 is the alarm, 3 the watchdog's tick.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use embedded_hal::delay::DelayNs;
 
 use crate::interrupt::{self, Source};
@@ -18,7 +20,15 @@ const COMPARE_3: usize = 0x18;
 /// Longest sleep in microseconds: far below the 2^32 the compare register can express.
 const LONGEST_SLEEP: u64 = 60_000_000;
 
-/// Microseconds since power-on.
+/// What the counter showed when the program started: it runs on through a reset in QEMU.
+static START: AtomicU64 = AtomicU64::new(0);
+
+/// Microseconds since the program started, for those who have no [`SystemTimer`] at hand: logs.
+pub fn uptime_micros() -> u64 {
+    now().wrapping_sub(START.load(Ordering::Relaxed))
+}
+
+/// The counter: microseconds since power-on. Never wraps, 64 bits are 584,000 years.
 pub(crate) fn now() -> u64 {
     loop {
         let high = TIMER.read(COUNTER_HIGH);
@@ -46,18 +56,21 @@ pub struct SystemTimer(());
 
 impl SystemTimer {
     pub(crate) fn new() -> Self {
+        START.store(now(), Ordering::Relaxed);
         interrupt::enable(Source::Timer1);
         Self(())
     }
 
-    /// Microseconds since power-on. Never wraps: 64 bits are 584,000 years.
+    /// Microseconds since the program started.
     pub fn now(&self) -> u64 {
-        now()
+        uptime_micros()
     }
 
-    /// Sets the alarm; false when that moment has passed, so that there will be none: the
-    /// register is compared for equality only. At most a minute ahead, then it rings early.
+    /// Sets the alarm to a moment as [`SystemTimer::now`] counts; false when it has passed, so
+    /// that there will be none: the register is compared for equality only. At most a minute
+    /// ahead, then it rings early.
     pub fn wake_at(&mut self, moment: u64) -> bool {
+        let moment = moment.saturating_add(START.load(Ordering::Relaxed));
         let moment = moment.min(now() + LONGEST_SLEEP);
         TIMER.write(COMPARE_1, moment as u32);
         // Asked after setting: had the counter run past in between, nobody would wake us. One

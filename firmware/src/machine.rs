@@ -1,0 +1,179 @@
+//! The main loop: what a machine without registers needs from the board.
+
+use bcm2835::{Clock, Peripherals, idle_unless};
+use boot_core::handover;
+use device::{Activity, Device, Health};
+use engine::Kernels;
+use link::Instant;
+
+use crate::{board, heap, log};
+
+/// Bytes moved between the serial port and the machine at a time.
+const PIECE: usize = 512;
+
+/// Longest sleep in microseconds: the LED wants to beat.
+const LONGEST_SLEEP: u64 = 50_000;
+
+/// Microseconds between two looks at temperature and counters.
+const HEALTH_INTERVAL: u64 = 1_000_000;
+
+/// A firmware that has run for so long, in microseconds, does not crash at every start.
+const HEALTHY_AFTER: u64 = 20_000_000;
+
+/// What the loop drives: a persona, or its absence.
+pub(crate) trait Machine {
+    /// Takes bytes from the wire.
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
+    /// Does one bounded piece of work.
+    fn poll(&mut self, now: Instant) -> Activity;
+    /// Gives bytes for the wire; returns how many.
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize;
+    /// Takes log bytes for the host.
+    fn log(&mut self, bytes: &[u8]);
+    /// Takes what only the board knows.
+    fn set_health(&mut self, health: Health);
+    /// Whether the host has not yet seen the crash report.
+    fn has_unseen_crash(&self) -> bool;
+}
+
+impl<K: Kernels> Machine for Device<'_, K> {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        Device::handle_bytes(self, now, bytes);
+    }
+
+    fn poll(&mut self, now: Instant) -> Activity {
+        Device::poll(self, now)
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        Device::poll_transmit(self, now, out)
+    }
+
+    fn log(&mut self, bytes: &[u8]) {
+        Device::log(self, bytes);
+    }
+
+    fn set_health(&mut self, health: Health) {
+        Device::set_health(self, health);
+    }
+
+    fn has_unseen_crash(&self) -> bool {
+        Device::has_unseen_crash(self)
+    }
+}
+
+/// Runs the machine until the board is to be restarted.
+pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) {
+    let mut piece = [0; PIECE];
+    let mut chores = Chores::default();
+    board.watchdog.start();
+    loop {
+        board.watchdog.pat();
+        chores.run(board, machine);
+
+        let received = board.uart.try_read(&mut piece);
+        machine.handle_bytes(now(board), piece.get(..received).unwrap_or_default());
+
+        let activity = machine.poll(now(board));
+
+        // No more than the port takes at once: what waits in it can no longer be overtaken.
+        let space = board.uart.transmit_space().min(PIECE);
+        let room = piece.get_mut(..space).unwrap_or_default();
+        let count = machine.poll_transmit(now(board), room);
+        board.uart.try_write(room.get(..count).unwrap_or_default());
+
+        match activity {
+            Activity::Busy => chores.is_working = true,
+            Activity::IdleUntil(until) => {
+                chores.is_working = false;
+                if count == 0 && received == 0 {
+                    sleep(board, until);
+                }
+            }
+            Activity::Reboot => return,
+            Activity::PlantPanic => plant_panic(),
+        }
+    }
+}
+
+fn now(board: &Peripherals) -> Instant {
+    Instant(board.timer.now())
+}
+
+/// Sleeps until a byte comes or it is time, whichever is first.
+fn sleep(board: &mut Peripherals, until: Option<Instant>) {
+    let longest = board.timer.now() + LONGEST_SLEEP;
+    let until = until.map_or(longest, |until| until.0.min(longest));
+    if board.timer.wake_at(until) {
+        idle_unless(|| board.uart.has_received());
+    }
+}
+
+#[expect(clippy::panic, reason = "the host wants to see the way back from one")]
+fn plant_panic() -> ! {
+    defmt::warn!("panic on request");
+    panic!("planted by the host")
+}
+
+/// What has to be done now and then.
+#[derive(Default)]
+struct Chores {
+    is_working: bool,
+    next_health: u64,
+    lost_frames: u32,
+    is_healthy: bool,
+    crash_is_forgotten: bool,
+}
+
+impl Chores {
+    fn run(&mut self, board: &mut Peripherals, machine: &mut impl Machine) {
+        let now = board.timer.now();
+        board.led.light(is_lit(now, self.is_working));
+
+        let mut frame = [0; 256];
+        loop {
+            let count = log::take_frame(&mut frame);
+            let Some(bytes) = frame.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            machine.log(bytes);
+        }
+        if now >= self.next_health {
+            self.next_health = now + HEALTH_INTERVAL;
+            machine.set_health(health(board));
+            let lost = log::dropped_frames();
+            if lost != self.lost_frames {
+                self.lost_frames = lost;
+                defmt::warn!("{=u32} log frames lost since the start", lost);
+            }
+        }
+        if !self.is_healthy && now >= HEALTHY_AFTER {
+            self.is_healthy = true;
+            board::change_handover(handover::note_healthy);
+        }
+        if !self.crash_is_forgotten && !machine.has_unseen_crash() {
+            self.crash_is_forgotten = true;
+            board::forget_crash();
+        }
+    }
+}
+
+/// A heartbeat: two beats a second and a half apart; while working, a flicker.
+fn is_lit(now: u64, is_working: bool) -> bool {
+    let milliseconds = now / 1000;
+    if is_working {
+        return milliseconds & 64 != 0;
+    }
+    matches!(milliseconds % 1500, 0..60 | 180..240)
+}
+
+fn health(board: &mut Peripherals) -> Health {
+    let (heap_used, heap_size) = heap::usage();
+    let line = board.uart.counters();
+    Health {
+        heap_used: heap_used as u32,
+        heap_size: heap_size as u32,
+        uart_overruns: line.overruns,
+        uart_line_errors: line.breaks + line.parity_errors + line.framing_errors,
+        temperature_millidegrees: board.mailbox.temperature().unwrap_or(0),
+        arm_clock_hz: board.mailbox.clock_rate(Clock::Arm).unwrap_or(0),
+    }
+}

@@ -1,0 +1,129 @@
+//! The firmware: sets the board up, brings the persona to life, serves the cable.
+//!
+//! What it does is decided in [`device::Device`]; here are the board's ends of it.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod board;
+mod crash;
+mod heap;
+mod log;
+mod machine;
+mod refuser;
+
+use bcm2835::{Clock, Peripherals};
+use board::PersonaFile;
+use boot_core::handover;
+use device::{Device, DeviceError, Options};
+use engine::{EngineError, Portable};
+use link::Session;
+use link::message::{Identity, Refusal, Role};
+use model_format::Model;
+use refuser::Refuser;
+
+/// Entered by the boot stub.
+#[unsafe(no_mangle)]
+extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
+    // SAFETY: first thing after the boot stub, once; the sections cover this program.
+    let mut board = unsafe { bcm2835::start(&board::sections()) };
+    run_at_full_speed(&mut board);
+    let record = board::read_handover();
+    match board::find_persona(&record) {
+        Some(file) => live(&mut board, &file, &record),
+        None => {
+            defmt::error!("no persona in memory");
+            let session = session(&mut board, None);
+            refuse(&mut board, session, Refusal::BadPersona, 0);
+        }
+    }
+    board::change_handover(handover::note_restart);
+    board.uart.drain();
+    bcm2835::reset()
+}
+
+/// Runs the persona until a restart is wanted.
+fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) {
+    // SAFETY: once; `heap_region` is mapped, and the persona's file ends before it.
+    unsafe { heap::start(board::heap_region(file)) };
+    let session = session(board, Some(file));
+    let model = match Model::open(file.bytes) {
+        Ok(model) => model,
+        Err(error) => {
+            defmt::error!("the persona's file is damaged at {=usize}", error.offset);
+            return refuse(board, session, Refusal::BadPersona, error.offset as u32);
+        }
+    };
+    let options = Options { seed: u64::from(board.random.word()), ..Options::default() };
+    let mut device = match Device::new(&model, Portable, session, options) {
+        Ok(device) => device,
+        Err(error) => {
+            defmt::error!("the persona cannot run: {}", defmt::Display2Format(&error));
+            let refusal = match error {
+                DeviceError::Engine(EngineError::OutOfMemory) => Refusal::OutOfMemory,
+                _ => Refusal::BadPersona,
+            };
+            let session = self::session(board, Some(file));
+            return refuse(board, session, refusal, 0);
+        }
+    };
+    if let Some(crash) = &record.crash {
+        device.set_crash(&crash.report());
+    }
+    let (used, size) = heap::usage();
+    defmt::info!(
+        "persona of {=usize} bytes, {=usize} of {=usize} bytes of heap in use",
+        file.bytes.len(),
+        used,
+        size
+    );
+    machine::run(board, &mut device);
+}
+
+/// Tells every host why there is no persona, until a restart is wanted.
+fn refuse(board: &mut Peripherals, session: Session, refusal: Refusal, detail: u32) {
+    machine::run(board, &mut Refuser::new(session, refusal, detail));
+}
+
+/// A conversation with a host, under a new identity.
+fn session(board: &mut Peripherals, persona: Option<&PersonaFile>) -> Session {
+    let boot = board.random.word();
+    let identity = Identity {
+        role: Role::Firmware,
+        boot,
+        version: VERSION,
+        persona: persona.map(|file| file.digest),
+    };
+    Session::new(identity, board.random.word())
+}
+
+/// The Pi's boot stage starts the processor slowly and leaves the rest to the program.
+fn run_at_full_speed(board: &mut Peripherals) {
+    let highest = board.mailbox.highest_clock_rate(Clock::Arm);
+    let set = highest.and_then(|rate| board.mailbox.set_clock_rate(Clock::Arm, rate));
+    match (set, board.mailbox.board()) {
+        (Ok(rate), Ok(model)) => defmt::info!(
+            "board {=u32:x}, {=u32} MiB, processor at {=u32} Hz",
+            model.revision,
+            model.memory_end >> 20,
+            rate
+        ),
+        _ => defmt::warn!("the GPU's firmware does not answer"),
+    }
+}
+
+/// This program's version, as the host is told.
+const VERSION: [u16; 3] = [
+    number(env!("CARGO_PKG_VERSION_MAJOR")),
+    number(env!("CARGO_PKG_VERSION_MINOR")),
+    number(env!("CARGO_PKG_VERSION_PATCH")),
+];
+
+/// A decimal number, at compile time.
+const fn number(text: &str) -> u16 {
+    match u16::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => 0,
+    }
+}
