@@ -1,4 +1,4 @@
-//! Tokens that the real llama2.c gives, and those of a naive O(n²) copy of its algorithm.
+//! Tokens that llama2.c's C code gives, and those of a naive O(n²) copy of its algorithm.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -7,8 +7,9 @@ use common::{table, tokenizer_bin};
 use proptest::prelude::*;
 use tokenizer::{Encoder, Kind, TableBuilder, Tokenizer};
 
-/// Texts and their tokens without the begin token, from llama2.c's `encode` (run.c, compiled with
-/// gcc 12) with the tokenizer of stories260K, tok512.bin.
+/// Texts and their tokens without the begin token, with the tokenizer of stories260K, tok512.bin:
+/// printed by llama2.c's `encode` and `build_tokenizer`, transcribed from its source into a C
+/// program of their own and compiled with gcc 12.2.
 const GOLDEN: &[(&str, &[u32])] = &[
     (
         "Once upon a time, there was a little girl named Lily.",

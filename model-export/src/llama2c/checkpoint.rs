@@ -5,6 +5,9 @@
 //! | 0 | 7 `i32`; a negative vocabulary means an untied classifier | f32, by kind; two unused blocks of rotary factors before the classifier |
 //! | 1 | 256 bytes: magic, version, 7 `i32`, tied `u8` | f32, all norms first |
 //! | 2 | as 1, then the group size `i32` | norms f32; matrices int8, each followed by one f32 scale per group |
+//!
+//! An early export.py wrote version 2 with all scales at the end; nothing in such a file tells the
+//! two apart, and runq.c cannot read it either.
 
 use model_format::TensorRole;
 use model_format::architecture::limits;
