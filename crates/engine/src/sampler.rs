@@ -11,8 +11,8 @@ pub struct SamplerSettings {
     /// Logits are divided by it. Below 1/1000 (0, negative, NaN) the likeliest token always wins.
     pub temperature: f32,
     /// Choose among the likeliest tokens that together make up this share (Holtzman et al., "The
-    /// Curious Case of Neural Text Degeneration", 2020). 1 and more keeps all; 0 keeps the
-    /// likeliest.
+    /// Curious Case of Neural Text Degeneration", 2020). 1 and more (and NaN) keeps all; 0
+    /// keeps the likeliest.
     pub top_p: f32,
     /// Divides positive and multiplies negative logits of recent tokens (Keskar et al., "CTRL",
     /// 2019). 1 is none; values that are not positive count as 1.
@@ -31,6 +31,12 @@ impl SamplerSettings {
             top_p: value(top_p),
             repetition_penalty: value(repetition_penalty),
         }
+    }
+
+    fn is_greedy(&self) -> bool {
+        // Not `<`: NaN is greedy too.
+        let has_chance = self.temperature >= LEAST_TEMPERATURE;
+        !has_chance
     }
 }
 
@@ -85,7 +91,7 @@ impl Sampler {
     /// Takes one random number, none when greedy.
     pub fn sample(&mut self, logits: &mut [f32], recent: &[u32]) -> u32 {
         self.penalise(logits, recent);
-        if !(self.settings.temperature >= LEAST_TEMPERATURE) {
+        if self.settings.is_greedy() {
             return argmax(logits);
         }
         let all = || logits.iter().zip(0..).map(|(&logit, token)| (token, logit));
@@ -101,7 +107,7 @@ impl Sampler {
     pub fn sample_among(&mut self, logits: &[f32], tokens: &[u32]) -> Option<u32> {
         let logit = |token: u32| logits.get(usize::try_from(token).ok()?).copied();
         let possible = || tokens.iter().filter_map(|&token| Some((token, logit(token)?)));
-        if !(self.settings.temperature >= LEAST_TEMPERATURE) {
+        if self.settings.is_greedy() {
             let best = possible().filter(|(_, logit)| !logit.is_nan());
             return best
                 .reduce(|best, next| if next.1 > best.1 { next } else { best })
@@ -113,7 +119,8 @@ impl Sampler {
 
     fn penalise(&self, logits: &mut [f32], recent: &[u32]) {
         let penalty = self.settings.repetition_penalty;
-        if !(penalty > 0.0) || penalty == 1.0 {
+        let applies = penalty > 0.0 && penalty != 1.0;
+        if !applies {
             return;
         }
         for (index, &token) in recent.iter().enumerate() {

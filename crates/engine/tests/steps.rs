@@ -1,4 +1,5 @@
 //! Pauses, interruptions and rollbacks change nothing: bit for bit.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What the tests share: stories260K as a `.wisp` file, and files with random weights.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use engine::{Kernels, Portable, Quantised};
 use model_format::{

@@ -1,0 +1,71 @@
+//! What the weight formats cost in quality: perplexity of stories260K on a text of our own.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use engine::{Engine, Portable};
+use model_format::{Model, WeightFormat};
+use tokenizer::{Encoder, Kind, TableBuilder, Tokenizer};
+
+/// eval.txt as tokens of stories260K, each line a story of its own.
+fn stories() -> Vec<Vec<u32>> {
+    let file = std::fs::read(common::stories_folder().join("tok512.bin")).unwrap();
+    let text = std::fs::read_to_string(common::stories_folder().join("eval.txt")).unwrap();
+    let mut builder = TableBuilder::new().markers(Some(1), Some(2), Some(0)).dummy_prefix(true);
+    let mut rest = &file[4..];
+    for id in 0.. {
+        let Some((head, tail)) = rest.split_first_chunk::<8>() else { break };
+        let score = f32::from_le_bytes(head[..4].try_into().unwrap());
+        let (bytes, tail) =
+            tail.split_at(u32::from_le_bytes(head[4..].try_into().unwrap()) as usize);
+        builder = match id {
+            0..3u16 => builder.token(bytes, score, Kind::Control),
+            3..259 => builder.token([(id - 3) as u8], score, Kind::Byte),
+            _ => builder.token(bytes, score, Kind::Text),
+        };
+        rest = tail;
+    }
+    let table = builder.build().unwrap();
+    let tokenizer = Tokenizer::open(&table).unwrap();
+    let mut encoder = Encoder::new(text.len());
+    text.lines().map(|line| encoder.encode(&tokenizer, line).unwrap().to_vec()).collect()
+}
+
+/// e to the mean surprise per token.
+fn perplexity(format: WeightFormat, stories: &[Vec<u32>]) -> f64 {
+    let file = common::stories(format);
+    let model = Model::open(&file).unwrap();
+    let mut engine = Engine::new(&model, Portable, 512).unwrap();
+    let (mut surprise, mut count) = (0.0f64, 0.0);
+    for story in stories {
+        engine.rollback(0);
+        let mut previous = 1;
+        for &token in story {
+            let logits = engine.run(previous).unwrap();
+            let sum: f64 = logits.iter().map(|l| f64::from(*l).exp()).sum();
+            surprise += sum.ln() - f64::from(logits[token as usize]);
+            count += 1.0;
+            previous = token;
+        }
+    }
+    (surprise / count).exp()
+}
+
+#[test]
+fn quantised_weights_keep_the_perplexity() {
+    let stories = stories();
+    let exact = perplexity(WeightFormat::F32, &stories);
+    // The model knows such stories: a uniform guess would be 512.
+    assert!((2.0..12.0).contains(&exact), "{exact}");
+    println!("wisp: engine_perplexity_f32 {exact:.4} per_token");
+    for (name, format, most) in [
+        ("fp8", WeightFormat::Fp8E4M3, 1.02),
+        ("int8_g64", WeightFormat::Int8 { group: 64 }, 1.005),
+        ("int8_g32", WeightFormat::Int8 { group: 32 }, 1.005),
+    ] {
+        let perplexity = perplexity(format, &stories);
+        println!("wisp: engine_perplexity_{name} {perplexity:.4} per_token");
+        let ratio = perplexity / exact;
+        assert!((1.0 / most..most).contains(&ratio), "{name}: {perplexity}, f32 {exact}");
+    }
+}
