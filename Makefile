@@ -38,7 +38,9 @@ personas: $(PERSONAS)/stories260K-f32.wisp $(PERSONAS)/stories260K-fp8.wisp $(PE
 
 $(PERSONAS)/stories260K-%.wisp: $(MODELS)/stories260K.bin $(MODELS)/tok512.bin
 	@mkdir -p $(PERSONAS)
-	@$(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin --format $* --name Stories -o $@
+	@$(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin \
+	    --format $* --name Stories --source "stories260K by Andrej Karpathy" \
+	    --licence $(MODELS)/LICENSE -o $@
 
 demo: setup build
 	@$(WISP) demo --persona $(PERSONAS)/stories260K-fp8.wisp
