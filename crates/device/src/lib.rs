@@ -18,6 +18,8 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod computation;
 mod context;
@@ -33,6 +35,9 @@ mod reply;
 mod restore;
 mod settings;
 mod stats;
+#[cfg(test)]
+#[path = "../tests/support/model.rs"]
+mod test_model;
 mod words;
 
 pub use device::{Activity, Device, Options};

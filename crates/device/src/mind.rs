@@ -199,7 +199,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
                 self.begin_reading(id, gap_seconds, &text);
             }
             Order::Regenerate => {
-                if self.context.last().is_none() {
+                if self.context.message_count() == 0 {
                     answers.push(Answer::Refused(Refusal::NothingToRegenerate, id));
                     self.log.push(Event::Read { id });
                 } else {
@@ -499,3 +499,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "mind_tests.rs"]
+mod tests;

@@ -1,0 +1,287 @@
+//! Random conversations with random interruptions, checked against a computation from scratch.
+
+use super::*;
+use crate::test_model::{CHAT, Oracle, STORY, tiny};
+use engine::{Engine, Portable, SamplerSettings};
+use model_format::Model;
+use persona::Style;
+use proptest::prelude::*;
+use std::string::String as Text;
+use std::vec::Vec;
+use tokenizer::Tokenizer;
+
+const SEED: u64 = 99;
+
+/// What the friend does.
+#[derive(Clone, Debug)]
+enum Act {
+    Say(Text, u32),
+    Regenerate,
+    Forget,
+    Stop,
+    /// Waits for this many pieces of work.
+    Wait(u16),
+    /// Waits until nothing is left to do.
+    Rest,
+}
+
+fn acts(context_is_small: bool) -> impl Strategy<Value = Vec<Act>> {
+    let length = if context_is_small { 40 } else { 8 };
+    let text = proptest::string::string_regex(&std::format!("[a-z .]{{0,{length}}}")).unwrap();
+    let act = prop_oneof![
+        6 => (text, 0u32..100_000).prop_map(|(text, gap)| Act::Say(text, gap)),
+        3 => Just(Act::Regenerate),
+        1 => Just(Act::Forget),
+        2 => Just(Act::Stop),
+        6 => (0u16..400).prop_map(Act::Wait),
+        3 => Just(Act::Rest),
+    ];
+    proptest::collection::vec(act, 1..24)
+}
+
+fn mind(file: &[u8], style: Style, slice: u32, settings: Settings) -> Mind<'_, Portable> {
+    let model = Model::open(file).unwrap();
+    let engine = Engine::new(&model, Portable, usize::MAX).unwrap();
+    let vocabulary = model.architecture().vocabulary;
+    let context = Context::new(style, engine.context());
+    Mind::new(
+        Words::new(style, Tokenizer::open(model.tokenizer()).unwrap()),
+        Computation::new(engine, slice),
+        context,
+        Sampler::new(vocabulary, settings::for_sampler(&settings), 0).unwrap(),
+        settings,
+        SEED,
+    )
+}
+
+/// Watches a mind through its events, and checks everything it says.
+struct Watcher<'m> {
+    mind: Mind<'m, Portable>,
+    oracle: Oracle<'m>,
+    answers: Outbox,
+    said: Vec<bool>,
+    roll: u32,
+    forced: bool,
+    /// Tokens were dropped since the running reply was begun.
+    shifted: bool,
+    running: Option<(u32, Dice, Text)>,
+    decided_silence: u32,
+    replies: u32,
+}
+
+impl<'m> Watcher<'m> {
+    fn new(mind: Mind<'m, Portable>, oracle: Oracle<'m>) -> Self {
+        Self {
+            mind,
+            oracle,
+            answers: Outbox::new(),
+            said: Vec::new(),
+            roll: 0,
+            forced: false,
+            shifted: false,
+            running: None,
+            decided_silence: 0,
+            replies: 0,
+        }
+    }
+
+    fn act(&mut self, act: &Act) {
+        let id = self.mind.inbox.last_id() + 1;
+        let arrival = match act {
+            Act::Say(text, gap_seconds) => {
+                let text = heapless::String::try_from(text.as_str()).unwrap();
+                self.mind.inbox.arrive(id, || Order::Say { gap_seconds: *gap_seconds, text })
+            }
+            Act::Regenerate => self.mind.inbox.arrive(id, || Order::Regenerate),
+            Act::Forget => self.mind.inbox.arrive(id, || Order::Forget),
+            Act::Stop => return self.mind.stop(),
+            Act::Wait(pieces) => {
+                for _ in 0..*pieces {
+                    self.work();
+                }
+                return;
+            }
+            Act::Rest => {
+                let mut pieces = 0;
+                while self.work() {
+                    pieces += 1;
+                    assert!(pieces < 1_000_000, "never comes to rest");
+                }
+                return;
+            }
+        };
+        if arrival == crate::inbox::Arrival::Taken {
+            self.said.push(matches!(act, Act::Say(..)));
+        }
+    }
+
+    fn work(&mut self) -> bool {
+        let more = self.mind.think(Instant(0), &mut self.answers);
+        while self.answers.next(Default::default).is_some() {
+            self.answers.sent();
+        }
+        let mut events = Vec::new();
+        while let Some((number, what)) = self.mind.log.next_unsent() {
+            let text = if let Event::Delta { text, .. } = what { text } else { "" };
+            events.push((number, kind(&what), Text::from(text)));
+            self.mind.log.mark_sent();
+        }
+        for (number, what, text) in events {
+            self.check(&what, &text);
+            assert!(self.mind.log.seen(number));
+        }
+        more
+    }
+
+    fn dice_before_last(&self) -> Dice {
+        let message = self.mind.context.message_count() - 1;
+        Dice { seed: SEED, message, roll: self.roll }
+    }
+
+    fn check(&mut self, what: &Event<'static>, text: &str) {
+        match *what {
+            Event::Read { id } => {
+                let is_say = self.said[id as usize - 1];
+                self.roll = if is_say { 0 } else { self.roll + 1 };
+                self.forced = !is_say;
+            }
+            Event::Shifted { .. } => self.shifted = true,
+            Event::Thinking { reply } => {
+                assert!(self.running.is_none());
+                let dice = self.dice_before_last();
+                let start = self.mind.context.last().unwrap().start;
+                if !self.forced {
+                    let before = &self.mind.context.tokens()[..start];
+                    assert_eq!(self.oracle.decides(before, dice), Decision::Speak);
+                }
+                self.forced = false;
+                self.shifted = false;
+                self.running = Some((reply, dice, Text::new()));
+            }
+            Event::Delta { reply, offset, .. } => {
+                let (running, _, shown) = self.running.as_mut().unwrap();
+                assert_eq!((*running, shown.len()), (reply, offset as usize));
+                shown.push_str(text);
+            }
+            Event::End { reply, reason, .. } => self.check_reply(reply, reason),
+            Event::Withdrawn { reply } => {
+                if self.running.as_ref().is_some_and(|running| running.0 == reply) {
+                    self.running = None;
+                }
+            }
+            Event::StayedSilent { .. } => {
+                assert!(self.running.is_none());
+                self.decided_silence += 1;
+                self.forced = false;
+            }
+            Event::Forgotten => {
+                (self.roll, self.forced, self.running) = (0, false, None);
+            }
+            Event::Restored { .. } => {}
+        }
+    }
+
+    /// The heart of the matter: the reply is what a fresh computation says at this place.
+    fn check_reply(&mut self, reply: u32, reason: EndReason) {
+        let (running, dice, shown) = self.running.take().unwrap();
+        assert_eq!(running, reply);
+        self.replies += 1;
+        if self.shifted {
+            return;
+        }
+        let context = &self.mind.context;
+        let message = context.last().unwrap();
+        let style = self.mind.words.style;
+        let lead = style.before_message(Speaker::Wisp, 0, false).len();
+        // A story's lead depends on the message before; it is the begin token or nothing.
+        let lead = match style {
+            Style::Story { begin, .. } => {
+                usize::from(context.tokens().get(message.start) == Some(&begin))
+            }
+            Style::Chat { .. } => lead,
+        };
+        let text_start = message.start + lead;
+        // A running burst has tried the silence after it already, but not in the same step.
+        let text = &context.tokens()[text_start..];
+        let text = &text[..text.len() - usize::from(style.after_message().is_some())];
+        let most = if reason == EndReason::Stopped { text.len() } else { usize::MAX };
+        let expected = self.oracle.says(&context.tokens()[..text_start], dice, most);
+        assert_eq!(expected.tokens, text);
+        assert_eq!(expected.shown, shown);
+        assert!(!shown.is_empty());
+        assert!(!shown.chars().any(|character| character.is_control() && character != '\n'));
+    }
+}
+
+fn kind(event: &Event<'_>) -> Event<'static> {
+    match *event {
+        Event::Read { id } => Event::Read { id },
+        Event::Thinking { reply } => Event::Thinking { reply },
+        Event::Delta { reply, offset, .. } => Event::Delta { reply, offset, text: "" },
+        Event::End { reply, reason, timing } => Event::End { reply, reason, timing },
+        Event::Withdrawn { reply } => Event::Withdrawn { reply },
+        Event::StayedSilent { after } => Event::StayedSilent { after },
+        Event::Shifted { dropped } => Event::Shifted { dropped },
+        Event::Restored { messages } => Event::Restored { messages },
+        Event::Forgotten => Event::Forgotten,
+    }
+}
+
+fn sampling(temperature_milli: u16) -> Settings {
+    Settings {
+        temperature_milli,
+        top_p_milli: 950,
+        repetition_penalty_milli: 1100,
+        seed: None,
+        max_reply_tokens: 12,
+    }
+}
+
+fn converse(style: Style, context: usize, slice: u32, temperature: u16, acts: &[Act]) -> u32 {
+    let file = tiny(style, context, 3);
+    let settings = sampling(temperature);
+    let for_sampler: SamplerSettings = settings::for_sampler(&settings);
+    let oracle = Oracle::new(&file, style, context, for_sampler, 12);
+    let mut watcher = Watcher::new(mind(&file, style, slice, settings), oracle);
+    for act in acts {
+        watcher.act(act);
+    }
+    watcher.act(&Act::Rest);
+    assert!(watcher.running.is_none());
+    assert!(watcher.mind.inbox.is_empty());
+    assert!(watcher.mind.context.tokens().len() <= context);
+    watcher.replies
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn any_chat_is_as_if_computed_from_scratch(
+        acts in acts(false), slice in 500u32..20_000, temperature in prop_oneof![Just(0), Just(900)]
+    ) {
+        converse(CHAT, 400, slice, temperature, &acts);
+    }
+
+    #[test]
+    fn any_story_is_as_if_computed_from_scratch(
+        acts in acts(false), slice in 500u32..20_000, temperature in prop_oneof![Just(0), Just(900)]
+    ) {
+        converse(STORY, 400, slice, temperature, &acts);
+    }
+
+    #[test]
+    fn a_small_context_changes_nothing_but_what_is_forgotten(
+        acts in acts(true), slice in 500u32..20_000, chat in any::<bool>()
+    ) {
+        converse(if chat { CHAT } else { STORY }, 48, slice, 900, &acts);
+    }
+}
+
+#[test]
+fn a_long_chat_has_replies_and_never_ends() {
+    let say = |n: u32| [Act::Say(std::format!("hello {n}"), n), Act::Rest];
+    let acts: Vec<Act> = (0..60).flat_map(say).collect();
+    assert!(converse(CHAT, 48, 10_000, 900, &acts) > 20);
+    assert!(converse(STORY, 48, 10_000, 900, &acts) > 20);
+}

@@ -1,0 +1,137 @@
+//! Tiny models with random weights, and what they should say, computed from scratch.
+
+use engine::{Engine, Portable, Sampler, SamplerSettings};
+use model_format::{AlignedBytes, ArchitectureSpec, Model, WeightFormat, synthetic};
+use persona::{Decision, Dice, Purpose, ReplyRule, Style, TextFilter, decide};
+use std::string::String;
+use std::vec::Vec;
+use tokenizer::{Kind, TableBuilder, Tokenizer, Utf8Stream};
+
+/// Tokens of the chat style below.
+pub const CHAT: Style = Style::Chat { begin: 1, you: 2, wisp: 3, end: 4, gaps: [5, 6, 7, 8, 9] };
+
+/// Tokens of the story style below.
+pub const STORY: Style = Style::Story { begin: 1, end: 4 };
+
+/// A vocabulary of marks, letters, blanks, and two bytes that are half a character each.
+fn table() -> Vec<u8> {
+    let marks = ["<unk>", "<s>", "<you>", "<wisp>", "</s>", "<0>", "<1>", "<2>", "<3>", "<4>"];
+    let mut builder = TableBuilder::new().markers(Some(1), Some(4), Some(0)).dummy_prefix(true);
+    for mark in marks {
+        builder = builder.token(mark, 0.0, Kind::Control);
+    }
+    for text in [" ", "\n", ".", "\u{1}", "th", "the", " the", "ing"] {
+        builder = builder.token(text, text.len() as f32, Kind::Text);
+    }
+    for letter in b'a'..=b'z' {
+        builder = builder.token([letter], 0.0, Kind::Text);
+    }
+    builder = builder.token([0xC3], 0.0, Kind::Byte).token([0xA9], 0.0, Kind::Byte);
+    builder.build().unwrap()
+}
+
+/// A whole `.wisp` file with random weights.
+pub fn tiny(style: Style, context: usize, seed: u64) -> AlignedBytes {
+    let table = table();
+    let spec = ArchitectureSpec {
+        vocabulary: Tokenizer::open(&table).unwrap().vocabulary().try_into().unwrap(),
+        context: context.try_into().unwrap(),
+        ..synthetic::tiny_architecture(seed.is_multiple_of(2))
+    };
+    let mut persona = synthetic::persona();
+    persona.style = match style {
+        Style::Story { begin, end } => model_format::Style::Story { begin, end },
+        Style::Chat { begin, you, wisp, end, gaps } => {
+            model_format::Style::Chat { begin, you, wisp, end, gaps }
+        }
+    };
+    persona.sampler.max_reply_tokens = 12;
+    synthetic::model(&spec, persona, &table, WeightFormat::F32, seed).unwrap()
+}
+
+/// What a message of Wisp should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    /// Tokens of its text.
+    pub tokens: Vec<u32>,
+    /// What is shown of it.
+    pub shown: String,
+}
+
+/// The plainest way to continue a conversation: every token is computed anew, with no rollback, no
+/// slices and nothing remembered.
+pub struct Oracle<'m> {
+    model: Model<'m>,
+    style: Style,
+    context: usize,
+    settings: SamplerSettings,
+    longest: u32,
+}
+
+impl<'m> Oracle<'m> {
+    pub fn new(
+        file: &'m [u8],
+        style: Style,
+        context: usize,
+        settings: SamplerSettings,
+        longest: u32,
+    ) -> Self {
+        let model = Model::open(file).unwrap();
+        Self { model, style, context, settings, longest }
+    }
+
+    fn read(&self, tokens: &[u32]) -> Engine<'m, Portable> {
+        let mut engine = Engine::new(&self.model, Portable, self.context).unwrap();
+        for token in tokens {
+            engine.run(*token).unwrap();
+        }
+        engine
+    }
+
+    /// Whether Wisp speaks after these tokens.
+    pub fn decides(&self, tokens: &[u32], dice: Dice) -> Decision {
+        let (Some(silence), Some((wisp, you))) =
+            (self.style.before_decision(0), self.style.candidates())
+        else {
+            return Decision::Speak;
+        };
+        let mut engine = self.read(tokens);
+        let logits = engine.run(silence).unwrap();
+        let draw = (self.settings.temperature > 0.0).then(|| dice.draw(Purpose::Decision));
+        decide(logits[wisp as usize], logits[you as usize], draw)
+    }
+
+    /// What Wisp says after these tokens, which end with the lead of its message; at most
+    /// `most` tokens.
+    pub fn says(&self, tokens: &[u32], dice: Dice, most: usize) -> Expected {
+        let tokenizer = Tokenizer::open(self.model.tokenizer()).unwrap();
+        let vocabulary = self.model.architecture().vocabulary;
+        let seed = dice.seed_for(Purpose::Words);
+        let mut sampler = Sampler::new(vocabulary, self.settings, seed).unwrap();
+        let mut rule = ReplyRule::new(self.style, self.longest);
+        let (mut utf8, mut filter) = (Utf8Stream::new(), TextFilter::new());
+        let mut engine = self.read(tokens);
+        let mut previous = *tokens.last().unwrap();
+        let mut said = Expected { tokens: Vec::new(), shown: String::new() };
+        while said.tokens.len() < most {
+            let mut logits = engine.logits().to_vec();
+            for mark in self.style.forbidden_in_text() {
+                logits[mark as usize] = f32::NEG_INFINITY;
+            }
+            let recent = said.tokens.len().saturating_sub(64);
+            let token = sampler.sample(&mut logits, &said.tokens[recent..]);
+            if rule.before_token(token).is_some() {
+                break;
+            }
+            let bytes = tokenizer.decode(previous, token);
+            utf8.push(bytes, |piece| filter.push(piece, |character| said.shown.push(character)));
+            said.tokens.push(token);
+            previous = token;
+            if rule.after_token(bytes).is_some() {
+                break;
+            }
+            engine.run(token).unwrap();
+        }
+        said
+    }
+}
