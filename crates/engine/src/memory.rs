@@ -58,6 +58,8 @@ pub(crate) fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, EngineEr
 pub(crate) fn empty<T>(capacity: usize) -> Result<Vec<T>, EngineError> {
     let mut vector = Vec::new();
     vector.try_reserve_exact(capacity).map_err(|_| EngineError::OutOfMemory)?;
+    #[cfg(test)]
+    tests::count(capacity * size_of::<T>());
     Ok(vector)
 }
 
@@ -67,4 +69,47 @@ pub(crate) fn product(lengths: &[usize]) -> Result<usize, EngineError> {
         .iter()
         .try_fold(1usize, |product, &length| product.checked_mul(length))
         .ok_or(EngineError::OutOfMemory)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::{Engine, Portable};
+    use core::cell::Cell;
+    use model_format::{Model, WeightFormat, synthetic};
+
+    std::thread_local! {
+        static ALLOCATED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count(bytes: usize) {
+        ALLOCATED.with(|allocated| allocated.set(allocated.get() + bytes as u64));
+    }
+
+    #[test]
+    fn the_plan_is_what_the_engine_allocates() {
+        for tied in [true, false] {
+            let spec = synthetic::tiny_architecture(tied);
+            let persona = synthetic::persona();
+            let file = synthetic::model(&spec, persona, &[], WeightFormat::F32, 1).unwrap();
+            let model = Model::open(&file).unwrap();
+            for context in [0, 1, 17, 64, 1000] {
+                ALLOCATED.set(0);
+                Engine::new(&model, Portable, context).unwrap();
+                let plan = memory_needed(model.architecture(), context);
+                assert_eq!(plan.total(), ALLOCATED.get(), "context {context}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lack_of_memory_is_an_error() {
+        for length in [usize::MAX, usize::MAX / 8, 1 << 45] {
+            assert_eq!(zeros::<f32>(length), Err(EngineError::OutOfMemory));
+        }
+        assert_eq!(product(&[1 << 40, 1 << 40]), Err(EngineError::OutOfMemory));
+        assert_eq!(product(&[3, 5, 7]), Ok(105));
+    }
 }
