@@ -1,0 +1,101 @@
+//! Tests that need the board's processor and chip: a bare-metal program for QEMU.
+//!
+//! ```text
+//! qemu-system-arm -M raspi0 -kernel board-test -display none -monitor none -serial stdio -semihosting
+//! ```
+//! It says what it does on the serial port and ends QEMU with exit code 0 when all is well.
+//!
+//! First the [`checks`], then the [`crashes`]: each crash on purpose is reported by the vectors,
+//! recorded in memory, followed by a watchdog reset and found by the next start.
+#![no_std]
+#![no_main]
+
+mod checks;
+mod crashes;
+mod semihosting;
+
+use core::fmt::Write;
+use core::ops::Range;
+
+use bcm2835::{Access, Fault, FaultKind, Peripherals, Section, memory, reset};
+
+/// Entered by the boot stub.
+#[unsafe(no_mangle)]
+extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
+    // SAFETY: first thing after the boot stub, once; the sections cover this program.
+    let mut board = unsafe { bcm2835::start(&sections()) };
+    let mut notebook = crashes::read();
+    if notebook.is_fresh() {
+        say(&mut board, format_args!("checks"));
+        for (name, check) in checks::ALL {
+            let verdict = check(&mut board);
+            say(&mut board, format_args!("check {name}: {verdict:?}"));
+            if verdict.is_err() {
+                semihosting::exit(1);
+            }
+        }
+    } else if let Some((name, verdict)) = crashes::judge(&notebook) {
+        say(&mut board, format_args!("crash {name}: {verdict:?}"));
+        if verdict.is_err() {
+            semihosting::exit(2);
+        }
+    }
+    match crashes::next(&mut notebook) {
+        Some((name, crash)) => {
+            say(&mut board, format_args!("crash {name}"));
+            crash(&mut board);
+            say(&mut board, format_args!("crash {name} did not happen"));
+            semihosting::exit(3)
+        }
+        None => {
+            say(&mut board, format_args!("wisp: board_checks {} checks", checks::ALL.len()));
+            say(&mut board, format_args!("wisp: board_crashes {} crashes", crashes::ALL.len()));
+            semihosting::exit(0)
+        }
+    }
+}
+
+/// Writes a line, and waits until it has left: the next thing may be a crash.
+fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
+    struct Port<'a>(&'a mut bcm2835::Uart);
+    impl Write for Port<'_> {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
+        }
+    }
+    let _ = writeln!(Port(&mut board.uart), "{line}");
+    board.uart.drain();
+}
+
+/// What the firmware maps, so that its guards are tested.
+fn sections() -> [Section; 6] {
+    let section =
+        |range: Range<usize>, access| Section { start: range.start, end: range.end, access };
+    [
+        section(memory::firmware_image(), Access::Execute),
+        section(memory::firmware_data(), Access::Data),
+        section(memory::firmware_stack(), Access::Data),
+        section(memory::firmware_exception_stacks(), Access::Data),
+        section(memory::handover(), Access::Data),
+        section(memory::peripherals(), Access::Device),
+    ]
+}
+
+/// Called by the exception vectors.
+#[unsafe(no_mangle)]
+fn wisp_fault(fault: &Fault) -> ! {
+    crashes::record(fault);
+    reset()
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    crashes::record(&Fault {
+        kind: FaultKind::Unexpected,
+        program_counter: 0,
+        link_register: 0,
+        status: u32::MAX,
+        address: 0,
+    });
+    semihosting::exit(4)
+}
