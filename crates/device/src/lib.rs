@@ -29,8 +29,10 @@ mod error;
 mod event_log;
 mod inbox;
 mod log_buffer;
+mod machine;
 mod mind;
 mod outbox;
+mod refuser;
 mod reply;
 mod restore;
 mod settings;
@@ -42,4 +44,6 @@ mod words;
 
 pub use device::{Activity, Device, Options};
 pub use error::DeviceError;
+pub use machine::Machine;
+pub use refuser::Refuser;
 pub use stats::Health;

@@ -1,0 +1,53 @@
+//! What drives a board, seen from its main loop: a persona, or the reason why there is none.
+
+use engine::Kernels;
+use link::Instant;
+
+use crate::{Activity, Device, Health};
+
+/// A machine at the end of a cable, polled by a program that owns the registers.
+pub trait Machine {
+    /// Takes bytes from the wire, in pieces of any size.
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
+
+    /// Does one bounded piece of work.
+    fn poll(&mut self, now: Instant) -> Activity;
+
+    /// Fills `out` with bytes for the wire and returns how many.
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize;
+
+    /// Takes log bytes for the host.
+    fn log(&mut self, bytes: &[u8]);
+
+    /// Takes what only the board knows, for the counters.
+    fn set_health(&mut self, health: Health);
+
+    /// Whether a crash report waits to be seen by the host.
+    fn has_unseen_crash(&self) -> bool;
+}
+
+impl<K: Kernels> Machine for Device<'_, K> {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        Device::handle_bytes(self, now, bytes);
+    }
+
+    fn poll(&mut self, now: Instant) -> Activity {
+        Device::poll(self, now)
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        Device::poll_transmit(self, now, out)
+    }
+
+    fn log(&mut self, bytes: &[u8]) {
+        Device::log(self, bytes);
+    }
+
+    fn set_health(&mut self, health: Health) {
+        Device::set_health(self, health);
+    }
+
+    fn has_unseen_crash(&self) -> bool {
+        Device::has_unseen_crash(self)
+    }
+}

@@ -1,0 +1,64 @@
+//! A board without a persona: it still answers, says why, and restarts when asked.
+//!
+//! It allocates nothing: that there is no memory may be the reason.
+
+use link::message::{DeviceMessage, HostMessage, MAX_MESSAGE, Refusal};
+use link::{Instant, Session, SessionEvent};
+
+use crate::{Activity, Health, Machine};
+
+/// Says the same refusal to everything.
+#[derive(Debug)]
+pub struct Refuser {
+    session: Session,
+    refusal: DeviceMessage<'static>,
+    buffer: [u8; MAX_MESSAGE],
+    /// The refusal is to be said.
+    is_due: bool,
+}
+
+impl Refuser {
+    /// `refusal` is said to every host, once and as the answer to whatever it asks; `detail` is
+    /// what the refusal is about.
+    pub fn new(session: Session, refusal: Refusal, detail: u32) -> Self {
+        let refusal = DeviceMessage::Refused { refusal, detail };
+        Self { session, refusal, buffer: [0; MAX_MESSAGE], is_due: false }
+    }
+}
+
+impl Machine for Refuser {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        self.session.handle_bytes(now, bytes);
+    }
+
+    fn poll(&mut self, now: Instant) -> Activity {
+        self.session.handle_timeout(now);
+        while let Some(event) = self.session.poll_event() {
+            self.is_due = matches!(event, SessionEvent::Up { .. });
+        }
+        while let Some(message) = self.session.receive(&mut self.buffer) {
+            match HostMessage::decode(message) {
+                Some(HostMessage::Reboot) => return Activity::Reboot,
+                Some(HostMessage::PlantPanic) => return Activity::PlantPanic,
+                _ => self.is_due = true,
+            }
+        }
+        if self.is_due && self.session.send_device(&self.refusal).is_ok() {
+            self.is_due = false;
+        }
+        Activity::IdleUntil(self.session.poll_timeout())
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.session.poll_transmit(now, out)
+    }
+
+    fn log(&mut self, _: &[u8]) {}
+
+    fn set_health(&mut self, _: Health) {}
+
+    fn has_unseen_crash(&self) -> bool {
+        // The bootloader has told it, or will.
+        true
+    }
+}
