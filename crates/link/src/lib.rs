@@ -13,13 +13,26 @@
 #[cfg(feature = "host")]
 extern crate alloc;
 
+#[cfg(test)]
+extern crate std;
+
+mod event;
+mod frame;
+mod granule;
+mod header;
 pub mod message;
+mod pace;
+mod receiver;
+mod sender;
 mod session;
 mod time;
+mod transport;
 #[cfg(feature = "host")]
 pub mod upload;
+mod wheel;
 
-pub use session::{Counters, DownReason, SendError, Session, SessionEvent};
+pub use event::{Counters, DownReason, SendError, SessionEvent};
+pub use session::Session;
 pub use time::Instant;
 
 /// Newest version of the protocol spoken by this code.

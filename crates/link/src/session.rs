@@ -1,94 +1,95 @@
-//! A conversation between two programs over one cable.
+//! A conversation between two programs over one cable: hello, two lanes each way, good-bye.
 //!
-//! SKELETON: the signatures are final, the inside is being written.
+//! Both ends run the same machine. It says hello until both ends know each other's nonce; then
+//! every frame's checksum starts from a tag made of the two nonces, so nothing of an earlier
+//! session can be taken for part of this one. Whoever has to give up a session takes a new nonce,
+//! which the other end notices at the next hello.
 
 use crate::Instant;
+use crate::event::{Counters, DownReason, Events, SendError, SessionEvent};
+use crate::frame::{Incoming, NO_SESSION, Outgoing, Progress, Salt};
+use crate::header::{HELLO_KIND, Header, Hello, MAGIC, Versions};
 use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE};
+use crate::transport::{BrokenStream, FIRST_WINDOW, Transport, encode};
+use crate::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION};
 
-/// What a [`Session`] has to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// Both ends know each other: messages may be sent. Both lanes are empty.
-    Up {
-        /// Who is at the other end.
-        peer: Identity,
-    },
-    /// The session ended. What was not yet delivered in either direction is dropped: send it
-    /// again after the next `Up` if it matters.
-    Down {
-        /// Why.
-        reason: DownReason,
-    },
-    /// The other end speaks no version of the protocol that this end speaks. Both ends see this
-    /// event. Told once for each run of such hellos; a session follows only after an update.
-    Mismatch {
-        /// Oldest and newest version spoken here.
-        ours: (u8, u8),
-        /// Oldest and newest version spoken there.
-        theirs: (u8, u8),
-    },
+/// Between two hellos, while there is no session.
+const HELLO_MILLIS: u64 = 200;
+
+/// Between two frames at least, while there is a session and nothing to say.
+const PING_MILLIS: u64 = 250;
+
+/// Without a valid frame for so long, the session is over.
+const SILENCE_MILLIS: u64 = 2000;
+
+/// The other end, since its hello.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    identity: Identity,
+    nonce: u32,
+    window: u16,
 }
 
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DownReason {
-    /// Nothing valid was heard for two seconds.
-    Timeout,
-    /// The other end is another run of its program (a new [`Identity::boot`]).
-    PeerRestarted,
-    /// The other end is the same run of the same program, but had lost this end.
-    PeerReconnected,
-    /// The other end announced a message longer than [`MAX_MESSAGE`].
-    ProtocolError,
-}
-
-/// Why a message was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SendError {
-    /// No room in the lane's send buffer now; try again when something was delivered.
-    Full,
-    /// No session.
-    NotConnected,
-    /// Longer than [`MAX_MESSAGE`]; never possible.
-    TooLarge,
-}
-
-/// What went over the cable since the program started. All counters wrap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames sent, of all kinds.
-    pub frames_sent: u32,
-    /// Frames that arrived whole.
-    pub frames_received: u32,
-    /// Frames that failed their check, or belonged to another session.
-    pub frames_corrupt: u32,
-    /// Frames longer than any valid frame: dropped without being kept.
-    pub frames_oversized: u32,
-    /// Segments sent again.
-    pub frames_resent: u32,
-    /// Times that everything in flight went unanswered for too long.
-    pub timeouts: u32,
-    /// Sessions that came up.
-    pub sessions: u32,
-    /// Smoothed round trip in microseconds; 0 before the first measurement.
-    pub round_trip_micros: u32,
-    /// Payload bytes of a full segment at the present error rate.
-    pub segment_size: u32,
+/// When to do what. `None`: nothing to wait for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Timers {
+    /// Say hello again.
+    hello: Option<Instant>,
+    /// Give a sign of life.
+    ping: Option<Instant>,
+    /// Give the other end up.
+    silence: Option<Instant>,
 }
 
 /// One end of the cable: the same type on the host and on the board. About 40 KB.
 #[derive(Debug)]
 pub struct Session {
     identity: Identity,
-    peer: Option<Identity>,
+    versions: Versions,
+    nonce: u32,
+    /// The other end, once its hello was heard.
+    peer: Option<Peer>,
+    is_up: bool,
+    /// The versions last complained about.
+    mismatch: Option<(u8, u8)>,
+    transport: Transport,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    /// Whether the wire may have been idle since the last frame.
+    is_quiet: bool,
+    /// A hello is to be sent.
+    hello_due: bool,
+    timers: Timers,
+    events: Events,
+    counters: Counters,
 }
 
 impl Session {
     /// A session that starts by saying hello. `nonce` is to be random for every start of the
     /// program.
     pub fn new(identity: Identity, nonce: u32) -> Self {
-        let _ = nonce;
-        Self { identity, peer: None }
+        Self::with_versions(identity, nonce, OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION)
+    }
+
+    /// As [`Session::new`], speaking other versions of the protocol than this code does. For
+    /// tests of what happens when programs of different age meet.
+    pub fn with_versions(identity: Identity, nonce: u32, oldest: u8, newest: u8) -> Self {
+        Self {
+            identity,
+            versions: Versions { magic: MAGIC, oldest, newest },
+            nonce,
+            peer: None,
+            is_up: false,
+            mismatch: None,
+            transport: Transport::new(),
+            outgoing: Outgoing::new(),
+            incoming: Incoming::new(),
+            is_quiet: true,
+            hello_due: true,
+            timers: Timers::default(),
+            events: Events::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Changes what the next hello says about this end (the persona was verified, say). A session
@@ -97,39 +98,28 @@ impl Session {
         self.identity = identity;
     }
 
-    /// Takes bytes from the wire, in pieces of any size.
-    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        let _ = (now, bytes);
-    }
-
-    /// Fills `out` with bytes for the wire and returns how many; 0 when there is nothing to say.
-    /// Call it whenever the wire has room, with no more room than the wire has: what is already
-    /// handed out can not be overtaken by an urgent message.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        let _ = (now, out);
-        0
-    }
-
-    /// Does what is due. Call it at [`Session::poll_timeout`]; calling early or late is harmless.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    /// When [`Session::handle_timeout`] wants to be called next. It may change after every other
-    /// call.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+    /// Who is at the other end; `None` without a session.
+    pub fn peer(&self) -> Option<&Identity> {
+        self.peer.as_ref().filter(|_| self.is_up).map(|peer| &peer.identity)
     }
 
     /// The next thing to tell. Ask until `None` before calling [`Session::receive`]: messages
     /// received belong to the session of the latest `Up`.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        None
+        self.events.next()
     }
 
-    /// Who is at the other end; `None` without a session.
-    pub fn peer(&self) -> Option<&Identity> {
-        self.peer.as_ref()
+    /// What went over the cable since the program started.
+    pub fn counters(&self) -> Counters {
+        let round_trip = self.transport.round_trip_micros();
+        let segment_size = self.transport.segment_bytes();
+        Counters {
+            frames_resent: self.transport.resent,
+            timeouts: self.transport.timeouts,
+            round_trip_micros: u32::try_from(round_trip).unwrap_or(u32::MAX),
+            segment_size: u32::try_from(segment_size).unwrap_or(u32::MAX),
+            ..self.counters
+        }
     }
 
     /// Puts a message into its lane ([`HostMessage::lane`]).
@@ -137,8 +127,10 @@ impl Session {
     /// # Errors
     /// The message was not taken, not even in part; see [`SendError`].
     pub fn send_host(&mut self, message: &HostMessage) -> Result<(), SendError> {
-        let _ = message;
-        Err(SendError::NotConnected)
+        if !self.is_up {
+            return Err(SendError::NotConnected);
+        }
+        self.transport.send(message.lane(), message)
     }
 
     /// Puts a message into its lane ([`DeviceMessage::lane`]).
@@ -146,25 +138,252 @@ impl Session {
     /// # Errors
     /// The message was not taken, not even in part; see [`SendError`].
     pub fn send_device(&mut self, message: &DeviceMessage) -> Result<(), SendError> {
-        let _ = message;
-        Err(SendError::NotConnected)
+        if !self.is_up {
+            return Err(SendError::NotConnected);
+        }
+        self.transport.send(message.lane(), message)
     }
 
     /// Bytes of the longest encoded message that the lane would take now; 0 without a session.
     pub fn send_space(&self, lane: Lane) -> usize {
-        let _ = lane;
-        0
+        if !self.is_up {
+            return 0;
+        }
+        self.transport.send_space(lane)
     }
 
     /// The next whole message, prompt lane first. Decode it with [`HostMessage::decode`] or
     /// [`DeviceMessage::decode`].
     pub fn receive<'b>(&mut self, buffer: &'b mut [u8; MAX_MESSAGE]) -> Option<&'b [u8]> {
-        let _ = buffer;
-        None
+        match self.transport.receive(buffer) {
+            Ok(message) => message,
+            Err(BrokenStream) => {
+                self.go_down(DownReason::ProtocolError);
+                None
+            }
+        }
     }
 
-    /// What went over the cable since the program started.
-    pub fn counters(&self) -> Counters {
-        Counters::default()
+    /// When [`Session::handle_timeout`] wants to be called next. It may change after every other
+    /// call.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let Timers { hello, ping, silence } = self.timers;
+        [hello, ping, silence, self.transport.poll_timeout()].into_iter().flatten().min()
     }
+
+    /// Does what is due. Call it at [`Session::poll_timeout`]; calling early or late is harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_over = |timer: &mut Option<Instant>| timer.take_if(|at| *at <= now).is_some();
+        if is_over(&mut self.timers.silence) {
+            self.go_down(DownReason::Timeout);
+        }
+        if is_over(&mut self.timers.hello) {
+            self.hello_due = true;
+        }
+        if is_over(&mut self.timers.ping) {
+            self.transport.acknowledge_soon();
+        }
+        self.transport.handle_timeout(now);
+    }
+
+    /// Fills `out` with bytes for the wire and returns how many; 0 when there is nothing to say.
+    /// Call it whenever the wire has room, with no more room than the wire has: what is already
+    /// handed out can not be overtaken by an urgent message.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        let mut filled = 0usize;
+        while let Some(room @ [_, ..]) = out.get_mut(filled..) {
+            if self.outgoing.is_empty() && !self.next_frame(now) {
+                self.is_quiet = true;
+                break;
+            }
+            filled = filled.saturating_add(self.outgoing.take(room));
+        }
+        filled
+    }
+
+    fn next_frame(&mut self, now: Instant) -> bool {
+        if self.hello_due {
+            self.hello_due = false;
+            self.encode_hello();
+        } else if let Some(peer) = self.peer.filter(|_| self.is_up) {
+            let salt = tag(self.nonce, peer.nonce);
+            let (transport, outgoing) = (&mut self.transport, &mut self.outgoing);
+            if !transport.next_frame(now, salt, self.is_quiet, outgoing) {
+                return false;
+            }
+        } else {
+            return false;
+        }
+        if self.is_up {
+            self.timers.ping = Some(now.plus_millis(PING_MILLIS));
+        } else {
+            self.timers.hello = Some(now.plus_millis(HELLO_MILLIS));
+        }
+        self.is_quiet = false;
+        self.counters.frames_sent = self.counters.frames_sent.wrapping_add(1);
+        true
+    }
+
+    fn encode_hello(&mut self) {
+        let hello = Hello {
+            identity: self.identity,
+            nonce: self.nonce,
+            heard: self.peer.map(|peer| peer.nonce),
+            window: FIRST_WINDOW,
+        };
+        let header = Header::Hello(self.versions, hello);
+        encode(&header, [&[], &[]], NO_SESSION, self.is_quiet, &mut self.outgoing);
+    }
+
+    /// Takes bytes from the wire, in pieces of any size.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        for byte in bytes {
+            match self.incoming.push(*byte) {
+                Progress::Pending => {}
+                Progress::Complete => self.handle_frame(now),
+                Progress::Corrupt => self.count_corrupt(),
+                Progress::Oversized => {
+                    self.counters.frames_oversized = self.counters.frames_oversized.wrapping_add(1);
+                }
+            }
+        }
+    }
+
+    fn count_corrupt(&mut self) {
+        self.counters.frames_corrupt = self.counters.frames_corrupt.wrapping_add(1);
+    }
+
+    fn handle_frame(&mut self, now: Instant) {
+        let is_understood = match self.incoming.kind() {
+            Some(HELLO_KIND) => self.handle_hello_frame(now),
+            _ => self.handle_session_frame(now),
+        };
+        match is_understood {
+            Some(()) => {
+                self.counters.frames_received = self.counters.frames_received.wrapping_add(1);
+            }
+            None => self.count_corrupt(),
+        }
+    }
+
+    /// `None`: not a hello.
+    fn handle_hello_frame(&mut self, now: Instant) -> Option<()> {
+        let (_kind, content) = self.incoming.open(NO_SESSION)?.split_first()?;
+        let (versions, content) = postcard::take_from_bytes::<Versions>(content).ok()?;
+        if versions.magic != MAGIC {
+            return None;
+        }
+        let newest = versions.newest.min(self.versions.newest);
+        if newest < versions.oldest.max(self.versions.oldest) {
+            self.refuse_versions(versions);
+            return Some(());
+        }
+        let (hello, _later_fields) = postcard::take_from_bytes::<Hello>(content).ok()?;
+        self.mismatch = None;
+        self.handle_hello(now, &hello);
+        Some(())
+    }
+
+    fn refuse_versions(&mut self, theirs: Versions) {
+        if self.is_up {
+            self.go_down(DownReason::PeerRestarted);
+        }
+        self.peer = None;
+        let theirs = (theirs.oldest, theirs.newest);
+        if self.mismatch.replace(theirs) != Some(theirs) {
+            self.events.mismatch(SessionEvent::Mismatch {
+                ours: (self.versions.oldest, self.versions.newest),
+                theirs,
+            });
+        }
+    }
+
+    fn handle_hello(&mut self, now: Instant, hello: &Hello) {
+        let is_echo = hello.nonce == self.nonce
+            && hello.identity.boot == self.identity.boot
+            && hello.identity.role == self.identity.role;
+        if is_echo {
+            return;
+        }
+        let is_known = self.peer.is_some_and(|peer| {
+            peer.nonce == hello.nonce && peer.identity.boot == hello.identity.boot
+        });
+        if self.is_up && !is_known {
+            let old_boot = self.peer.map(|peer| peer.identity.boot);
+            self.go_down(if old_boot == Some(hello.identity.boot) {
+                DownReason::PeerReconnected
+            } else {
+                DownReason::PeerRestarted
+            });
+        }
+        self.peer =
+            Some(Peer { identity: hello.identity, nonce: hello.nonce, window: hello.window });
+        if hello.heard != Some(self.nonce) {
+            self.hello_due = true;
+        } else if self.is_up {
+            // The other end does not know yet that the session is up: any frame tells it.
+            self.transport.acknowledge_soon();
+            self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
+        } else {
+            self.come_up(now);
+        }
+    }
+
+    /// `None`: not a frame of this session.
+    fn handle_session_frame(&mut self, now: Instant) -> Option<()> {
+        self.incoming.open(tag(self.peer?.nonce, self.nonce))?;
+        if !self.is_up {
+            // The tag is made of both nonces, so the other end knows ours.
+            self.come_up(now);
+        }
+        self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
+        match postcard::take_from_bytes::<Header>(self.incoming.content()).ok()? {
+            (Header::Hello(..), _) => return None,
+            (Header::Segment { number, lane, offset }, payload) => {
+                self.transport.handle_segment(number, lane, offset, payload)
+            }
+            (Header::Ack { number, prompt, bulk }, _) => {
+                self.transport.handle_ack(now, number, &prompt, &bulk)
+            }
+        }
+        Some(())
+    }
+
+    fn come_up(&mut self, now: Instant) {
+        let Some(peer) = self.peer else { return };
+        self.is_up = true;
+        self.hello_due = false;
+        self.transport.reset(peer.window);
+        // Tells the other end that its nonce is known.
+        self.transport.acknowledge_soon();
+        self.timers =
+            Timers { silence: Some(now.plus_millis(SILENCE_MILLIS)), ..Timers::default() };
+        self.counters.sessions = self.counters.sessions.wrapping_add(1);
+        self.events.up(peer.identity);
+    }
+
+    /// Ends the session and begins to look for the next one, under a new nonce.
+    fn go_down(&mut self, reason: DownReason) {
+        self.is_up = false;
+        self.peer = None;
+        self.nonce = next_nonce(self.nonce);
+        self.transport.reset(0);
+        // Half a frame may be on the wire: the next one's leading 0x00 ends it.
+        self.outgoing.clear();
+        self.is_quiet = true;
+        self.hello_due = true;
+        self.timers = Timers::default();
+        self.events.down(reason);
+    }
+}
+
+/// The nonce after this one: a full-period generator (Numerical Recipes), so none comes back soon.
+const fn next_nonce(nonce: u32) -> u32 {
+    nonce.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
+}
+
+/// The tag of a session's frames in one direction, from the nonces of their sender and receiver.
+/// A change of either nonce changes it.
+fn tag(from: u32, to: u32) -> Salt {
+    Salt(from.wrapping_mul(0x9E37_79B1) ^ to.wrapping_mul(0x85EB_CA6B).rotate_left(16))
 }
