@@ -29,11 +29,13 @@ mod time;
 mod transport;
 #[cfg(feature = "host")]
 pub mod upload;
+mod version;
 mod wheel;
 
 pub use event::{Counters, DownReason, SendError, SessionEvent};
 pub use session::Session;
 pub use time::Instant;
+pub use version::VERSION;
 
 /// Newest version of the protocol spoken by this code.
 pub const PROTOCOL_VERSION: u8 = 1;
