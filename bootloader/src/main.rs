@@ -13,7 +13,7 @@ use bcm2835::{Access, Peripherals, Section, idle_unless, memory, silence_interru
 use board_memory::BoardMemory;
 use boot_core::loader::LoaderState;
 use boot_core::{Loader, Outcome};
-use link::Instant;
+use link::{Instant, VERSION};
 
 /// Bytes moved between the serial port and the loader at a time.
 const PIECE: usize = 512;
@@ -124,19 +124,4 @@ fn sections() -> [Section; 8] {
         section(memory::bootloader_exception_stacks(), Access::Data),
         section(memory::peripherals(), Access::Device),
     ]
-}
-
-/// This program's version, as the host is told.
-const VERSION: [u16; 3] = [
-    number(env!("CARGO_PKG_VERSION_MAJOR")),
-    number(env!("CARGO_PKG_VERSION_MINOR")),
-    number(env!("CARGO_PKG_VERSION_PATCH")),
-];
-
-/// A decimal number, at compile time.
-const fn number(text: &str) -> u16 {
-    match u16::from_str_radix(text, 10) {
-        Ok(number) => number,
-        Err(_) => 0,
-    }
 }

@@ -10,18 +10,16 @@ mod board;
 mod crash;
 mod heap;
 mod log;
-mod machine;
-mod refuser;
+mod main_loop;
 
 use bcm2835::{Clock, Peripherals};
 use board::PersonaFile;
 use boot_core::handover;
-use device::{Device, DeviceError, Options};
+use device::{Device, DeviceError, Options, Refuser};
 use engine::{EngineError, Portable};
-use link::Session;
 use link::message::{Identity, Refusal, Role};
+use link::{Session, VERSION};
 use model_format::Model;
-use refuser::Refuser;
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -78,12 +76,12 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
         used,
         size
     );
-    machine::run(board, &mut device);
+    main_loop::run(board, &mut device);
 }
 
 /// Tells every host why there is no persona, until a restart is wanted.
 fn refuse(board: &mut Peripherals, session: Session, refusal: Refusal, detail: u32) {
-    machine::run(board, &mut Refuser::new(session, refusal, detail));
+    main_loop::run(board, &mut Refuser::new(session, refusal, detail));
 }
 
 /// A conversation with a host, under a new identity.
@@ -110,20 +108,5 @@ fn run_at_full_speed(board: &mut Peripherals) {
             rate
         ),
         _ => defmt::warn!("the GPU's firmware does not answer"),
-    }
-}
-
-/// This program's version, as the host is told.
-const VERSION: [u16; 3] = [
-    number(env!("CARGO_PKG_VERSION_MAJOR")),
-    number(env!("CARGO_PKG_VERSION_MINOR")),
-    number(env!("CARGO_PKG_VERSION_PATCH")),
-];
-
-/// A decimal number, at compile time.
-const fn number(text: &str) -> u16 {
-    match u16::from_str_radix(text, 10) {
-        Ok(number) => number,
-        Err(_) => 0,
     }
 }

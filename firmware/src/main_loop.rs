@@ -1,9 +1,8 @@
-//! The main loop: what a machine without registers needs from the board.
+//! The main loop: time, bytes and chores for a machine that knows no registers.
 
 use bcm2835::{Clock, Peripherals, idle_unless};
 use boot_core::handover;
-use device::{Activity, Device, Health};
-use engine::Kernels;
+use device::{Activity, Health, Machine};
 use link::Instant;
 
 use crate::{board, heap, log};
@@ -19,48 +18,6 @@ const HEALTH_INTERVAL: u64 = 1_000_000;
 
 /// A firmware that has run for so long, in microseconds, does not crash at every start.
 const HEALTHY_AFTER: u64 = 20_000_000;
-
-/// What the loop drives: a persona, or its absence.
-pub(crate) trait Machine {
-    /// Takes bytes from the wire.
-    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
-    /// Does one bounded piece of work.
-    fn poll(&mut self, now: Instant) -> Activity;
-    /// Gives bytes for the wire; returns how many.
-    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize;
-    /// Takes log bytes for the host.
-    fn log(&mut self, bytes: &[u8]);
-    /// Takes what only the board knows.
-    fn set_health(&mut self, health: Health);
-    /// Whether the host has not yet seen the crash report.
-    fn has_unseen_crash(&self) -> bool;
-}
-
-impl<K: Kernels> Machine for Device<'_, K> {
-    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        Device::handle_bytes(self, now, bytes);
-    }
-
-    fn poll(&mut self, now: Instant) -> Activity {
-        Device::poll(self, now)
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        Device::poll_transmit(self, now, out)
-    }
-
-    fn log(&mut self, bytes: &[u8]) {
-        Device::log(self, bytes);
-    }
-
-    fn set_health(&mut self, health: Health) {
-        Device::set_health(self, health);
-    }
-
-    fn has_unseen_crash(&self) -> bool {
-        Device::has_unseen_crash(self)
-    }
-}
 
 /// Runs the machine until the board is to be restarted.
 pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) {
