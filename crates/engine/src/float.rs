@@ -1,7 +1,8 @@
 //! How host and board come to the same bits, although their floats differ.
 //!
-//! The board's VFP runs in flush-to-zero and default-NaN mode (ARM1176 TRM, DDI0301H, 18.5
-//! "RunFast"): a result below 2⁻¹²⁶ becomes zero there, while a host keeps it as a subnormal.
+//! The board's VFP runs in RunFast mode: subnormal operands count as +0, a result that is below
+//! 2⁻¹²⁶ before rounding becomes +0, and every NaN is the default NaN (ARM1176JZF-S TRM, DDI
+//! 0301H, 18.5.2 to 18.5.4), while a host keeps subnormals.
 //! All else is the same IEEE 754 arithmetic, as long as both do the same operations in the same
 //! order: so sums have a fixed order, nothing is contracted into a fused multiply-add (Rust never
 //! does it unasked, and VFPv2's FMACS rounds its product), and powers, exponentials, sines and
@@ -25,6 +26,8 @@
 //!   as 0.
 //! - **Quantising**: the scale is at least 2⁻⁴⁰/1023; a product that underflows on its way to an
 //!   integer rounds to 0 on both.
+//!
+//! `tests/subnormals.rs` watches every sum and product of the kernels.
 //!
 //! NaN and infinities (a broken file) may differ in their bits, never in what is done with them:
 //! all comparisons treat every NaN alike.
