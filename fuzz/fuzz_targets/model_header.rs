@@ -26,7 +26,10 @@ fn use_file(file: &AlignedBytes) {
     };
     let architecture = model.architecture();
     assert_eq!(architecture.dim, architecture.heads * architecture.head_size());
-    assert_eq!(architecture.kv_dim() * architecture.heads, architecture.dim * architecture.kv_heads);
+    assert_eq!(
+        architecture.kv_dim() * architecture.heads,
+        architecture.dim * architecture.kv_heads
+    );
     assert!(architecture.rope_theta.is_finite() && architecture.norm_epsilon > 0.0);
     assert_eq!(model.tensors().count(), architecture.tensor_count());
     for (role, layer, tensor) in model.tensors() {
