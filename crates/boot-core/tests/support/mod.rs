@@ -1,6 +1,8 @@
 //! Memory that can lose what was not flushed, for the tests of this crate.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
+pub mod rig;
+
 use boot_core::handover::{self, BLOCK_SIZE};
 use boot_core::{Memory, PerSlot, SlotRegion};
 use link::message::{Digest, ImageInfo, Slot, SlotState};
@@ -22,6 +24,8 @@ const LINE: usize = 32;
 pub struct Ram {
     now: Banks,
     flushed: Banks,
+    /// Where writes to the persona go when its memory has died.
+    sink: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -53,7 +57,12 @@ impl Ram {
             persona: noise(persona),
             handover: noise(BLOCK_SIZE),
         };
-        Self { now: banks.clone(), flushed: banks }
+        Self { now: banks.clone(), flushed: banks, sink: None }
+    }
+
+    /// The persona's memory no longer takes writes.
+    pub fn kill_persona_slot(&mut self) {
+        self.sink = Some(self.now.persona.clone());
     }
 
     /// The regions this memory has room for.
@@ -124,9 +133,10 @@ impl Memory for Ram {
             !matches!(record.slots.get(slot), SlotState::Verified(_)),
             "a slot is written to while a reset would find it marked verified"
         );
-        let bytes = match slot {
-            Slot::Firmware => &mut self.now.firmware,
-            Slot::Persona => &mut self.now.persona,
+        let bytes = match (slot, &mut self.sink) {
+            (Slot::Firmware, _) => &mut self.now.firmware,
+            (Slot::Persona, None) => &mut self.now.persona,
+            (Slot::Persona, Some(sink)) => sink,
         };
         let end = bytes.len() - FENCE;
         &mut bytes[..end]
