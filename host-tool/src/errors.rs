@@ -180,6 +180,10 @@ pub enum WispError {
     #[diagnostic(transparent)]
     Refused(#[from] BoardRefused),
 
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Reported(#[from] Reported),
+
     // The relay.
     #[error("cannot listen on 127.0.0.1:{port}: {cause}")]
     #[diagnostic(
@@ -188,11 +192,11 @@ pub enum WispError {
     )]
     Listen { port: u16, cause: std::io::Error },
 
-    #[error("cannot start the web relay: {cause}")]
-    #[diagnostic(code(wisp::serve::start), help("Close some programs and try again."))]
-    Relay { cause: std::io::Error },
-
     // This program.
+    #[error("cannot start {what}: {cause}")]
+    #[diagnostic(code(wisp::host::start), help("Close some programs and try again."))]
+    Start { what: &'static str, cause: std::io::Error },
+
     #[error("the operating system gave no random numbers: {cause}")]
     #[diagnostic(code(wisp::host::random), help("Check that /dev/urandom is there."))]
     Random { cause: String },
@@ -232,6 +236,28 @@ impl Diagnostic for BoardRefused {
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         Some(Box::new(self.text().help))
+    }
+}
+
+/// An error that the driver thread has told: it travels as text.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct Reported {
+    /// What happened.
+    pub message: String,
+    /// Stable code.
+    pub code: String,
+    /// What to do next.
+    pub help: String,
+}
+
+impl Diagnostic for Reported {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(&self.code))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(&self.help))
     }
 }
 
@@ -285,8 +311,13 @@ mod tests {
             WispError::NoStart { seconds: 3 },
             WispError::NothingToLaunch,
             WispError::Refused(BoardRefused { refusal: Refusal::NotReady, detail: 0 }),
+            WispError::Reported(Reported {
+                message: "message".into(),
+                code: "wisp::sample".into(),
+                help: "a next step".into(),
+            }),
             WispError::Listen { port: 1, cause: cause() },
-            WispError::Relay { cause: cause() },
+            WispError::Start { what: "the relay", cause: cause() },
             WispError::Random { cause: "cause".into() },
             WispError::DriverGone,
             WispError::Terminal { cause: cause() },

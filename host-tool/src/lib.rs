@@ -2,20 +2,24 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`cli`] | the command line: one file per verb |
 //! | [`port`] | opens serial devices and sockets, says why not |
 //! | [`board`] | starts the emulated board |
 //! | [`image`] | firmware and persona as they travel |
 //! | [`client`] | one thread that keeps the session with the board |
 //! | [`relay`] | the web page and its guard |
+//! | [`monitor`] | the board's logs in words |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
 #![forbid(unsafe_code)]
 
 pub mod board;
 pub mod board_texts;
+pub mod cli;
 pub mod client;
 pub mod errors;
 pub mod image;
+pub mod monitor;
 pub mod port;
 pub mod relay;
 pub mod sanitise;

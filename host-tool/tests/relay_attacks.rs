@@ -1,5 +1,7 @@
 //! The attack table: everything but the page's own requests is refused before it does anything.
 
+#![allow(clippy::unwrap_used)] // Outside of test functions clippy does not see that this is a test.
+
 mod common;
 
 use common::Harness;

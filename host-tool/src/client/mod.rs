@@ -1,16 +1,29 @@
 //! Keeps the session with the board: one thread, commands in, updates out.
 
+mod chat;
+mod driver;
+mod guide;
+mod meter;
 mod view;
 
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use link::message::Settings;
+
+pub use guide::{START_SECONDS, Wanted};
 pub use view::{
     Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,
     TransferPhase, Update, View,
 };
 
+use crate::errors::{Result, WispError};
+use crate::port::Connector;
+
 /// What the driver thread can be asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Send a chat message; cut after [`link::message::MAX_TEXT`] bytes at a character boundary.
+    /// Send a chat message of at most [`link::message::MAX_TEXT`] bytes.
     Say(String),
     /// The friend is typing.
     Typing,
@@ -22,10 +35,81 @@ pub enum Command {
     Forget,
     /// Ask the board for its counters.
     RequestStats,
-    /// Restart the board into its bootloader, and load again what was wanted.
+    /// Change how the persona chooses its words.
+    Configure(Settings),
+    /// Restart the board into its bootloader; what was wanted is started again from there.
     Reboot,
     /// Crash the firmware on purpose: to test the way back.
     PlantPanic,
     /// End the thread.
     Shutdown,
+}
+
+/// What the client is to do by itself.
+#[derive(Clone, Debug, Default)]
+pub struct ClientOptions {
+    /// What is to run on the board.
+    pub wanted: Wanted,
+}
+
+/// A running driver thread. It ends with this value, or with [`Command::Shutdown`].
+pub struct Client {
+    commands: Sender<Command>,
+    updates: Option<Receiver<Update>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Client {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// There are no random numbers, or no threads.
+    pub fn start(connector: Box<dyn Connector>, options: ClientOptions) -> Result<Self> {
+        let (commands, their_commands) = mpsc::channel();
+        let (their_updates, updates) = mpsc::channel();
+        let driver = driver::Driver::new(connector, options, their_commands, their_updates)?;
+        let thread = std::thread::Builder::new()
+            .name("wisp-driver".to_string())
+            // A session is tens of kilobytes and moves through the stack once or twice.
+            .stack_size(8 * 1024 * 1024)
+            .spawn(move || driver.run())
+            .map_err(|cause| WispError::Start { what: "the driver thread", cause })?;
+        Ok(Self { commands, updates: Some(updates), thread: Some(thread) })
+    }
+
+    /// Where commands go in; it may be cloned.
+    pub fn commands(&self) -> Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Sends one command.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn send(&self, command: Command) -> Result<()> {
+        self.commands.send(command).map_err(|_| WispError::DriverGone)
+    }
+
+    /// Where updates come out; empty after [`Client::take_updates`].
+    ///
+    /// # Errors
+    /// The receiver was taken.
+    pub fn updates(&self) -> Result<&Receiver<Update>> {
+        self.updates.as_ref().ok_or(WispError::DriverGone)
+    }
+
+    /// Gives the receiving end away, to another thread.
+    pub fn take_updates(&mut self) -> Option<Receiver<Update>> {
+        self.updates.take()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Shutdown);
+        if let Some(thread) = self.thread.take() {
+            // A panic there was printed there.
+            let _ = thread.join();
+        }
+    }
 }

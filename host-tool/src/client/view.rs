@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use link::message::{EndReason, Slot, Speaker, Stats, Timing};
 use serde::Serialize;
 
+use crate::errors::{Reported, WispError};
+
 /// How far the way to the persona is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,8 +36,32 @@ pub struct LinkState {
     pub phase: Phase,
     /// For people: one short sentence.
     pub words: String,
+    /// Stable code of the error behind it, or empty.
+    pub code: String,
     /// What to do, or empty.
     pub help: String,
+}
+
+impl LinkState {
+    /// A state that needs no explanation.
+    pub fn plain(phase: Phase, words: impl Into<String>) -> Self {
+        Self { phase, words: words.into(), ..Self::default() }
+    }
+
+    /// A state that an error explains.
+    pub fn explained(phase: Phase, error: &WispError) -> Self {
+        let Notice { message, code, help } = Notice::from(error);
+        Self { phase, words: message, code, help }
+    }
+
+    /// The error that it tells.
+    pub fn error(&self) -> WispError {
+        WispError::Reported(Reported {
+            message: self.words.clone(),
+            code: self.code.clone(),
+            help: self.help.clone(),
+        })
+    }
 }
 
 /// What an upload is doing.
@@ -62,16 +88,14 @@ pub struct Transfer {
     pub name: String,
     /// What is being done.
     pub phase: TransferPhase,
-    /// Bytes of the image.
-    pub total: u64,
-    /// Bytes done in this phase: compared, in memory, or verified.
+    /// Bytes done in this phase: compared, stored, or hashed by the board.
     pub done: u64,
-    /// Bytes that had to travel, so far.
-    pub sent: u64,
-    /// Chunks that had to travel, so far.
+    /// Bytes of this phase: the whole image, or what has to travel.
+    pub total: u64,
+    /// Chunks that had to travel so far, repetitions included.
     pub sent_chunks: u32,
-    /// Bytes that were on the board already.
-    pub skipped: u64,
+    /// Chunks that were on the board already.
+    pub skipped_chunks: u32,
     /// Bytes per second lately; 0 when unknown.
     pub rate: u64,
     /// Seconds until the sending is done, when that can be told.
@@ -176,6 +200,12 @@ pub struct Notice {
     pub help: String,
 }
 
+impl From<&WispError> for Notice {
+    fn from(error: &WispError) -> Self {
+        Self { message: error.to_string(), code: error.code_text(), help: error.help_text() }
+    }
+}
+
 /// What this end of the cable has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CableCounters {
@@ -183,16 +213,20 @@ pub struct CableCounters {
     pub bytes_received: u64,
     /// Bytes written to the port.
     pub bytes_sent: u64,
-    /// Frames that arrived whole.
-    pub frames_received: u64,
-    /// Frames that failed their check.
-    pub frames_corrupt: u64,
-    /// Frames sent, repetitions included.
-    pub frames_sent: u64,
-    /// Frames sent again.
-    pub frames_resent: u64,
     /// How often the port was opened.
-    pub connections: u64,
+    pub connections: u32,
+    /// Sessions that came up.
+    pub sessions: u32,
+    /// Frames that arrived whole.
+    pub frames_received: u32,
+    /// Frames that failed their check, or were too long.
+    pub frames_corrupt: u32,
+    /// Frames sent, repetitions included.
+    pub frames_sent: u32,
+    /// Frames sent again.
+    pub frames_resent: u32,
+    /// Smoothed round trip in microseconds; 0 when unknown.
+    pub round_trip_micros: u32,
 }
 
 /// One change of what there is to see.
@@ -329,16 +363,10 @@ mod tests {
             serde_json::to_string(&update).unwrap(),
             r#"{"type":"message","message":{"key":7,"speaker":"wisp","text":"<b>","unix_seconds":1,"delivery":null,"reply":"writing","timing":null}}"#
         );
-        let update = Update::Link {
-            link: LinkState {
-                phase: Phase::Online,
-                words: "online".to_string(),
-                help: String::new(),
-            },
-        };
+        let update = Update::Link { link: LinkState::plain(Phase::Online, "online") };
         assert_eq!(
             serde_json::to_string(&update).unwrap(),
-            r#"{"type":"link","link":{"phase":"online","words":"online","help":""}}"#
+            r#"{"type":"link","link":{"phase":"online","words":"online","code":"","help":""}}"#
         );
         assert_eq!(serde_json::to_string(&Update::Forgotten).unwrap(), r#"{"type":"forgotten"}"#);
     }

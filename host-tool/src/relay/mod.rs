@@ -69,7 +69,7 @@ impl Relay {
         end: impl Future<Output = ()>,
     ) -> Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)
-            .map_err(|cause| WispError::Relay { cause })?;
+            .map_err(|cause| WispError::Start { what: "the web relay", cause })?;
         let service = router(Shared::new(self.guard, hub, on_fresh_link));
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         tokio::pin!(end);

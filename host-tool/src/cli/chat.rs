@@ -1,0 +1,181 @@
+//! `wisp chat`: the conversation in the terminal.
+
+use std::io::{self, BufRead, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use clap::Args;
+use link::message::{MAX_TEXT, Stats};
+
+use super::chat_text::ChatText;
+use super::interrupt::Interrupt;
+use super::options::{ImageOptions, PortOptions};
+use super::progress::{Progress, amount};
+use crate::client::{Client, ClientOptions, Command, Update};
+use crate::errors::{Result, WispError};
+
+const HELP: &str = "\
+  /stop    end the reply      /again   answer once more
+  /forget  start anew         /stats   the board's counters
+  /quit    leave (the board keeps the conversation)";
+
+/// How often Ctrl-C is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Arguments of `wisp chat`.
+#[derive(Debug, Args)]
+pub(super) struct ChatArguments {
+    #[command(flatten)]
+    port: PortOptions,
+    #[command(flatten)]
+    images: ImageOptions,
+}
+
+/// Chats until the friend leaves.
+pub(super) fn run(arguments: ChatArguments) -> Result<()> {
+    let wanted = arguments.images.named()?;
+    let connector = arguments.port.connector()?;
+    let interrupt = Interrupt::listen()?;
+    let mut client = Client::start(connector, ClientOptions { wanted })?;
+    Progress::new().wait_until_online(&client, &interrupt)?;
+    talk(&mut client, &interrupt)
+}
+
+/// What can happen next.
+enum Happening {
+    Update(Update),
+    Line(String),
+    InputEnded,
+}
+
+/// What a line of input means.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    Send(Command),
+    Help,
+    Quit,
+    Nothing,
+    TooLong,
+    Unknown,
+}
+
+/// The conversation, once the persona is there.
+///
+/// # Errors
+/// The terminal or the driver is gone.
+pub(super) fn talk(client: &mut Client, interrupt: &Interrupt) -> Result<()> {
+    let (sender, happenings) = mpsc::channel();
+    let updates = client.take_updates().ok_or(WispError::DriverGone)?;
+    let update_sender = sender.clone();
+    std::thread::spawn(move || {
+        while let Ok(update) = updates.recv() {
+            if update_sender.send(Happening::Update(update)).is_err() {
+                return;
+            }
+        }
+    });
+    // This thread waits for a line that may never come; it ends with the program.
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines().map_while(io::Result::ok) {
+            if sender.send(Happening::Line(line)).is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(Happening::InputEnded);
+    });
+
+    print(&format!("Write a message and press Enter.\n{HELP}\n"))?;
+    let mut text = ChatText::new("Wisp");
+    let mut has_ended = false;
+    loop {
+        if interrupt.is_raised() || (has_ended && text.is_settled()) {
+            return Ok(());
+        }
+        match happenings.recv_timeout(LOOK) {
+            Ok(Happening::Update(Update::Stats { stats })) => print(&describe(&stats))?,
+            Ok(Happening::Update(update)) => print(&text.show(&update))?,
+            Ok(Happening::Line(line)) => match read_order(&line) {
+                Order::Send(command) => {
+                    if matches!(command, Command::Say(_) | Command::Regenerate) {
+                        text.note_said();
+                    }
+                    client.send(command)?;
+                }
+                Order::Quit => return Ok(()),
+                Order::Help => print(&format!("{HELP}\n"))?,
+                Order::Unknown => print(&format!("  · no such order\n{HELP}\n"))?,
+                Order::TooLong => print(&format!("  · at most {MAX_TEXT} bytes at once\n"))?,
+                Order::Nothing => {}
+            },
+            // Input from a file: stay until everything is answered.
+            Ok(Happening::InputEnded) => has_ended = true,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(WispError::DriverGone),
+        }
+    }
+}
+
+fn read_order(line: &str) -> Order {
+    match line.trim() {
+        "" => Order::Nothing,
+        "/stop" => Order::Send(Command::Stop),
+        "/again" => Order::Send(Command::Regenerate),
+        "/forget" => Order::Send(Command::Forget),
+        "/stats" => Order::Send(Command::RequestStats),
+        "/quit" | "/exit" => Order::Quit,
+        "/help" | "/?" => Order::Help,
+        order if order.starts_with('/') => Order::Unknown,
+        text if text.len() > MAX_TEXT => Order::TooLong,
+        text => Order::Send(Command::Say(text.to_string())),
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|cause| WispError::Terminal { cause })
+}
+
+/// The board's counters for people.
+pub(super) fn describe(stats: &Stats) -> String {
+    let Stats { uptime_seconds, context_used, context_size, tokens, .. } = stats;
+    format!(
+        "  · awake for {uptime_seconds} s, {tokens} tokens computed\n  \
+         · conversation: {context_used} of {context_size} tokens\n  \
+         · memory: {} of {}\n  \
+         · cable: {} frames received, {} corrupt, {} sent again, {} overruns, {} line errors\n  \
+         · chip: {}, {}\n",
+        amount(stats.heap_used.into()),
+        amount(stats.heap_size.into()),
+        stats.frames_received,
+        stats.frames_corrupt,
+        stats.frames_resent,
+        stats.uart_overruns,
+        stats.uart_line_errors,
+        match stats.temperature_millidegrees {
+            0 => "temperature unknown".to_string(),
+            milli => format!("{} °C", milli / 1000),
+        },
+        match stats.arm_clock_hz {
+            0 => "clock unknown".to_string(),
+            hertz => format!("{} MHz", hertz / 1_000_000),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_told_from_messages() {
+        assert_eq!(read_order(" hello "), Order::Send(Command::Say("hello".into())));
+        assert_eq!(read_order("/again"), Order::Send(Command::Regenerate));
+        assert_eq!(read_order("/quit"), Order::Quit);
+        assert_eq!(read_order("/nonsense"), Order::Unknown);
+        assert_eq!(read_order("  "), Order::Nothing);
+        assert_eq!(read_order(&"ä".repeat(513)), Order::TooLong);
+        assert!(matches!(read_order(&"ä".repeat(512)), Order::Send(_)));
+    }
+}

@@ -1,0 +1,203 @@
+//! The chat as plain text: what to print when something changes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use link::message::Speaker;
+
+use crate::client::{Activity, ChatMessage, Delivery, Phase, ReplyState, Update};
+use crate::sanitise;
+
+/// Remembers what was printed, so that each thing is printed once.
+#[derive(Debug, Default)]
+pub(super) struct ChatText {
+    deliveries: BTreeMap<u64, Delivery>,
+    /// The reply being printed, and how many characters of it were.
+    writing: Option<(u64, usize)>,
+    name: String,
+    is_line_open: bool,
+    words: String,
+    /// Messages said that the persona has neither answered nor left unanswered.
+    open_messages: u32,
+}
+
+impl ChatText {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: sanitise::one_line(name), ..Self::default() }
+    }
+
+    /// Takes note that something was said; the answer to it is awaited.
+    pub(super) fn note_said(&mut self) {
+        self.open_messages += 1;
+    }
+
+    /// Whether everything said was answered, or read and left at that.
+    pub(super) fn is_settled(&self) -> bool {
+        self.open_messages == 0 && self.writing.is_none()
+    }
+
+    /// What to print.
+    pub(super) fn show(&mut self, update: &Update) -> String {
+        let mut out = String::new();
+        match update {
+            Update::Message { message } if message.speaker == Speaker::You => {
+                self.show_delivery(&mut out, message);
+            }
+            Update::Message { message } => self.show_reply(&mut out, message),
+            Update::Withdrawn { key }
+                if self.writing.is_some_and(|(writing, _)| writing == *key) =>
+            {
+                self.writing = None;
+                self.status(&mut out, "taken back");
+            }
+            Update::Activity { activity: Activity::Thinking } => {
+                self.status(&mut out, &format!("{} is thinking…", self.name));
+            }
+            Update::Activity { activity: Activity::Silent } => {
+                self.open_messages = 0;
+                self.status(&mut out, "read, and left at that");
+            }
+            Update::Forgotten => {
+                self.deliveries.clear();
+                self.writing = None;
+                self.open_messages = 0;
+                self.status(&mut out, "everything is forgotten");
+            }
+            Update::Notice { notice } | Update::Crashed { notice } => {
+                self.status(&mut out, &format!("{} [{}]", notice.message, notice.code));
+                if !notice.help.is_empty() {
+                    self.status(&mut out, &notice.help);
+                }
+            }
+            Update::Link { link } if link.words != self.words => {
+                let is_first = self.words.is_empty();
+                self.words.clone_from(&link.words);
+                if !(is_first && link.phase == Phase::Online) {
+                    self.status(&mut out, &sanitise::one_line(&link.words));
+                }
+            }
+            _ => {}
+        }
+        out
+    }
+
+    fn show_delivery(&mut self, out: &mut String, message: &ChatMessage) {
+        let Some(delivery) = message.delivery else { return };
+        if self.deliveries.insert(message.key, delivery) == Some(delivery) {
+            return;
+        }
+        match delivery {
+            Delivery::Waiting => self.status(out, "waiting for the board"),
+            Delivery::Sent => {}
+            Delivery::Received => self.status(out, "received"),
+            Delivery::Read => self.status(out, "read"),
+        }
+    }
+
+    /// Prints what is new of a reply.
+    fn show_reply(&mut self, out: &mut String, message: &ChatMessage) {
+        let printed = match self.writing {
+            Some((key, printed)) if key == message.key => printed,
+            _ if message.reply != Some(ReplyState::Writing) && message.text.is_empty() => return,
+            _ => {
+                self.end_line(out);
+                let _ = write!(out, "{}: ", self.name);
+                self.is_line_open = true;
+                0
+            }
+        };
+        let fresh: String = message.text.chars().skip(printed).collect();
+        out.push_str(&sanitise::text(&fresh));
+        let printed = printed + fresh.chars().count();
+        if message.reply == Some(ReplyState::Writing) {
+            self.writing = Some((message.key, printed));
+            return;
+        }
+        self.writing = None;
+        self.open_messages = 0;
+        match message.reply {
+            Some(ReplyState::Stopped) => out.push_str(" (stopped)"),
+            Some(ReplyState::Length) => out.push_str(" (cut at the longest length)"),
+            _ => {}
+        }
+        self.end_line(out);
+    }
+
+    fn status(&mut self, out: &mut String, text: &str) {
+        self.end_line(out);
+        let _ = writeln!(out, "  · {text}");
+    }
+
+    fn end_line(&mut self, out: &mut String) {
+        if self.is_line_open {
+            out.push('\n');
+            self.is_line_open = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(text: &str, state: ReplyState) -> Update {
+        Update::Message {
+            message: ChatMessage {
+                key: 2,
+                speaker: Speaker::Wisp,
+                text: text.to_string(),
+                unix_seconds: 0,
+                delivery: None,
+                reply: Some(state),
+                timing: None,
+            },
+        }
+    }
+
+    fn said(delivery: Delivery) -> Update {
+        Update::Message {
+            message: ChatMessage {
+                key: 1,
+                speaker: Speaker::You,
+                text: "hi".to_string(),
+                unix_seconds: 0,
+                delivery: Some(delivery),
+                reply: None,
+                timing: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_whole_exchange_reads_like_a_chat() {
+        let mut chat = ChatText::new("Wisp");
+        chat.note_said();
+        let mut out = String::new();
+        for update in [
+            said(Delivery::Sent),
+            said(Delivery::Received),
+            said(Delivery::Received),
+            said(Delivery::Read),
+            Update::Activity { activity: Activity::Thinking },
+            reply("Hel", ReplyState::Writing),
+            reply("Hello", ReplyState::Writing),
+        ] {
+            out.push_str(&chat.show(&update));
+            assert!(!chat.is_settled());
+        }
+        out.push_str(&chat.show(&reply("Hello\x1b[2J", ReplyState::Stopped)));
+        assert!(chat.is_settled());
+        assert_eq!(
+            out,
+            "  · received\n  · read\n  · Wisp is thinking…\nWisp: Hello\u{fffd}[2J (stopped)\n"
+        );
+    }
+
+    #[test]
+    fn a_reply_that_is_taken_back_says_so() {
+        let mut chat = ChatText::new("Wisp");
+        let mut out = chat.show(&reply("Once", ReplyState::Writing));
+        out.push_str(&chat.show(&Update::Withdrawn { key: 2 }));
+        assert_eq!(out, "Wisp: Once\n  · taken back\n");
+    }
+}

@@ -1,0 +1,26 @@
+//! `wisp demo`: everything at once, without a board.
+
+use clap::Args;
+
+use super::options::{BoardArguments, ImageOptions};
+use super::serve::{PageOptions, serve};
+use crate::errors::Result;
+
+/// Arguments of `wisp demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    #[command(flatten)]
+    board: BoardArguments,
+    #[command(flatten)]
+    images: ImageOptions,
+    #[command(flatten)]
+    page: PageOptions,
+}
+
+/// Emulates a board and serves it until Ctrl-C.
+pub(super) fn run(arguments: DemoArguments) -> Result<()> {
+    let wanted = arguments.images.complete()?;
+    let mut board = arguments.board.start(None)?;
+    println!("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
+    serve(Box::new(board.connector()), wanted, &arguments.page, move || board.check())
+}

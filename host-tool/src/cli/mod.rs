@@ -1,0 +1,73 @@
+//! The command line: one file per verb.
+
+mod browser;
+mod chat;
+mod chat_text;
+mod demo;
+mod interrupt;
+mod load;
+mod monitor;
+mod options;
+mod ports;
+mod progress;
+mod qemu;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::errors::Result;
+
+/// Wisp: a small persona on a Raspberry Pi Zero, and the way to it.
+#[derive(Debug, Parser)]
+#[command(name = "wisp", version, about, propagate_version = true)]
+#[command(after_help = "No board at hand? `wisp demo` shows it all in an emulated one.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the serial ports, and say of each whether it can be used and why not.
+    Ports,
+    /// Start an emulated board, load it and chat with it here.
+    Qemu(qemu::QemuArguments),
+    /// Bring firmware and persona on the board up to date, and start them.
+    Load(load::LoadArguments),
+    /// Chat in the terminal.
+    Chat(chat::ChatArguments),
+    /// Chat in the browser: serve the page on this computer.
+    Serve(serve::ServeArguments),
+    /// Show the board's logs and counters.
+    Monitor(monitor::MonitorArguments),
+    /// Show it all without a board: emulate one, load it, open the page.
+    Demo(demo::DemoArguments),
+}
+
+/// Runs the program with the arguments it was given.
+///
+/// # Errors
+/// Whatever the verb ran into; see [`crate::errors`].
+pub fn run(arguments: Arguments) -> Result<()> {
+    match arguments.verb {
+        Verb::Ports => ports::run(),
+        Verb::Qemu(arguments) => qemu::run(arguments),
+        Verb::Load(arguments) => load::run(arguments),
+        Verb::Chat(arguments) => chat::run(arguments),
+        Verb::Serve(arguments) => serve::run(arguments),
+        Verb::Monitor(arguments) => monitor::run(arguments),
+        Verb::Demo(arguments) => demo::run(arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

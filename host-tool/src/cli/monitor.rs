@@ -1,0 +1,115 @@
+//! `wisp monitor`: the board's logs and counters.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use link::message::Stats;
+
+use super::interrupt::Interrupt;
+use super::options::PortOptions;
+use super::progress::amount;
+use crate::board::Artefacts;
+use crate::client::{CableCounters, Client, ClientOptions, Command, LinkState, Update};
+use crate::errors::{Result, WispError};
+use crate::monitor::LogTable;
+
+/// How often the counters are asked for and printed.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Arguments of `wisp monitor`.
+#[derive(Debug, Args)]
+pub(super) struct MonitorArguments {
+    #[command(flatten)]
+    port: PortOptions,
+    /// ELF file of the firmware that runs: it holds the texts of the log
+    #[arg(long, value_name = "FILE")]
+    firmware: Option<PathBuf>,
+    /// Print the log only, no counters
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Prints until Ctrl-C.
+pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
+    let elf = arguments.firmware.map_or_else(|| Artefacts::discover().firmware(), Ok)?;
+    let table = LogTable::read(&elf)?;
+    let mut decoder = table.decoder();
+    let connector = arguments.port.connector()?;
+    let interrupt = Interrupt::listen()?;
+    let client = Client::start(connector, ClientOptions::default())?;
+    let mut asked = Instant::now();
+    let mut counters = String::new();
+    let mut cable = CableCounters::default();
+    while !interrupt.is_raised() {
+        if !arguments.quiet && asked.elapsed() >= INTERVAL {
+            asked = Instant::now();
+            client.send(Command::RequestStats)?;
+        }
+        match client.updates()?.recv_timeout(Duration::from_millis(100)) {
+            Ok(Update::Log { bytes }) => {
+                for line in decoder.lines(&bytes) {
+                    print(&line.to_string())?;
+                }
+            }
+            Ok(Update::Stats { stats }) if !arguments.quiet => {
+                let line = counter_line(&stats, &cable);
+                // The same figures again say nothing.
+                if line != counters {
+                    print(&line)?;
+                    counters = line;
+                }
+            }
+            Ok(Update::Cable { cable: fresh }) => cable = fresh,
+            Ok(Update::Link { link }) => print(&link_line(&link))?,
+            Ok(Update::Crashed { notice }) => {
+                print(&format!(
+                    "CRASH {} [{}]\n      {}",
+                    notice.message, notice.code, notice.help
+                ))?;
+            }
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(WispError::DriverGone),
+        }
+    }
+    Ok(())
+}
+
+fn print(line: &str) -> Result<()> {
+    writeln!(io::stdout().lock(), "{line}").map_err(|cause| WispError::Terminal { cause })
+}
+
+fn link_line(link: &LinkState) -> String {
+    let mut line = format!("LINK  {}", link.words);
+    if !link.help.is_empty() {
+        line.push_str(&format!("\n      {}", link.help));
+    }
+    line
+}
+
+/// One line of figures; what changes every second for no reason is not among them.
+fn counter_line(stats: &Stats, cable: &CableCounters) -> String {
+    format!(
+        "COUNT {} tokens, context {}/{}, heap {}/{}; board: {} corrupt, {} resent, {} overruns, \
+         {} line errors, {} log bytes lost; here: {} in, {} out, {} corrupt, {} resent, {} sessions, \
+         {} ms round trip",
+        stats.tokens,
+        stats.context_used,
+        stats.context_size,
+        amount(stats.heap_used.into()),
+        amount(stats.heap_size.into()),
+        stats.frames_corrupt,
+        stats.frames_resent,
+        stats.uart_overruns,
+        stats.uart_line_errors,
+        stats.log_bytes_dropped,
+        amount(cable.bytes_received),
+        amount(cable.bytes_sent),
+        cable.frames_corrupt,
+        cable.frames_resent,
+        cable.sessions,
+        cable.round_trip_micros / 1000,
+    )
+}

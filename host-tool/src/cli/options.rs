@@ -1,0 +1,91 @@
+//! Options that several verbs share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::board::{Artefacts, Board, BoardOptions};
+use crate::client::Wanted;
+use crate::errors::Result;
+use crate::image;
+use crate::port::{AutoConnector, Connector, FixedConnector, PortAddress};
+
+/// Speed of the serial line; the bootloader starts with it.
+const BAUD: u32 = 115_200;
+
+/// Where the board is.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PortOptions {
+    /// Where the board is: a serial device, unix:PATH or tcp:HOST:PORT [default: the serial port
+    /// on which a board answers]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// Speed of the serial line in bits per second
+    #[arg(long, default_value_t = BAUD)]
+    pub baud: u32,
+}
+
+impl PortOptions {
+    pub(super) fn connector(&self) -> Result<Box<dyn Connector>> {
+        Ok(match &self.port {
+            Some(text) => Box::new(FixedConnector::new(text.parse::<PortAddress>()?, self.baud)),
+            None => Box::new(AutoConnector::new(self.baud)),
+        })
+    }
+}
+
+/// What is to run on the board.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ImageOptions {
+    /// The firmware: its ELF file, or a raw image
+    #[arg(long, value_name = "FILE")]
+    pub firmware: Option<PathBuf>,
+    /// The persona: a .wisp file
+    #[arg(long, value_name = "FILE")]
+    pub persona: Option<PathBuf>,
+}
+
+impl ImageOptions {
+    /// What was named, and nothing else: the board may have the rest already.
+    pub(super) fn named(&self) -> Result<Wanted> {
+        Ok(Wanted {
+            firmware: self.firmware.as_deref().map(image::firmware).transpose()?,
+            persona: self.persona.as_deref().map(image::persona).transpose()?,
+            always_compare: self.firmware.is_some(),
+        })
+    }
+
+    /// What was named, and what the build made for the rest.
+    pub(super) fn complete(&self) -> Result<Wanted> {
+        let artefacts = Artefacts::discover();
+        let firmware = self.firmware.clone().map_or_else(|| artefacts.firmware(), Ok)?;
+        let persona = self.persona.clone().map_or_else(|| artefacts.persona(), Ok)?;
+        Ok(Wanted {
+            firmware: Some(image::firmware(&firmware)?),
+            persona: Some(image::persona(&persona)?),
+            always_compare: true,
+        })
+    }
+}
+
+/// The emulated board.
+#[derive(Debug, Clone, Args)]
+pub(super) struct BoardArguments {
+    /// The bootloader: its ELF file, or a raw kernel.img
+    #[arg(long, value_name = "FILE")]
+    pub bootloader: Option<PathBuf>,
+    /// One more argument for QEMU; may be repeated
+    #[arg(long = "qemu-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub extra: Vec<String>,
+}
+
+impl BoardArguments {
+    pub(super) fn start(&self, socket: Option<PathBuf>) -> Result<Board> {
+        let kernel =
+            self.bootloader.clone().map_or_else(|| Artefacts::discover().bootloader(), Ok)?;
+        let mut options = BoardOptions::new(kernel);
+        options.extra.clone_from(&self.extra);
+        options.socket = socket;
+        Board::start(&options)
+    }
+}

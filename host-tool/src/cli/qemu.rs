@@ -1,0 +1,47 @@
+//! `wisp qemu`: an emulated board, loaded, and a chat with it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::chat;
+use super::interrupt::Interrupt;
+use super::options::{BoardArguments, ImageOptions};
+use super::progress::Progress;
+use crate::client::{Client, ClientOptions};
+use crate::errors::Result;
+
+/// Arguments of `wisp qemu`.
+#[derive(Debug, Args)]
+pub(super) struct QemuArguments {
+    #[command(flatten)]
+    board: BoardArguments,
+    #[command(flatten)]
+    images: ImageOptions,
+    /// Only run the board; other verbs reach it with --port unix:PATH
+    #[arg(long)]
+    bare: bool,
+    /// Where the board's serial line appears [default: a place that vanishes with it]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+/// Runs the board until the friend leaves.
+pub(super) fn run(arguments: QemuArguments) -> Result<()> {
+    let wanted = if arguments.bare { None } else { Some(arguments.images.complete()?) };
+    let mut board = arguments.board.start(arguments.socket)?;
+    println!("An emulated Raspberry Pi Zero runs; its serial line is {}", board.address());
+    let interrupt = Interrupt::listen()?;
+    let Some(wanted) = wanted else {
+        println!("Reach it with `wisp load --port {}`. Ctrl-C ends it.", board.address());
+        while !interrupt.is_raised() {
+            board.check()?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        return Ok(());
+    };
+    let mut client = Client::start(Box::new(board.connector()), ClientOptions { wanted })?;
+    Progress::new().wait_until_online(&client, &interrupt)?;
+    chat::talk(&mut client, &interrupt)
+}

@@ -1,0 +1,127 @@
+//! `wisp serve`: the conversation in the browser.
+
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::browser;
+use super::interrupt::Interrupt;
+use super::options::{ImageOptions, PortOptions};
+use super::progress::Progress;
+use crate::client::{Client, ClientOptions, Wanted};
+use crate::errors::{Result, WispError};
+use crate::port::Connector;
+use crate::relay::Relay;
+use crate::relay::hub::Hub;
+
+/// How often Ctrl-C is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Arguments of `wisp serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    #[command(flatten)]
+    port: PortOptions,
+    #[command(flatten)]
+    images: ImageOptions,
+    #[command(flatten)]
+    page: PageOptions,
+}
+
+/// Options of the page.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PageOptions {
+    /// Port of the page on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    pub http_port: u16,
+    /// Only print the link; do not open a browser
+    #[arg(long)]
+    pub no_browser: bool,
+}
+
+/// Serves until Ctrl-C.
+pub(super) fn run(arguments: ServeArguments) -> Result<()> {
+    let wanted = arguments.images.named()?;
+    let connector = arguments.port.connector()?;
+    serve(connector, wanted, &arguments.page, || Ok(()))
+}
+
+/// Serves the page for this board until Ctrl-C. `check` is asked now and then whether the board
+/// still runs.
+///
+/// # Errors
+/// The page cannot be served, or `check` failed. What goes wrong on the way to the board is shown
+/// on the page and does not end this.
+pub(super) fn serve(
+    connector: Box<dyn Connector>,
+    wanted: Wanted,
+    page: &PageOptions,
+    mut check: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let interrupt = Interrupt::listen()?;
+    let name = wanted.persona.as_ref().map_or("Wisp".to_string(), |image| title(&image.name));
+    let client = Client::start(connector, ClientOptions { wanted })?;
+    let hub = Hub::new(&name, client.commands());
+    let relay = Relay::bind(page.http_port)?;
+    println!("Wisp is at {}", relay.url());
+    println!("(The link works once; a fresh one is printed when it was used. Ctrl-C ends.)");
+    if !page.no_browser {
+        browser::open(&relay.url());
+    }
+    let (end, ended) = tokio::sync::oneshot::channel();
+    let served = hub.clone();
+    let thread = std::thread::spawn(move || serve_blocking(relay, served, ended));
+
+    let mut progress = Progress::new();
+    let outcome = loop {
+        if interrupt.is_raised() {
+            break Ok(());
+        }
+        if let Err(error) = check() {
+            break Err(error);
+        }
+        if thread.is_finished() {
+            break Ok(());
+        }
+        match client.updates()?.recv_timeout(LOOK) {
+            Ok(update) => {
+                progress.show(&update);
+                hub.publish(&update);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break Err(WispError::DriverGone),
+        }
+    };
+    drop(end);
+    match thread.join() {
+        Ok(served) => outcome.and(served),
+        Err(_) => Err(WispError::DriverGone),
+    }
+}
+
+fn serve_blocking(
+    relay: Relay,
+    hub: Arc<Hub>,
+    ended: tokio::sync::oneshot::Receiver<()>,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| WispError::Start { what: "the web relay", cause })?;
+    let on_fresh_link = Arc::new(|link: &str| println!("For another browser: {link}"));
+    runtime.block_on(relay.run(hub, on_fresh_link, async {
+        // Ends when the sender is dropped.
+        let _ = ended.await;
+    }))
+}
+
+/// The file's name as a name: first letter large.
+fn title(name: &str) -> String {
+    let mut characters = name.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => "Wisp".to_string(),
+    }
+}

@@ -1,0 +1,336 @@
+//! The thread that owns the port and the session.
+//!
+//! One thread does it all, so nothing needs a lock and every decision sees the same moment:
+//! commands in, bytes out, bytes in, updates out, and again. It waits only for bytes, and never
+//! longer than a command may wait.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use link::message::{DeviceMessage, HostMessage, Identity, MAX_MESSAGE, Role};
+use link::{Instant, Session, SessionEvent};
+
+use super::chat::Chat;
+use super::guide::{Guide, Wanted};
+use super::view::{CableCounters, LinkState, Phase, Update};
+use super::{ClientOptions, Command};
+use crate::errors::{Result, WispError};
+use crate::port::{Connector, Port};
+
+/// Longest wait for bytes; also the longest that a command waits.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// How long to wait before a port that cannot be opened is tried again.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Silence after which the friend is told, and the next port is tried.
+const SILENCE_SECONDS: u64 = 4;
+
+/// How often this end's counters are shown.
+const COUNTERS_MICROS: u64 = 1_000_000;
+
+/// Bytes handed to the port at once: few, because what the port has cannot be overtaken.
+const TRANSMIT_BLOCK: usize = 2048;
+
+/// Everything the thread owns.
+pub(super) struct Driver {
+    connector: Box<dyn Connector>,
+    port: Option<Box<dyn Port>>,
+    commands: Receiver<Command>,
+    updates: Sender<Update>,
+    began: std::time::Instant,
+    session: Session,
+    guide: Guide,
+    chat: Chat,
+    /// Bytes that the session gave and the port has not taken.
+    outgoing: Vec<u8>,
+    cable: CableCounters,
+    counters_shown: Instant,
+    /// Since when the port is open and nobody has been heard.
+    silent_since: Option<Instant>,
+    last_failure: String,
+    has_connected: bool,
+}
+
+/// The thread is to end: it was told to, or nobody listens any more.
+struct Ended;
+
+impl Driver {
+    /// Prepares the thread's work.
+    ///
+    /// # Errors
+    /// An image cannot travel, or there are no random numbers.
+    pub(super) fn new(
+        connector: Box<dyn Connector>,
+        options: ClientOptions,
+        commands: Receiver<Command>,
+        updates: Sender<Update>,
+    ) -> Result<Self> {
+        let ClientOptions { wanted } = options;
+        let identity = Identity {
+            role: Role::Host,
+            boot: random()?,
+            version: version(),
+            persona: wanted.persona.as_ref().map(|image| image.info.digest),
+        };
+        Ok(Self {
+            connector,
+            port: None,
+            commands,
+            updates,
+            began: std::time::Instant::now(),
+            session: Session::new(identity, random()?),
+            guide: guide(wanted)?,
+            chat: Chat::new(),
+            outgoing: Vec::new(),
+            cable: CableCounters::default(),
+            counters_shown: Instant(0),
+            silent_since: None,
+            last_failure: String::new(),
+            has_connected: false,
+        })
+    }
+
+    /// Works until told to end.
+    pub(super) fn run(mut self) {
+        while self.turn().is_ok() {}
+        // What is still in the buffer, a Reboot or a Seen perhaps, should not be lost.
+        let _ = self.transmit();
+    }
+
+    fn now(&self) -> Instant {
+        Instant(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// One round.
+    fn turn(&mut self) -> std::result::Result<(), Ended> {
+        self.take_commands()?;
+        if self.port.is_none() && !self.connect()? {
+            std::thread::sleep(RETRY);
+            self.session.handle_timeout(self.now());
+            return self.digest();
+        }
+        self.session.handle_timeout(self.now());
+        self.guide.poll(self.now(), &mut self.session);
+        if self.guide.is_online() {
+            self.chat.poll(unix_seconds(), &mut self.session);
+        }
+        let moved = self.transmit().and_then(|()| self.receive());
+        if let Err(cause) = moved {
+            self.port = None;
+            self.outgoing.clear();
+            let words = format!("{} is gone ({cause}); waiting for it", self.connector.describe());
+            self.show(Update::Link { link: LinkState::plain(Phase::Searching, words) })?;
+        }
+        self.digest()?;
+        self.mind_silence()?;
+        self.show_counters()
+    }
+
+    fn show(&self, update: Update) -> std::result::Result<(), Ended> {
+        self.updates.send(update).map_err(|_| Ended)
+    }
+
+    fn take_commands(&mut self) -> std::result::Result<(), Ended> {
+        loop {
+            let message = match self.commands.try_recv() {
+                Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => return Err(Ended),
+                Err(TryRecvError::Empty) => return Ok(()),
+                Ok(Command::Say(text)) => {
+                    self.chat.say(&text, unix_seconds());
+                    continue;
+                }
+                Ok(Command::Regenerate) => {
+                    self.chat.regenerate(unix_seconds());
+                    continue;
+                }
+                Ok(Command::Forget) => {
+                    self.chat.forget(unix_seconds());
+                    continue;
+                }
+                Ok(Command::Typing) => HostMessage::Typing,
+                Ok(Command::Stop) => HostMessage::Stop,
+                Ok(Command::RequestStats) => HostMessage::StatsRequest,
+                Ok(Command::Configure(settings)) => HostMessage::Configure(settings),
+                Ok(Command::Reboot) => HostMessage::Reboot,
+                Ok(Command::PlantPanic) => HostMessage::PlantPanic,
+            };
+            // These are about this moment: pointless later, so not kept when they cannot go now.
+            if self.session.peer().is_some_and(|peer| peer.role == Role::Firmware) {
+                let _ = self.session.send_host(&message);
+            }
+        }
+    }
+
+    /// Opens the port; false when it cannot be opened now.
+    fn connect(&mut self) -> std::result::Result<bool, Ended> {
+        match self.connector.connect() {
+            Ok(port) => {
+                self.port = Some(port);
+                self.has_connected = true;
+                self.last_failure.clear();
+                self.cable.connections = self.cable.connections.saturating_add(1);
+                self.silent_since = Some(self.now());
+                let words = format!("listening on {}", self.connector.describe());
+                self.show(Update::Link { link: LinkState::plain(Phase::Waiting, words) })?;
+                Ok(true)
+            }
+            Err(error) => {
+                let words = error.to_string();
+                if words != self.last_failure {
+                    self.last_failure = words;
+                    let phase = self.phase_of(&error);
+                    self.show(Update::Link { link: LinkState::explained(phase, &error) })?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// A port that is not there may be plugged in, a busy one may become free. Permission and
+    /// such do not come by themselves, except just after plugging in, until udev has done its work.
+    fn phase_of(&self, error: &WispError) -> Phase {
+        match error {
+            WispError::PortPermission { .. } | WispError::PortNotSerial { .. }
+                if !self.has_connected =>
+            {
+                Phase::Failed
+            }
+            _ => Phase::Searching,
+        }
+    }
+
+    /// Hands the port what the session wants to say, as far as it takes it.
+    fn transmit(&mut self) -> io::Result<()> {
+        loop {
+            if self.outgoing.is_empty() {
+                self.outgoing.resize(TRANSMIT_BLOCK, 0);
+                let now = self.now();
+                let count = self.session.poll_transmit(now, &mut self.outgoing);
+                self.outgoing.truncate(count);
+                if count == 0 {
+                    return Ok(());
+                }
+            }
+            let Some(port) = &mut self.port else { return Ok(()) };
+            let sent = port.send(&self.outgoing)?;
+            self.outgoing.drain(..sent.min(self.outgoing.len()));
+            self.cable.bytes_sent = self.cable.bytes_sent.saturating_add(sent as u64);
+            if !self.outgoing.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        let mut patience = PATIENCE;
+        if let Some(due) = self.session.poll_timeout() {
+            patience = patience.min(Duration::from_micros(due.micros_since(self.now())));
+        }
+        if !self.outgoing.is_empty() {
+            patience = patience.min(Duration::from_micros(200));
+        }
+        let Some(port) = &mut self.port else { return Ok(()) };
+        let mut buffer = [0; 4096];
+        let count = port.receive(&mut buffer, patience)?;
+        let received = buffer.get(..count).unwrap_or_default();
+        self.cable.bytes_received = self.cable.bytes_received.saturating_add(count as u64);
+        self.session.handle_bytes(self.now(), received);
+        Ok(())
+    }
+
+    /// Lets guide and chat see what the session has, and shows what they say.
+    fn digest(&mut self) -> std::result::Result<(), Ended> {
+        let now = self.now();
+        while let Some(event) = self.session.poll_event() {
+            self.guide.handle_event(&event);
+            self.chat.handle_event(&event, unix_seconds());
+            if let SessionEvent::Up { .. } = event {
+                self.silent_since = None;
+                let clock = HostMessage::Clock { unix_seconds: unix_seconds() };
+                if self.guide.is_online() {
+                    // Fresh session, empty lane: there is room.
+                    let _ = self.session.send_host(&clock);
+                }
+            }
+        }
+        let mut buffer = [0; MAX_MESSAGE];
+        while let Some(bytes) = self.session.receive(&mut buffer) {
+            // What cannot be decoded comes from a newer program; its own hello says so.
+            let Some(message) = DeviceMessage::decode(bytes) else { continue };
+            self.guide.handle(now, &message);
+            self.chat.handle(&message, unix_seconds());
+            match message {
+                DeviceMessage::Stats(stats) => {
+                    self.updates.send(Update::Stats { stats }).map_err(|_| Ended)?;
+                }
+                DeviceMessage::Log { bytes } => {
+                    let bytes = bytes.to_vec();
+                    self.updates.send(Update::Log { bytes }).map_err(|_| Ended)?;
+                }
+                _ => {}
+            }
+        }
+        while let Some(update) = self.guide.poll_update().or_else(|| self.chat.poll_update()) {
+            self.show(update)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the friend when nobody answers, and tries another port when there is one.
+    fn mind_silence(&mut self) -> std::result::Result<(), Ended> {
+        let Some(since) = self.silent_since else { return Ok(()) };
+        if self.now().micros_since(since) < SILENCE_SECONDS * 1_000_000 {
+            return Ok(());
+        }
+        self.silent_since = None;
+        let error = WispError::Silent { port: self.connector.describe(), seconds: SILENCE_SECONDS };
+        self.show(Update::Link { link: LinkState::explained(Phase::Waiting, &error) })?;
+        if self.connector.has_alternatives() {
+            self.port = None;
+            self.outgoing.clear();
+        }
+        Ok(())
+    }
+
+    fn show_counters(&mut self) -> std::result::Result<(), Ended> {
+        let now = self.now();
+        if now.micros_since(self.counters_shown) < COUNTERS_MICROS {
+            return Ok(());
+        }
+        self.counters_shown = now;
+        let counters = self.session.counters();
+        let cable = CableCounters {
+            sessions: counters.sessions,
+            frames_received: counters.frames_received,
+            frames_corrupt: counters.frames_corrupt.saturating_add(counters.frames_oversized),
+            frames_sent: counters.frames_sent,
+            frames_resent: counters.frames_resent,
+            round_trip_micros: counters.round_trip_micros,
+            ..self.cable
+        };
+        self.show(Update::Cable { cable })
+    }
+}
+
+fn guide(wanted: Wanted) -> Result<Guide> {
+    // Images were checked when they were read.
+    Guide::new(wanted).map_err(|_| WispError::NothingToLaunch)
+}
+
+fn random() -> Result<u32> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|cause| WispError::Random { cause: cause.to_string() })?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+/// This program's version, from Cargo.
+fn version() -> [u16; 3] {
+    let mut numbers = env!("CARGO_PKG_VERSION").split('.').map(|part| part.parse().unwrap_or(0));
+    std::array::from_fn(|_| numbers.next().unwrap_or(0))
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,330 @@
+//! Decides what the board needs next, until the wanted persona runs on it.
+//!
+//! ```text
+//! nobody ──► bootloader: uploads, Launch ──► firmware, as wanted: online
+//!                ▲                              │
+//!                └── Reboot ◄── another persona ┘
+//! ```
+//!
+//! Sans-I/O: it is given what the session says and the time, and leaves [`Update`]s.
+
+use std::collections::VecDeque;
+
+use link::message::{DeviceMessage, HostMessage, Identity, Refusal, Role, Slot, SlotState};
+use link::upload::{self, UploadError, Uploader};
+use link::{Instant, Session, SessionEvent};
+
+use super::meter::Meter;
+use super::view::{LinkState, Notice, Phase, Transfer, TransferPhase, Update};
+use crate::board_texts;
+use crate::errors::{BoardRefused, WispError};
+use crate::image::Image;
+
+/// How often the firmware may be started without coming up before that is called a failure.
+const MAX_STARTS: u32 = 3;
+
+/// How long the firmware may take to say hello after its start.
+pub const START_SECONDS: u64 = 20;
+
+/// Shortest time between two reports of an upload, unless its phase changes.
+const REPORT_MICROS: u64 = 100_000;
+
+/// What is to run on the board.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The firmware; `None` takes whatever is there.
+    pub firmware: Option<Image>,
+    /// The persona; `None` takes whatever is there.
+    pub persona: Option<Image>,
+    /// Compare the images even when the wanted persona runs already: the firmware may differ.
+    pub always_compare: bool,
+}
+
+/// Where the board is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Absent,
+    /// In the bootloader; `is_launched`: the order to start was given.
+    Loading {
+        is_launched: bool,
+    },
+    /// The firmware was started.
+    Starting {
+        since: Instant,
+    },
+    /// The firmware was told to make way.
+    Rebooting {
+        is_told: bool,
+    },
+    Online,
+    Failed,
+}
+
+/// One image on its way.
+struct Upload {
+    uploader: Uploader<Vec<u8>>,
+    name: String,
+    meter: Meter,
+    reported: Option<(Instant, upload::Phase)>,
+}
+
+/// Brings the board to where it is wanted.
+pub struct Guide {
+    stage: Stage,
+    uploads: Vec<Upload>,
+    persona: Option<[u8; 32]>,
+    must_compare: bool,
+    slots: Option<(SlotState, SlotState)>,
+    starts: u32,
+    owes_crash_seen: bool,
+    updates: VecDeque<Update>,
+}
+
+impl Guide {
+    /// A guide to what is wanted.
+    ///
+    /// # Errors
+    /// An image is empty or too large.
+    pub fn new(wanted: Wanted) -> Result<Self, UploadError> {
+        let Wanted { firmware, persona, always_compare } = wanted;
+        let persona_digest = persona.as_ref().map(|image| image.info.digest);
+        let mut uploads = Vec::new();
+        for (slot, image) in [(Slot::Firmware, firmware), (Slot::Persona, persona)] {
+            let Some(image) = image else { continue };
+            uploads.push(Upload {
+                uploader: Uploader::new(slot, image.info.address, image.bytes)?,
+                name: image.name,
+                meter: Meter::default(),
+                reported: None,
+            });
+        }
+        Ok(Self {
+            stage: Stage::Absent,
+            must_compare: always_compare && !uploads.is_empty(),
+            uploads,
+            persona: persona_digest,
+            slots: None,
+            starts: 0,
+            owes_crash_seen: false,
+            updates: VecDeque::new(),
+        })
+    }
+
+    /// Whether the wanted persona is there.
+    pub fn is_online(&self) -> bool {
+        self.stage == Stage::Online
+    }
+
+    /// The next change to show.
+    pub fn poll_update(&mut self) -> Option<Update> {
+        self.updates.pop_front()
+    }
+
+    /// Takes note of the beginning or end of a session.
+    pub fn handle_event(&mut self, event: &SessionEvent) {
+        for upload in &mut self.uploads {
+            upload.uploader.handle_event(event);
+        }
+        match event {
+            SessionEvent::Up { peer } => match peer.role {
+                Role::Bootloader => self.meet_bootloader(),
+                Role::Firmware => self.meet_firmware(peer),
+                // Another host tool at the far end of the cable is not a board.
+                Role::Host => {}
+            },
+            SessionEvent::Down { .. } => self.lose(),
+            SessionEvent::Mismatch { .. } => {
+                self.show(LinkState::explained(
+                    Phase::Failed,
+                    &WispError::ProtocolVersion { ours: link::PROTOCOL_VERSION },
+                ));
+            }
+        }
+    }
+
+    fn meet_bootloader(&mut self) {
+        if self.stage == Stage::Failed {
+            return;
+        }
+        self.slots = None;
+        if self.starts >= MAX_STARTS {
+            return self.fail(&WispError::NoStart { seconds: START_SECONDS });
+        }
+        self.stage = Stage::Loading { is_launched: false };
+        self.show(LinkState::plain(Phase::Loading, "getting ready"));
+    }
+
+    fn meet_firmware(&mut self, peer: &Identity) {
+        let is_wanted = self.persona.is_none() || peer.persona == self.persona;
+        if is_wanted && !self.must_compare {
+            self.starts = 0;
+            self.stage = Stage::Online;
+            self.updates.push_back(Update::Loaded);
+            self.show(LinkState::plain(Phase::Online, "online"));
+        } else if self.starts >= MAX_STARTS {
+            self.fail(&WispError::NoStart { seconds: START_SECONDS });
+        } else {
+            self.stage = Stage::Rebooting { is_told: false };
+            self.show(LinkState::plain(Phase::Loading, "asking the board to restart"));
+        }
+    }
+
+    fn lose(&mut self) {
+        match self.stage {
+            Stage::Failed | Stage::Starting { .. } => {}
+            _ => {
+                self.stage = Stage::Absent;
+                self.show(LinkState::plain(Phase::Waiting, "the board does not answer; waiting"));
+            }
+        }
+    }
+
+    /// Takes a message of the board's; those about the chat are left alone.
+    pub fn handle(&mut self, now: Instant, message: &DeviceMessage<'_>) {
+        for upload in &mut self.uploads {
+            upload.uploader.handle(message);
+        }
+        match *message {
+            DeviceMessage::Slots { firmware, persona } => self.slots = Some((firmware, persona)),
+            DeviceMessage::Launching => {
+                self.must_compare = false;
+                self.starts += 1;
+                self.stage = Stage::Starting { since: now };
+                self.show(LinkState::plain(Phase::Starting, "waking up"));
+            }
+            DeviceMessage::Refused { refusal, detail }
+                if self.stage == (Stage::Loading { is_launched: true }) =>
+            {
+                self.fail(&refused(refusal, detail));
+            }
+            DeviceMessage::Crashed(report) => {
+                let text = board_texts::crash(report.kind);
+                let notice = Notice {
+                    message: board_texts::crash_line(&report),
+                    code: text.code.to_string(),
+                    help: text.help.to_string(),
+                };
+                self.updates.push_back(Update::Crashed { notice });
+                self.owes_crash_seen = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands the session what is to be said next.
+    pub fn poll(&mut self, now: Instant, session: &mut Session) {
+        if self.owes_crash_seen {
+            self.owes_crash_seen = session.send_host(&HostMessage::CrashSeen).is_err();
+        }
+        match self.stage {
+            Stage::Loading { is_launched: false } => self.load(now, session),
+            Stage::Rebooting { is_told: false } => {
+                let is_told = session.send_host(&HostMessage::Reboot).is_ok();
+                self.stage = Stage::Rebooting { is_told };
+            }
+            Stage::Starting { since } if now.micros_since(since) > START_SECONDS * 1_000_000 => {
+                self.fail(&WispError::NoStart { seconds: START_SECONDS });
+            }
+            _ => {}
+        }
+    }
+
+    /// One upload after the other: the firmware first, it is small.
+    fn load(&mut self, now: Instant, session: &mut Session) {
+        let mut failure = None;
+        let mut all_done = true;
+        for upload in &mut self.uploads {
+            upload.uploader.poll(session);
+            let phase = upload.uploader.phase();
+            if let Some(transfer) = upload.report(now) {
+                self.updates.push_back(Update::Transfer { transfer });
+            }
+            if let upload::Phase::Failed(error) = phase {
+                failure = Some(upload_failure(error, upload.uploader.slot()));
+            }
+            if phase != upload::Phase::Done {
+                all_done = false;
+                break;
+            }
+        }
+        if let Some(failure) = failure {
+            return self.fail(&failure);
+        }
+        if !all_done {
+            return;
+        }
+        if self.uploads.is_empty() {
+            match self.slots {
+                // The bootloader says what it has by itself.
+                None => return,
+                Some((SlotState::Verified(_), SlotState::Verified(_))) => {}
+                Some(_) => return self.fail(&WispError::NothingToLaunch),
+            }
+        }
+        let is_launched = session.send_host(&HostMessage::Launch).is_ok();
+        self.stage = Stage::Loading { is_launched };
+    }
+
+    fn fail(&mut self, error: &WispError) {
+        self.stage = Stage::Failed;
+        self.show(LinkState::explained(Phase::Failed, error));
+    }
+
+    fn show(&mut self, link: LinkState) {
+        self.updates.push_back(Update::Link { link });
+    }
+}
+
+impl Upload {
+    /// What to show of it, when it is time to.
+    fn report(&mut self, now: Instant) -> Option<Transfer> {
+        let progress = self.uploader.progress();
+        let is_new_phase = self.reported.is_none_or(|(_, phase)| phase != progress.phase);
+        let is_time = self.reported.is_none_or(|(last, _)| now.micros_since(last) >= REPORT_MICROS);
+        if !is_new_phase && (!is_time || progress.phase == upload::Phase::Done) {
+            return None;
+        }
+        let phase = match progress.phase {
+            upload::Phase::Waiting | upload::Phase::Failed(_) => return None,
+            upload::Phase::Offering | upload::Phase::Comparing => TransferPhase::Comparing,
+            upload::Phase::Sending => TransferPhase::Sending,
+            upload::Phase::Verifying => TransferPhase::Verifying,
+            upload::Phase::Done => TransferPhase::Done,
+        };
+        self.reported = Some((now, progress.phase));
+        let (done, total) = (u64::from(progress.done), u64::from(progress.total));
+        if is_new_phase {
+            self.meter = Meter::default();
+        }
+        self.meter.note(now, done);
+        let rate = self.meter.rate();
+        let seconds_left = (phase == TransferPhase::Sending && rate > 0)
+            .then(|| total.saturating_sub(done).div_ceil(rate));
+        Some(Transfer {
+            slot: self.uploader.slot(),
+            name: self.name.clone(),
+            phase,
+            done,
+            total,
+            sent_chunks: progress.chunks_sent,
+            skipped_chunks: progress.chunks_skipped,
+            rate,
+            seconds_left,
+        })
+    }
+}
+
+fn refused(refusal: Refusal, detail: u32) -> WispError {
+    BoardRefused { refusal, detail }.into()
+}
+
+fn upload_failure(error: UploadError, slot: Slot) -> WispError {
+    let detail = match slot {
+        Slot::Firmware => 0,
+        Slot::Persona => 1,
+    };
+    match error {
+        UploadError::Empty | UploadError::TooLarge => refused(Refusal::WrongSize, detail),
+        UploadError::Refused(refusal) => refused(refusal, detail),
+    }
+}
