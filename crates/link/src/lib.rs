@@ -16,6 +16,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "host")]
+pub mod conversation;
 mod event;
 mod frame;
 mod granule;
