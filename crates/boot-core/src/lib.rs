@@ -7,6 +7,8 @@
 //! - [`memory`]: what the board lends: the slots and the handover block.
 //! - [`handover`]: the record that survives a reset: verified images and the crash report.
 //! - [`receiver`]: one image coming in: compare, store, check.
+//! - [`hashing`]: the slow part of that, in bounded pieces.
+//! - [`answer`]: what each message of the host calls for.
 //! - [`loader`]: the conversation with the host, and the decision to launch.
 //!
 //! Nothing in this crate can panic, and the linked bootloader is checked for that: a loader that
@@ -15,7 +17,9 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod answer;
 pub mod handover;
+pub mod hashing;
 pub mod loader;
 pub mod memory;
 pub mod receiver;

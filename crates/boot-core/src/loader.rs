@@ -20,9 +20,10 @@ use link::message::{
 };
 use link::{Instant, Session, SessionEvent};
 
+use crate::answer::{Reaction, is_ready, react, refused};
 use crate::handover::Crash;
 use crate::memory::{Memory, PerSlot};
-use crate::receiver::{Finding, Receiver, Work};
+use crate::receiver::{Receiver, Work};
 use crate::region::SlotRegion;
 
 /// How long nobody may be at the other end before verified images are started, in microseconds.
@@ -105,17 +106,6 @@ struct Leaving {
     since: Instant,
 }
 
-/// What a message calls for.
-enum Reaction {
-    /// The answer is a finding, later.
-    Later,
-    Answer(DeviceMessage<'static>),
-    Answers(DeviceMessage<'static>, DeviceMessage<'static>),
-    Launch,
-    Reboot,
-    CrashSeen,
-}
-
 impl<M: Memory> Loader<M> {
     /// Starts the loader.
     ///
@@ -183,6 +173,7 @@ impl<M: Memory> Loader<M> {
     /// Does one bounded piece of work.
     pub fn poll(&mut self, now: Instant) -> Outcome {
         self.now = now;
+        self.is_busy = false;
         self.session.handle_timeout(now);
         self.follow_session(now);
         if self.leaving.is_none() {
@@ -255,21 +246,13 @@ impl<M: Memory> Loader<M> {
         if !self.can_answer() {
             return;
         }
-        let answer = match self.receiver.work() {
-            Some(Finding::Have { slot, first, bitmap }) => {
-                DeviceMessage::Have { slot, first, bitmap }
-            }
-            Some(Finding::Verifying { slot, done }) => DeviceMessage::Verifying { slot, done },
-            Some(Finding::Verified { slot }) => DeviceMessage::Verified { slot },
-            Some(Finding::Mismatch { slot }) => refused(Refusal::DigestMismatch, slot_number(slot)),
-            None => return,
-        };
-        self.send(&answer);
+        if let Some(answer) = self.receiver.work() {
+            self.send(&answer);
+        }
     }
 
     /// Messages wait while hashing is under way: their answers would be about moving targets.
     fn take_messages(&mut self, now: Instant) {
-        self.is_busy = false;
         for _ in 0..MESSAGES_PER_POLL {
             if self.leaving.is_some()
                 || self.receiver.work_kind().is_some()
@@ -403,67 +386,3 @@ const UNEXPLAINED: CrashReport<'static> = CrashReport {
     fault_address: 0,
     message: "",
 };
-
-/// Both images are verified.
-fn is_ready<M: Memory>(receiver: &Receiver<M>) -> bool {
-    receiver.verified(Slot::Firmware).is_some() && receiver.verified(Slot::Persona).is_some()
-}
-
-/// Does what a message asks, as far as the slots are concerned.
-fn react<M: Memory>(receiver: &mut Receiver<M>, message: &HostMessage<'_>) -> Reaction {
-    let (slot, result) = match *message {
-        HostMessage::Offer { slot, image } => (
-            slot,
-            receiver.offer(slot, image).map(|is_verified| {
-                let accepted = DeviceMessage::OfferAccepted { slot };
-                match is_verified {
-                    true => Reaction::Answers(accepted, DeviceMessage::Verified { slot }),
-                    false => Reaction::Answer(accepted),
-                }
-            }),
-        ),
-        HostMessage::Digests { slot, first, digests } => {
-            (slot, receiver.digests(slot, first, digests).map(|()| Reaction::Later))
-        }
-        HostMessage::Chunk { slot, index, data } => (
-            slot,
-            receiver
-                .chunk(slot, index, data)
-                .map(|chunks| Reaction::Answer(DeviceMessage::Stored { slot, chunks })),
-        ),
-        HostMessage::Verify { slot } => (
-            slot,
-            receiver.verify(slot).map(|is_verified| match is_verified {
-                true => Reaction::Answer(DeviceMessage::Verified { slot }),
-                false => Reaction::Answer(DeviceMessage::Verifying { slot, done: 0 }),
-            }),
-        ),
-        HostMessage::Launch => {
-            return match is_ready(receiver) {
-                true => Reaction::Launch,
-                false => Reaction::Answer(refused(Refusal::NotReady, 0)),
-            };
-        }
-        HostMessage::Reboot => return Reaction::Reboot,
-        HostMessage::CrashSeen => return Reaction::CrashSeen,
-        HostMessage::Say { id, .. }
-        | HostMessage::Regenerate { id }
-        | HostMessage::Forget { id } => {
-            return Reaction::Answer(refused(Refusal::WrongProgram, id));
-        }
-        _ => return Reaction::Answer(refused(Refusal::WrongProgram, 0)),
-    };
-    result.unwrap_or_else(|refusal| Reaction::Answer(refused(refusal, slot_number(slot))))
-}
-
-fn refused(refusal: Refusal, detail: u32) -> DeviceMessage<'static> {
-    DeviceMessage::Refused { refusal, detail }
-}
-
-/// How a refusal names a slot.
-fn slot_number(slot: Slot) -> u32 {
-    match slot {
-        Slot::Firmware => 0,
-        Slot::Persona => 1,
-    }
-}

@@ -10,52 +10,13 @@
 //! Hashing takes long: [`Receiver::work`] does one bounded piece per call.
 
 use heapless::Vec;
-use link::message::{
-    CHUNK_SIZE, ChunkDigest, Digest, ImageInfo, MAX_DIGESTS, Refusal, Slot, SlotState,
-};
-use sha2::{Digest as _, Sha256};
+use link::message::{ChunkDigest, DeviceMessage, ImageInfo, Refusal, Slot, SlotState};
 
+use crate::answer::refused_slot;
 use crate::handover::{self, Record};
+use crate::hashing::{Check, Comparison, Step};
 use crate::memory::{Memory, PerSlot};
 use crate::region::{SlotRegion, chunk_count, chunk_range};
-
-/// Most bytes hashed in one call of [`Receiver::work`]: about 3 ms on the board (SHA-256 at some
-/// 40 cycles per byte), in which a 3 Mbaud cable brings less than 1 KiB.
-pub const WORK_BYTES: usize = 64 * 1024;
-
-/// Bytes hashed between two progress reports.
-const PROGRESS_BYTES: usize = 1024 * 1024;
-
-/// What [`Receiver::work`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// Answers [`Receiver::digests`]: bit `i` is set when chunk `first + i` is in memory.
-    Have {
-        /// Which upload.
-        slot: Slot,
-        /// As asked.
-        first: u32,
-        /// One bit per chunk.
-        bitmap: u64,
-    },
-    /// The check has come this far.
-    Verifying {
-        /// Which upload.
-        slot: Slot,
-        /// Bytes done.
-        done: u32,
-    },
-    /// The image is the one announced.
-    Verified {
-        /// Which upload.
-        slot: Slot,
-    },
-    /// It is not.
-    Mismatch {
-        /// Which upload.
-        slot: Slot,
-    },
-}
 
 /// What kind of work is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +30,7 @@ pub enum Work {
 }
 
 /// The slots and what is known of them.
+#[derive(Clone)]
 pub struct Receiver<M> {
     memory: M,
     regions: PerSlot<SlotRegion>,
@@ -80,37 +42,18 @@ pub struct Receiver<M> {
 }
 
 /// The image the host is bringing.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Offer {
     image: ImageInfo,
     /// Chunks stored since the offer.
     stored: u32,
 }
 
+#[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, and no heap to box in")]
 enum Job {
     Compare(Comparison),
     Hash(Check),
-}
-
-struct Comparison {
-    slot: Slot,
-    size: u32,
-    first: u32,
-    /// Digests not compared yet, last first.
-    wanted: Vec<ChunkDigest, MAX_DIGESTS>,
-    /// Chunks compared.
-    compared: u32,
-    bitmap: u64,
-}
-
-struct Check {
-    slot: Slot,
-    image: ImageInfo,
-    hasher: Sha256,
-    done: usize,
-    reported: usize,
-    is_recheck: bool,
 }
 
 impl<M: Memory> Receiver<M> {
@@ -198,7 +141,8 @@ impl<M: Memory> Receiver<M> {
         Ok(self.verified(slot) == Some(image))
     }
 
-    /// Begins comparing chunks with `digests`; the answer is a [`Finding::Have`].
+    /// Begins comparing chunks with `digests`; the answer is a
+    /// [`DeviceMessage::Have`].
     ///
     /// # Errors
     /// [`Refusal::NotOffered`] without an offer or beyond its end, [`Refusal::Malformed`] when
@@ -206,7 +150,7 @@ impl<M: Memory> Receiver<M> {
     pub fn digests(&mut self, slot: Slot, first: u32, digests: &[u8]) -> Result<(), Refusal> {
         let size = self.offered(slot)?.image.size;
         let (digests, rest) = digests.as_chunks::<{ size_of::<ChunkDigest>() }>();
-        let mut wanted = Vec::from_slice(digests).map_err(|_| Refusal::Malformed)?;
+        let wanted = Vec::from_slice(digests).map_err(|_| Refusal::Malformed)?;
         if wanted.is_empty() || !rest.is_empty() {
             return Err(Refusal::Malformed);
         }
@@ -215,9 +159,7 @@ impl<M: Memory> Receiver<M> {
             .and_then(|count| first.checked_add(count))
             .filter(|end| *end <= chunk_count(size))
             .ok_or(Refusal::NotOffered)?;
-        wanted.reverse();
-        self.job =
-            Some(Job::Compare(Comparison { slot, size, first, wanted, compared: 0, bitmap: 0 }));
+        self.job = Some(Job::Compare(Comparison::new(slot, size, first, wanted)));
         Ok(())
     }
 
@@ -245,8 +187,8 @@ impl<M: Memory> Receiver<M> {
         Ok(stored)
     }
 
-    /// Begins the SHA-256 check of the offered image; the answer is a [`Finding::Verified`] or
-    /// a [`Finding::Mismatch`]. True when it is verified already and no check is needed.
+    /// Begins the SHA-256 check of the offered image; the answer is a
+    /// [`DeviceMessage::Verified`] or a [`Refusal::DigestMismatch`]. True when it is verified already and no check is needed.
     ///
     /// # Errors
     /// [`Refusal::NotOffered`].
@@ -267,8 +209,9 @@ impl<M: Memory> Receiver<M> {
         }
     }
 
-    /// Does one bounded piece of the work at hand; `None` while there is nothing to tell.
-    pub fn work(&mut self) -> Option<Finding> {
+    /// Does one bounded piece of the work at hand, [`WORK_BYTES`](crate::hashing::WORK_BYTES) at
+    /// most; returns what the host should be told.
+    pub fn work(&mut self) -> Option<DeviceMessage<'static>> {
         match self.job.as_mut()? {
             Job::Compare(comparison) => {
                 let have = comparison.step(self.memory.slot(comparison.slot))?;
@@ -288,8 +231,8 @@ impl<M: Memory> Receiver<M> {
                         return None;
                     }
                     Some(match matches {
-                        true => Finding::Verified { slot },
-                        false => Finding::Mismatch { slot },
+                        true => DeviceMessage::Verified { slot },
+                        false => refused_slot(Refusal::DigestMismatch, slot),
                     })
                 }
             },
@@ -368,65 +311,4 @@ impl<M: Memory> Receiver<M> {
             self.job = None;
         }
     }
-}
-
-impl Comparison {
-    /// Compares as many chunks as the bound allows.
-    fn step(&mut self, memory: &[u8]) -> Option<Finding> {
-        for _ in 0..WORK_BYTES / CHUNK_SIZE {
-            let Some(wanted) = self.wanted.pop() else {
-                break;
-            };
-            let found = chunk_range(self.first.saturating_add(self.compared), self.size)
-                .and_then(|range| memory.get(range))
-                .map(chunk_digest);
-            if found == Some(wanted) {
-                self.bitmap |= 1_u64.checked_shl(self.compared).unwrap_or(0);
-            }
-            self.compared = self.compared.saturating_add(1);
-        }
-        self.wanted.is_empty().then_some(Finding::Have {
-            slot: self.slot,
-            first: self.first,
-            bitmap: self.bitmap,
-        })
-    }
-}
-
-enum Step {
-    Working(Option<Finding>),
-    Done(Digest),
-}
-
-impl Check {
-    fn new(slot: Slot, image: ImageInfo, is_recheck: bool) -> Self {
-        Self { slot, image, hasher: Sha256::new(), done: 0, reported: 0, is_recheck }
-    }
-
-    /// Hashes as much as the bound allows.
-    fn step(&mut self, memory: &[u8]) -> Step {
-        let size = usize::try_from(self.image.size).unwrap_or(usize::MAX);
-        let end = self.done.saturating_add(WORK_BYTES).min(size);
-        if let Some(piece) = memory.get(self.done..end) {
-            self.hasher.update(piece);
-        }
-        self.done = end;
-        if end >= size {
-            return Step::Done(self.hasher.clone().finalize().into());
-        }
-        let due = !self.is_recheck && self.done.saturating_sub(self.reported) >= PROGRESS_BYTES;
-        if due {
-            self.reported = self.done;
-        }
-        Step::Working(due.then_some(Finding::Verifying {
-            slot: self.slot,
-            done: u32::try_from(self.done).unwrap_or(u32::MAX),
-        }))
-    }
-}
-
-/// The first bytes of a chunk's SHA-256.
-pub fn chunk_digest(chunk: &[u8]) -> ChunkDigest {
-    let digest: Digest = Sha256::digest(chunk).into();
-    digest.first_chunk().copied().unwrap_or_default()
 }

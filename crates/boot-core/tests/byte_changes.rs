@@ -5,9 +5,8 @@ mod support;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use boot_core::receiver::Finding;
 use boot_core::{Memory, Receiver};
-use link::message::{CHUNK_SIZE, Slot};
+use link::message::{CHUNK_SIZE, DeviceMessage, Refusal, Slot};
 use sha2::{Digest, Sha256};
 use support::{PERSONA_ADDRESS, Ram, describe, digest, noise};
 
@@ -34,14 +33,17 @@ fn the_receiver_refuses_a_change_at_every_position() {
         let chunk = changed.chunks(CHUNK_SIZE).nth(index).unwrap();
         receiver.chunk(Slot::Persona, index as u32, chunk).unwrap();
         assert_eq!(receiver.verify(Slot::Persona), Ok(false));
-        assert_eq!(receiver.work(), Some(Finding::Mismatch { slot: Slot::Persona }));
+        assert_eq!(
+            receiver.work(),
+            Some(DeviceMessage::Refused { refusal: Refusal::DigestMismatch, detail: 1 })
+        );
         assert_eq!(receiver.verified(Slot::Persona), None, "position {position}");
         changed[position] ^= change;
         let chunk = changed.chunks(CHUNK_SIZE).nth(index).unwrap();
         receiver.chunk(Slot::Persona, index as u32, chunk).unwrap();
     }
     assert_eq!(receiver.verify(Slot::Persona), Ok(false));
-    assert_eq!(receiver.work(), Some(Finding::Verified { slot: Slot::Persona }));
+    assert_eq!(receiver.work(), Some(DeviceMessage::Verified { slot: Slot::Persona }));
     assert!(receiver.memory().slot(Slot::Persona).starts_with(&bytes));
     println!("wisp: bootloader_byte_positions_refused {SIZE} positions");
 }

@@ -6,9 +6,8 @@ mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use boot_core::receiver::Finding;
 use boot_core::{Memory, Receiver};
-use link::message::{CHUNK_SIZE, ImageInfo, MAX_DIGESTS, Refusal, Slot};
+use link::message::{CHUNK_SIZE, DeviceMessage, ImageInfo, MAX_DIGESTS, Refusal, Slot};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{FIRMWARE_ADDRESS, PERSONA_ADDRESS, Ram, describe, digest, noise};
@@ -137,7 +136,7 @@ impl Board {
             }
             Step::Work { times } => {
                 for _ in 0..times {
-                    if let Some(Finding::Verified { .. }) = receiver.work() {
+                    if let Some(DeviceMessage::Verified { .. }) = receiver.work() {
                         *verified += 1;
                     }
                 }
@@ -196,7 +195,7 @@ fn receiver() -> Receiver<Ram> {
 }
 
 /// Works until there is something to tell; fails when there never is.
-fn finding(receiver: &mut Receiver<Ram>) -> Finding {
+fn finding(receiver: &mut Receiver<Ram>) -> DeviceMessage<'static> {
     (0..100).find_map(|_| receiver.work()).expect("no finding")
 }
 
@@ -211,7 +210,7 @@ fn upload(receiver: &mut Receiver<Ram>, bytes: &[u8]) -> ImageInfo {
         assert_eq!(receiver.chunk(Slot::Persona, index as u32, chunk), Ok(index as u32 + 1));
     }
     assert_eq!(receiver.verify(Slot::Persona), Ok(false));
-    assert_eq!(finding(receiver), Finding::Verified { slot: Slot::Persona });
+    assert_eq!(finding(receiver), DeviceMessage::Verified { slot: Slot::Persona });
     image
 }
 
@@ -257,7 +256,7 @@ fn an_image_damaged_before_the_reset_is_not_trusted() {
     // Two of its three chunks are still good.
     receiver.offer(Slot::Persona, image).unwrap();
     receiver.digests(Slot::Persona, 0, &digests_of(&bytes)).unwrap();
-    let have = Finding::Have { slot: Slot::Persona, first: 0, bitmap: 0b101 };
+    let have = DeviceMessage::Have { slot: Slot::Persona, first: 0, bitmap: 0b101 };
     assert_eq!(finding(&mut receiver), have);
 }
 
@@ -269,7 +268,7 @@ fn a_list_of_digests_is_answered_bit_for_bit() {
     let mut list = digests_of(&bytes);
     let right = list[36 * 8..].to_vec();
     receiver.digests(Slot::Persona, 36, &right).unwrap();
-    let have = |bitmap| Finding::Have { slot: Slot::Persona, first: 36, bitmap };
+    let have = |bitmap| DeviceMessage::Have { slot: Slot::Persona, first: 36, bitmap };
     assert_eq!(finding(&mut receiver), have(u64::MAX));
     for wrong in 0..64 {
         list.clone_from(&right);
