@@ -1,0 +1,171 @@
+//! Board and host in one chat, over real sessions on a cable that fails: nothing is lost, doubled
+//! or out of order, and the model has read exactly what the transcript shows.
+
+mod support;
+
+use link::conversation::{MessageState, Update};
+use link::message::{EndReason, Speaker};
+use proptest::prelude::*;
+use support::model::{CHAT, tiny};
+use support::world::World;
+
+#[derive(Clone, Debug)]
+enum Act {
+    Say,
+    Regenerate,
+    Forget,
+    Stop,
+    Wait(u16),
+    Unplug(u16),
+    ReopenPort,
+    RestartBoard,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        8 => Just(Act::Say),
+        2 => Just(Act::Regenerate),
+        1 => Just(Act::Forget),
+        2 => Just(Act::Stop),
+        8 => (0u16..600).prop_map(Act::Wait),
+        2 => (0u16..4000).prop_map(Act::Unplug),
+        2 => Just(Act::ReopenPort),
+        2 => Just(Act::RestartBoard),
+    ];
+    proptest::collection::vec(act, 1..30)
+}
+
+/// A text that is like no other.
+fn text(number: usize) -> String {
+    let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
+    format!("say {}{}", letter(number / 26), letter(number))
+}
+
+fn converse(acts: &[Act], slice: u32, damage: u64, seed: u64) {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, slice, seed);
+    world.damage = damage;
+    let mut said = Vec::new();
+    let mut forgotten = 0;
+    for act in acts {
+        match act {
+            Act::Say => {
+                let text = text(said.len());
+                said.push((world.say(&text), text));
+            }
+            Act::Regenerate => world.conversation.regenerate(),
+            Act::Forget => {
+                world.conversation.forget();
+                forgotten = said.len();
+            }
+            Act::Stop => world.conversation.stop(),
+            Act::Wait(ticks) => (0..*ticks).for_each(|_| world.tick()),
+            Act::Unplug(ticks) => {
+                world.plugged = false;
+                (0..*ticks).for_each(|_| world.tick());
+                world.plugged = true;
+            }
+            Act::ReopenPort => world.reopen_port(),
+            Act::RestartBoard => world.restart_board(),
+        }
+    }
+    world.settle();
+
+    // Everything said since it was last forgotten is there once, in order, and was read.
+    let messages = world.conversation.messages();
+    let yours = messages.iter().filter(|message| message.speaker == Speaker::You);
+    let yours: Vec<_> = yours.map(|message| (message.key, message.text.clone())).collect();
+    assert_eq!(yours, said[forgotten..]);
+    for message in messages {
+        let is_final = match message.speaker {
+            Speaker::You => matches!(
+                message.state,
+                MessageState::Read | MessageState::Answered | MessageState::Unanswered
+            ),
+            Speaker::Wisp => {
+                matches!(message.state, MessageState::Complete(_) | MessageState::Interrupted)
+            }
+        };
+        assert!(is_final, "{message:?}");
+        assert!(!message.text.is_empty());
+    }
+    assert_eq!(world.heard(), world.written());
+
+    // Each crash is told once, if there was a session to tell it in.
+    let crashes = world.updates.iter().filter(|update| matches!(update, Update::Crashed(_)));
+    assert!(crashes.count() <= world.restarts as usize);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_failing_cable_and_a_failing_board_change_nothing(
+        acts in acts(),
+        slice in 2_000u32..100_000,
+        damage in prop_oneof![Just(0u64), 300u64..3000],
+        seed in any::<u64>(),
+    ) {
+        converse(&acts, slice, damage, seed);
+    }
+}
+
+#[test]
+fn a_plain_chat_shows_every_state() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    let mut states = Vec::new();
+    let mut ended = 0;
+    for number in 0..20 {
+        let key = world.say(&text(number));
+        world.settle();
+        for update in std::mem::take(&mut world.updates) {
+            match update {
+                Update::MessageState { key: of } if of == key => states.push(of),
+                Update::Ended { key } => {
+                    let message = world.conversation.message(key).unwrap();
+                    assert!(matches!(
+                        message.state,
+                        MessageState::Complete(EndReason::Finished | EndReason::Length)
+                    ));
+                    let timing = message.timing.unwrap();
+                    assert!(timing.reply_tokens > 0 && timing.prompt_tokens > 0);
+                    ended += 1;
+                }
+                Update::Crashed(_) | Update::Restoring { .. } | Update::Refused { .. } => {
+                    panic!("{update:?}")
+                }
+                _ => {}
+            }
+        }
+        // Sent, received, read, answered or not.
+        assert_eq!(states.drain(..).count(), 4);
+    }
+    assert!(ended > 5);
+    assert_eq!(world.heard(), world.written());
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_chat_costs_nothing() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    for number in 0..5 {
+        world.say(&text(number));
+        world.settle();
+    }
+    let before = world.written();
+    world.conversation.plant_panic();
+    while world.restarts == 0 {
+        world.tick();
+    }
+    world.settle();
+    assert_eq!(world.written(), before);
+    assert_eq!(world.heard(), before);
+    let told = |wanted: fn(&Update) -> bool| world.updates.iter().filter(|it| wanted(it)).count();
+    assert_eq!(told(|it| matches!(it, Update::Crashed(crash) if crash.message == "planted")), 1);
+    assert_eq!(told(|it| matches!(it, Update::Restored { .. })), 1);
+    world.say("and on");
+    world.settle();
+    assert_eq!(world.heard(), world.written());
+    assert!(!world.device.has_unseen_crash());
+}
