@@ -1,6 +1,7 @@
 //! What the board refuses and how it crashes, in words: message, stable code, next step.
 
-use link::message::{CrashKind, CrashReport, Refusal, Role};
+use link::conversation::Crash;
+use link::message::{CrashKind, Refusal, Role};
 
 /// One entry of the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +168,7 @@ pub fn crash(kind: CrashKind) -> Text {
 }
 
 /// One line with everything a report of this crash needs. The board's text is made harmless.
-pub fn crash_line(report: &CrashReport<'_>) -> String {
+pub fn crash_line(report: &Crash) -> String {
     let program = match report.role {
         Role::Bootloader => "bootloader",
         Role::Firmware => "firmware",
@@ -188,7 +189,7 @@ pub fn crash_line(report: &CrashReport<'_>) -> String {
     line.push(')');
     if !report.message.is_empty() {
         line.push_str(": ");
-        line.push_str(&crate::sanitise::one_line(report.message));
+        line.push_str(&crate::sanitise::one_line(&report.message));
     }
     line
 }
@@ -215,14 +216,14 @@ mod tests {
 
     #[test]
     fn a_crash_line_names_the_place_and_hides_control_characters() {
-        let line = crash_line(&CrashReport {
+        let line = crash_line(&Crash {
             role: Role::Firmware,
             kind: CrashKind::DataAbort,
             program_counter: 0x8abc,
             link_register: 0x9000,
             fault_status: 5,
             fault_address: 0xdead_0000,
-            message: "\x1b[2Jboo\nboo",
+            message: "\x1b[2Jboo\nboo".to_string(),
         });
         assert!(line.contains("pc 0x00008abc") && line.contains("0xdead0000"), "{line}");
         assert!(!line.chars().any(char::is_control), "{line:?}");

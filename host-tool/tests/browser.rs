@@ -16,11 +16,22 @@ use wisp::client::{
 };
 
 fn you(key: u64, text: &str, delivery: Delivery) -> Update {
-    Update::Message { message: message(key, Speaker::You, text, Some(delivery), None) }
+    Update::Message {
+        message: message(key, Speaker::You, text, Some(delivery), None),
+        after: before(key),
+    }
 }
 
 fn wisp(key: u64, text: &str, reply: ReplyState) -> Update {
-    Update::Message { message: message(key, Speaker::Wisp, text, None, Some(reply)) }
+    Update::Message {
+        message: message(key, Speaker::Wisp, text, None, Some(reply)),
+        after: before(key),
+    }
+}
+
+/// The tests number messages in their order.
+fn before(key: u64) -> Option<u64> {
+    (key > 1).then(|| key - 1)
 }
 
 fn message(

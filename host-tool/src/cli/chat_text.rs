@@ -40,10 +40,10 @@ impl ChatText {
     pub(super) fn show(&mut self, update: &Update) -> String {
         let mut out = String::new();
         match update {
-            Update::Message { message } if message.speaker == Speaker::You => {
+            Update::Message { message, .. } if message.speaker == Speaker::You => {
                 self.show_delivery(&mut out, message);
             }
-            Update::Message { message } => self.show_reply(&mut out, message),
+            Update::Message { message, .. } => self.show_reply(&mut out, message),
             Update::Withdrawn { key }
                 if self.writing.is_some_and(|(writing, _)| writing == *key) =>
             {
@@ -117,6 +117,7 @@ impl ChatText {
         self.open_messages = 0;
         match message.reply {
             Some(ReplyState::Stopped) => out.push_str(" (stopped)"),
+            Some(ReplyState::Interrupted) => out.push_str(" (the board restarted here)"),
             Some(ReplyState::Length) => out.push_str(" (cut at the longest length)"),
             _ => {}
         }
@@ -151,6 +152,7 @@ mod tests {
                 reply: Some(state),
                 timing: None,
             },
+            after: None,
         }
     }
 
@@ -165,6 +167,7 @@ mod tests {
                 reply: None,
                 timing: None,
             },
+            after: None,
         }
     }
 

@@ -1,41 +1,210 @@
 //! The conversation as there is to see it.
+//!
+//! [`Conversation`] keeps the truth; this turns its news into [`Update`]s.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use link::message::DeviceMessage;
-use link::{Session, SessionEvent};
+use link::Session;
+use link::SessionEvent;
+use link::conversation::{self, Conversation, Message, MessageKey, MessageState};
+use link::message::{DeviceMessage, Refusal, Settings, Speaker};
 
-use super::view::Update;
+use super::view::{Activity, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Update};
+use crate::errors::{BoardRefused, WispError};
 
 /// Keeps the conversation.
+#[derive(Default)]
 pub(super) struct Chat {
+    conversation: Conversation,
     updates: VecDeque<Update>,
+    /// What was shown, to be able to take it back.
+    shown: BTreeSet<MessageKey>,
+    activity: Activity,
+    is_silent: bool,
 }
 
 impl Chat {
-    pub(super) fn new() -> Self {
-        Self { updates: VecDeque::new() }
+    pub(super) fn say(&mut self, text: &str, unix_seconds: u64) {
+        match self.conversation.say(text, unix_seconds) {
+            Ok(key) => self.show(key),
+            Err(_) => self.refuse(Refusal::TextTooLong, 0),
+        }
     }
 
-    pub(super) fn say(&mut self, text: &str, unix: u64) {
-        let _ = (text, unix);
+    pub(super) fn regenerate(&mut self) {
+        self.conversation.regenerate();
     }
-    pub(super) fn regenerate(&mut self, unix: u64) {
-        let _ = unix;
+
+    pub(super) fn forget(&mut self) {
+        self.conversation.forget();
     }
-    pub(super) fn forget(&mut self, unix: u64) {
-        let _ = unix;
+
+    pub(super) fn stop(&mut self) {
+        self.conversation.stop();
     }
-    pub(super) fn handle_event(&mut self, event: &SessionEvent, unix: u64) {
-        let _ = (event, unix);
+
+    pub(super) fn typing(&mut self) {
+        self.conversation.typing();
     }
-    pub(super) fn handle(&mut self, message: &DeviceMessage<'_>, unix: u64) {
-        let _ = (message, unix);
+
+    pub(super) fn request_stats(&mut self) {
+        self.conversation.request_stats();
     }
-    pub(super) fn poll(&mut self, unix: u64, session: &mut Session) {
-        let _ = (unix, session);
+
+    pub(super) fn reboot(&mut self) {
+        self.conversation.reboot();
     }
+
+    pub(super) fn plant_panic(&mut self) {
+        self.conversation.plant_panic();
+    }
+
+    pub(super) fn configure(&mut self, settings: Settings) {
+        self.conversation.configure(settings);
+    }
+
+    /// Takes the beginning of a session with the right persona, or the end of any.
+    pub(super) fn handle_event(&mut self, event: &SessionEvent) {
+        self.conversation.handle_session(event);
+        self.digest();
+    }
+
+    /// Takes a message of the board's.
+    pub(super) fn handle(&mut self, message: &DeviceMessage<'_>, unix_seconds: u64) {
+        self.conversation.handle_message(message, unix_seconds);
+        self.digest();
+    }
+
+    /// Hands the session what is to be said.
+    pub(super) fn poll(&mut self, session: &mut Session) {
+        self.conversation.transmit(session);
+        self.digest();
+    }
+
+    /// The next change to show.
     pub(super) fn poll_update(&mut self) -> Option<Update> {
         self.updates.pop_front()
     }
+
+    /// Turns what the conversation tells into updates.
+    fn digest(&mut self) {
+        let mut has_news = false;
+        while let Some(news) = self.conversation.poll_update() {
+            has_news = true;
+            self.is_silent = news == conversation::Update::Silent;
+            self.tell(news);
+        }
+        if has_news {
+            self.show_activity();
+        }
+    }
+
+    fn tell(&mut self, news: conversation::Update) {
+        use conversation::Update as News;
+        match news {
+            News::MessageState { key }
+            | News::Delta { key, .. }
+            | News::Ended { key }
+            | News::Interrupted { key } => self.show(key),
+            News::Withdrawn { key } => self.take_back(key),
+            News::Forgotten => self.start_over(),
+            News::Connected { messages } => {
+                let known = self.conversation.messages().iter().filter(|m| m.is_known()).count();
+                if usize::try_from(messages).is_ok_and(|messages| messages > known) {
+                    self.online("online; it remembers more than is shown here");
+                }
+            }
+            News::Restoring { .. } => self.online("reading the conversation again"),
+            News::Restored { .. } => self.online("online"),
+            News::Shifted { .. } => self.online("online; the beginning has slipped its mind"),
+            News::Crashed(crash) => {
+                let notice = Notice::from(&crash);
+                self.updates.push_back(Update::Crashed { notice });
+            }
+            News::Refused { refusal, detail } => self.refuse(refusal, detail),
+            News::Stats(stats) => self.updates.push_back(Update::Stats { stats }),
+            News::Thinking { .. } | News::Silent | News::Disconnected => {}
+        }
+    }
+
+    fn online(&mut self, words: &str) {
+        self.updates.push_back(Update::Link { link: LinkState::plain(Phase::Online, words) });
+    }
+
+    fn refuse(&mut self, refusal: Refusal, detail: u32) {
+        let error = WispError::Refused(BoardRefused { refusal, detail });
+        self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
+    }
+
+    /// Shows a message as it is now, unless nothing of it is there.
+    fn show(&mut self, key: MessageKey) {
+        let messages = self.conversation.messages();
+        let Some(place) = messages.iter().position(|message| message.key == key) else { return };
+        let before = messages.get(..place).unwrap_or_default();
+        let after = before.iter().rev().map(|m| m.key).find(|key| self.shown.contains(key));
+        let Some(message) = messages.get(place).and_then(describe) else { return };
+        self.shown.insert(key);
+        self.updates.push_back(Update::Message { message, after: after.map(|key| key.0) });
+    }
+
+    fn take_back(&mut self, key: MessageKey) {
+        if self.shown.remove(&key) {
+            self.updates.push_back(Update::Withdrawn { key: key.0 });
+        }
+    }
+
+    /// Everything is forgotten but what was said since.
+    fn start_over(&mut self) {
+        self.shown.clear();
+        self.updates.push_back(Update::Forgotten);
+        let left: Vec<_> = self.conversation.messages().iter().map(|m| m.key).collect();
+        for key in left {
+            self.show(key);
+        }
+    }
+
+    fn show_activity(&mut self) {
+        let states = || self.conversation.messages().iter().rev().map(|message| message.state);
+        let activity = if states().any(|state| state == MessageState::Writing) {
+            Activity::Writing
+        } else if states().any(|state| state == MessageState::Thinking) {
+            Activity::Thinking
+        } else if self.is_silent {
+            Activity::Silent
+        } else {
+            Activity::Idle
+        };
+        if activity != self.activity {
+            self.activity = activity;
+            self.updates.push_back(Update::Activity { activity });
+        }
+    }
+}
+
+/// A message for the eye; `None` for a reply without a word.
+fn describe(message: &Message) -> Option<ChatMessage> {
+    let (delivery, reply) = match message.state {
+        MessageState::Waiting => (Some(Delivery::Waiting), None),
+        MessageState::Sent => (Some(Delivery::Sent), None),
+        MessageState::Received => (Some(Delivery::Received), None),
+        MessageState::Read | MessageState::Answered | MessageState::Unanswered => {
+            (Some(Delivery::Read), None)
+        }
+        MessageState::Thinking => return None,
+        MessageState::Writing => (None, Some(ReplyState::Writing)),
+        MessageState::Complete(reason) => (None, Some(reason.into())),
+        MessageState::Interrupted => (None, Some(ReplyState::Interrupted)),
+    };
+    if message.speaker == Speaker::Wisp && message.text.is_empty() {
+        return None;
+    }
+    Some(ChatMessage {
+        key: message.key.0,
+        speaker: message.speaker,
+        text: message.text.clone(),
+        unix_seconds: message.unix_seconds,
+        delivery,
+        reply,
+        timing: message.timing,
+    })
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use link::message::{DeviceMessage, HostMessage, Identity, MAX_MESSAGE, Role};
+use link::message::{DeviceMessage, Identity, MAX_MESSAGE, Role};
 use link::{Instant, Session, SessionEvent};
 
 use super::chat::Chat;
@@ -71,7 +71,7 @@ impl Driver {
         let identity = Identity {
             role: Role::Host,
             boot: random()?,
-            version: version(),
+            version: link::VERSION,
             persona: wanted.persona.as_ref().map(|image| image.info.digest),
         };
         Ok(Self {
@@ -82,7 +82,7 @@ impl Driver {
             began: std::time::Instant::now(),
             session: Session::new(identity, random()?),
             guide: guide(wanted)?,
-            chat: Chat::new(),
+            chat: Chat::default(),
             outgoing: Vec::new(),
             cable: CableCounters::default(),
             counters_shown: Instant(0),
@@ -114,7 +114,7 @@ impl Driver {
         self.session.handle_timeout(self.now());
         self.guide.poll(self.now(), &mut self.session);
         if self.guide.is_online() {
-            self.chat.poll(unix_seconds(), &mut self.session);
+            self.chat.poll(&mut self.session);
         }
         let moved = self.transmit().and_then(|()| self.receive());
         if let Err(cause) = moved {
@@ -134,31 +134,18 @@ impl Driver {
 
     fn take_commands(&mut self) -> std::result::Result<(), Ended> {
         loop {
-            let message = match self.commands.try_recv() {
+            match self.commands.try_recv() {
                 Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => return Err(Ended),
                 Err(TryRecvError::Empty) => return Ok(()),
-                Ok(Command::Say(text)) => {
-                    self.chat.say(&text, unix_seconds());
-                    continue;
-                }
-                Ok(Command::Regenerate) => {
-                    self.chat.regenerate(unix_seconds());
-                    continue;
-                }
-                Ok(Command::Forget) => {
-                    self.chat.forget(unix_seconds());
-                    continue;
-                }
-                Ok(Command::Typing) => HostMessage::Typing,
-                Ok(Command::Stop) => HostMessage::Stop,
-                Ok(Command::RequestStats) => HostMessage::StatsRequest,
-                Ok(Command::Configure(settings)) => HostMessage::Configure(settings),
-                Ok(Command::Reboot) => HostMessage::Reboot,
-                Ok(Command::PlantPanic) => HostMessage::PlantPanic,
-            };
-            // These are about this moment: pointless later, so not kept when they cannot go now.
-            if self.session.peer().is_some_and(|peer| peer.role == Role::Firmware) {
-                let _ = self.session.send_host(&message);
+                Ok(Command::Say(text)) => self.chat.say(&text, unix_seconds()),
+                Ok(Command::Regenerate) => self.chat.regenerate(),
+                Ok(Command::Forget) => self.chat.forget(),
+                Ok(Command::Typing) => self.chat.typing(),
+                Ok(Command::Stop) => self.chat.stop(),
+                Ok(Command::RequestStats) => self.chat.request_stats(),
+                Ok(Command::Configure(settings)) => self.chat.configure(settings),
+                Ok(Command::Reboot) => self.chat.reboot(),
+                Ok(Command::PlantPanic) => self.chat.plant_panic(),
             }
         }
     }
@@ -245,14 +232,13 @@ impl Driver {
         let now = self.now();
         while let Some(event) = self.session.poll_event() {
             self.guide.handle_event(&event);
-            self.chat.handle_event(&event, unix_seconds());
-            if let SessionEvent::Up { .. } = event {
+            // A session with the bootloader or with another persona is none of the chat's business.
+            let is_up = matches!(event, SessionEvent::Up { .. });
+            if self.guide.is_online() || !is_up {
+                self.chat.handle_event(&event);
+            }
+            if is_up {
                 self.silent_since = None;
-                let clock = HostMessage::Clock { unix_seconds: unix_seconds() };
-                if self.guide.is_online() {
-                    // Fresh session, empty lane: there is room.
-                    let _ = self.session.send_host(&clock);
-                }
             }
         }
         let mut buffer = [0; MAX_MESSAGE];
@@ -261,15 +247,9 @@ impl Driver {
             let Some(message) = DeviceMessage::decode(bytes) else { continue };
             self.guide.handle(now, &message);
             self.chat.handle(&message, unix_seconds());
-            match message {
-                DeviceMessage::Stats(stats) => {
-                    self.updates.send(Update::Stats { stats }).map_err(|_| Ended)?;
-                }
-                DeviceMessage::Log { bytes } => {
-                    let bytes = bytes.to_vec();
-                    self.updates.send(Update::Log { bytes }).map_err(|_| Ended)?;
-                }
-                _ => {}
+            if let DeviceMessage::Log { bytes } = message {
+                let bytes = bytes.to_vec();
+                self.updates.send(Update::Log { bytes }).map_err(|_| Ended)?;
             }
         }
         while let Some(update) = self.guide.poll_update().or_else(|| self.chat.poll_update()) {
@@ -323,12 +303,6 @@ fn random() -> Result<u32> {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|cause| WispError::Random { cause: cause.to_string() })?;
     Ok(u32::from_le_bytes(bytes))
-}
-
-/// This program's version, from Cargo.
-fn version() -> [u16; 3] {
-    let mut numbers = env!("CARGO_PKG_VERSION").split('.').map(|part| part.parse().unwrap_or(0));
-    std::array::from_fn(|_| numbers.next().unwrap_or(0))
 }
 
 fn unix_seconds() -> u64 {

@@ -10,13 +10,13 @@
 
 use std::collections::VecDeque;
 
+use link::conversation::Crash;
 use link::message::{DeviceMessage, HostMessage, Identity, Refusal, Role, Slot, SlotState};
 use link::upload::{self, UploadError, Uploader};
 use link::{Instant, Session, SessionEvent};
 
 use super::meter::Meter;
 use super::view::{LinkState, Notice, Phase, Transfer, TransferPhase, Update};
-use crate::board_texts;
 use crate::errors::{BoardRefused, WispError};
 use crate::image::Image;
 
@@ -197,13 +197,9 @@ impl Guide {
             {
                 self.fail(&refused(refusal, detail));
             }
-            DeviceMessage::Crashed(report) => {
-                let text = board_texts::crash(report.kind);
-                let notice = Notice {
-                    message: board_texts::crash_line(&report),
-                    code: text.code.to_string(),
-                    help: text.help.to_string(),
-                };
+            // The firmware tells it to the conversation.
+            DeviceMessage::Crashed(report) if matches!(self.stage, Stage::Loading { .. }) => {
+                let notice = Notice::from(&Crash::from(&report));
                 self.updates.push_back(Update::Crashed { notice });
                 self.owes_crash_seen = true;
             }

@@ -3,11 +3,11 @@
 //! The driver thread publishes [`Update`]s; applied one after another they make a [`View`]. The
 //! same values, as JSON, are what the page gets.
 
-use std::collections::BTreeMap;
-
+use link::conversation::Crash;
 use link::message::{EndReason, Slot, Speaker, Stats, Timing};
 use serde::Serialize;
 
+use crate::board_texts;
 use crate::errors::{Reported, WispError};
 
 /// How far the way to the persona is.
@@ -135,6 +135,8 @@ pub enum ReplyState {
     Length,
     /// The friend stopped it.
     Stopped,
+    /// The board crashed in the middle of it.
+    Interrupted,
 }
 
 impl From<EndReason> for ReplyState {
@@ -150,7 +152,7 @@ impl From<EndReason> for ReplyState {
 /// One message of the chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChatMessage {
-    /// Its name: the same for as long as it exists; later messages have larger ones.
+    /// Its name: the same for as long as it exists.
     pub key: u64,
     /// Who wrote it.
     #[serde(serialize_with = "speaker_name")]
@@ -206,6 +208,17 @@ impl From<&WispError> for Notice {
     }
 }
 
+impl From<&Crash> for Notice {
+    fn from(crash: &Crash) -> Self {
+        let text = board_texts::crash(crash.kind);
+        Self {
+            message: board_texts::crash_line(crash),
+            code: text.code.to_string(),
+            help: text.help.to_string(),
+        }
+    }
+}
+
 /// What this end of the cable has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CableCounters {
@@ -240,8 +253,9 @@ pub enum Update {
     Transfer { transfer: Transfer },
     /// All that was wanted is on the board, verified and started.
     Loaded,
-    /// A message is new or changed.
-    Message { message: ChatMessage },
+    /// A message is new or changed. It belongs after the one with the key `after`, or at the
+    /// beginning.
+    Message { message: ChatMessage, after: Option<u64> },
     /// A message was taken back.
     Withdrawn { key: u64 },
     /// The conversation is empty again.
@@ -271,21 +285,13 @@ pub struct View {
     /// The upload under way.
     pub transfer: Option<Transfer>,
     /// The chat, oldest first.
-    #[serde(serialize_with = "messages_in_order")]
-    pub messages: BTreeMap<u64, ChatMessage>,
+    pub messages: Vec<ChatMessage>,
     /// What the persona does.
     pub activity: Activity,
-    /// The latest thing the friend should know.
+    /// The latest thing the friend should know, until somebody speaks again.
     pub notice: Option<Notice>,
     /// The board's counters.
     pub stats: Option<Stats>,
-}
-
-fn messages_in_order<S: serde::Serializer>(
-    messages: &BTreeMap<u64, ChatMessage>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(messages.values())
 }
 
 impl View {
@@ -305,13 +311,8 @@ impl View {
             }
             Update::Transfer { transfer } => self.transfer = Some(transfer.clone()),
             Update::Loaded => self.transfer = None,
-            Update::Message { message } => {
-                self.messages.insert(message.key, message.clone());
-                self.notice = None;
-            }
-            Update::Withdrawn { key } => {
-                self.messages.remove(key);
-            }
+            Update::Message { message, after } => self.place(message, *after),
+            Update::Withdrawn { key } => self.messages.retain(|message| message.key != *key),
             Update::Forgotten => {
                 self.messages.clear();
                 self.notice = None;
@@ -323,6 +324,17 @@ impl View {
             Update::Stats { stats } => self.stats = Some(*stats),
             Update::Cable { .. } | Update::Log { .. } => {}
         }
+    }
+
+    fn place(&mut self, message: &ChatMessage, after: Option<u64>) {
+        if !self.messages.iter().any(|other| other.key == message.key) {
+            self.notice = None;
+        }
+        self.messages.retain(|other| other.key != message.key);
+        let place = after
+            .and_then(|after| self.messages.iter().position(|other| other.key == after))
+            .map_or(0, |before| before + 1);
+        self.messages.insert(place, message.clone());
     }
 }
 
@@ -342,26 +354,31 @@ mod tests {
         }
     }
 
+    fn put(view: &mut View, key: u64, text: &str, after: Option<u64>) {
+        view.apply(&Update::Message { message: message(key, text), after });
+    }
+
     #[test]
     fn a_message_that_grows_stays_one_and_can_be_taken_back() {
         let mut view = View::new("Wisp");
-        view.apply(&Update::Message { message: message(2, "b") });
-        view.apply(&Update::Message { message: message(1, "a") });
-        view.apply(&Update::Message { message: message(2, "bc") });
-        let texts: Vec<_> = view.messages.values().map(|m| m.text.as_str()).collect();
-        assert_eq!(texts, ["a", "bc"]);
-        view.apply(&Update::Withdrawn { key: 2 });
-        assert_eq!(view.messages.len(), 1);
+        put(&mut view, 1, "a", None);
+        put(&mut view, 2, "c", Some(1));
+        put(&mut view, 7, "b", Some(1));
+        put(&mut view, 2, "cd", Some(7));
+        let texts: Vec<_> = view.messages.iter().map(|m| m.text.as_str()).collect();
+        assert_eq!(texts, ["a", "b", "cd"]);
+        view.apply(&Update::Withdrawn { key: 7 });
+        assert_eq!(view.messages.len(), 2);
         view.apply(&Update::Forgotten);
         assert!(view.messages.is_empty());
     }
 
     #[test]
     fn the_page_gets_stable_names() {
-        let update = Update::Message { message: message(7, "<b>") };
+        let update = Update::Message { message: message(7, "<b>"), after: Some(3) };
         assert_eq!(
             serde_json::to_string(&update).unwrap(),
-            r#"{"type":"message","message":{"key":7,"speaker":"wisp","text":"<b>","unix_seconds":1,"delivery":null,"reply":"writing","timing":null}}"#
+            r#"{"type":"message","message":{"key":7,"speaker":"wisp","text":"<b>","unix_seconds":1,"delivery":null,"reply":"writing","timing":null},"after":3}"#
         );
         let update = Update::Link { link: LinkState::plain(Phase::Online, "online") };
         assert_eq!(

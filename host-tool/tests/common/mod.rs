@@ -55,7 +55,7 @@ impl Harness {
     pub fn enter(&self) -> String {
         let link = self.link();
         let (_, target) = link.split_at(link.find("/?").unwrap());
-        let answer = self.send(&format!(
+        let answer = self.send(format!(
             "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nSec-Fetch-Site: none\r\n\
              Connection: close\r\n\r\n",
             self.port

@@ -19,8 +19,8 @@ let link = { phase: "searching", words: "Connecting…", help: "" };
 let activity = "idle";
 let transfer = null;
 let notice = null;
-const rows = new Map(); // key -> { message, row, parts }
-const unconfirmed = new Map(); // tag -> { text, row }
+const rows = new Map(); // key -> { message, parts }
+const unconfirmed = new Map(); // tag -> { text, parts }
 
 // ---- The connection to the program ----
 
@@ -79,8 +79,8 @@ function handle(told) {
     case "transfer": transfer = told.transfer; showTransfer(); break;
     case "loaded": transfer = null; showTransfer(); break;
     case "message":
-      notice = null;
-      showMessage(told.message);
+      if (!rows.has(told.message.key)) notice = null;
+      showMessage(told.message, told.after);
       showStatus();
       break;
     case "withdrawn": removeMessage(told.key); break;
@@ -102,7 +102,11 @@ function takeSnapshot(view) {
   page.name.textContent = view.name;
   document.title = view.name;
   clearMessages();
-  for (const message of view.messages) showMessage(message, true);
+  let after = null;
+  for (const message of view.messages) {
+    showMessage(message, after, true);
+    after = message.key;
+  }
   for (const [tag, { text }] of unconfirmed) tell({ type: "say", tag, text });
   showStatus();
   showTransfer();
@@ -166,7 +170,11 @@ const TICKS = {
   received: ["✓✓", "received"],
   read: ["✓✓", "read"],
 };
-const ENDINGS = { stopped: "stopped", length: "cut at the longest length" };
+const ENDINGS = {
+  stopped: "stopped",
+  length: "cut at the longest length",
+  interrupted: "the board restarted here",
+};
 
 function make(tag, className, parent) {
   const element = document.createElement(tag);
@@ -206,17 +214,18 @@ function fillRow(parts, message) {
   }
 }
 
-function showMessage(message, quietly = false) {
+function showMessage(message, after, quietly = false) {
   const atEnd = isAtEnd();
   let entry = rows.get(message.key);
   const wasWriting = entry === undefined || entry.message.reply === "writing";
   if (entry === undefined) {
     entry = { parts: makeRow(message.speaker) };
-    const next = [...rows.keys()].filter((key) => key > message.key).sort((a, b) => a - b)[0];
-    const firstUnconfirmed = unconfirmed.values().next().value;
-    const before = next === undefined ? firstUnconfirmed?.parts.row : rows.get(next).parts.row;
-    page.messages.insertBefore(entry.parts.row, before ?? null);
     rows.set(message.key, entry);
+  }
+  const before = rows.get(after)?.parts.row ?? null;
+  const { row } = entry.parts;
+  if (row.previousSibling !== before || row.parentNode === null) {
+    page.messages.insertBefore(row, before === null ? page.messages.firstChild : before.nextSibling);
   }
   entry.message = message;
   fillRow(entry.parts, message);
@@ -241,14 +250,14 @@ function clearMessages() {
 
 // The line below the newest message: how the reply ended, its speed, and answering again.
 function showBelow() {
-  const newest = Math.max(...rows.keys());
-  for (const [key, { message, parts }] of rows) {
+  const newest = [...page.messages.children].at(-1);
+  for (const { message, parts } of rows.values()) {
     const told = [];
     if (ENDINGS[message.reply]) told.push(ENDINGS[message.reply]);
-    const isLast = key === newest && message.speaker === "wisp" && message.reply !== "writing";
+    const isLast = parts.row === newest && message.speaker === "wisp" && message.reply !== "writing";
     if (isLast && message.timing && message.timing.decode_micros > 0 && message.timing.reply_tokens > 1) {
       const rate = (message.timing.reply_tokens - 1) / (message.timing.decode_micros / 1e6);
-      told.push(`${rate.toFixed(1)} words or parts of words per second`);
+      told.push(`${rate.toFixed(1)} tokens/s`);
     }
     const wanted = `${isLast}|${told.join()}`;
     if (parts.below.dataset.shown === wanted) continue;
@@ -294,6 +303,11 @@ page.scroller.onscroll = () => {
   if (isAtEnd()) page.newest.hidden = true;
 };
 page.newest.onclick = scrollToEnd;
+
+// Whoever was at the end stays there when a banner or the keyboard takes room away.
+let wasAtEnd = true;
+page.scroller.addEventListener("scroll", () => { wasAtEnd = isAtEnd(); });
+new ResizeObserver(() => { if (wasAtEnd) scrollToEnd(); }).observe(page.scroller);
 
 // ---- Writing ----
 
