@@ -23,8 +23,8 @@ fuzz_target!(|data: &[u8]| {
         match operation % 12 {
             0..3 => cable.pass_time(size as u64 * 8),
             3..5 => {
-                cable.carry(0, size * 64, |_| ());
-                cable.carry(1, size * 64, |_| ());
+                cable.carry(0, size * 32, |_| ());
+                cable.carry(1, size * 32, |_| ());
             }
             5 => cable.carry(to, size * 8, |bytes| {
                 if let Some(byte) = bytes.get_mut(usize::from(side)) {
@@ -67,10 +67,10 @@ struct End {
     arrived: [u32; 2],
     /// Whether a message of this session arrived already: the next one must follow it.
     contiguous: [bool; 2],
-    /// Where the checksums of this end's frames start from.
-    salt: Option<u32>,
     /// What this end has sent since its last 0x00.
     frame: Vec<u8>,
+    /// The last whole frame before that.
+    last_frame: Vec<u8>,
 }
 
 impl End {
@@ -81,8 +81,8 @@ impl End {
             next: [1; 2],
             arrived: [0; 2],
             contiguous: [false; 2],
-            salt: None,
             frame: Vec::new(),
+            last_frame: Vec::new(),
         }
     }
 
@@ -185,12 +185,10 @@ impl Cable {
         let sent = from.session.poll_transmit(self.now, &mut bytes);
         assert!(sent <= budget);
         bytes.truncate(sent);
-        for &byte in &bytes {
-            if byte == 0 {
-                from.salt = salt_of(&from.frame).or(from.salt);
-                from.frame.clear();
-            } else {
-                from.frame.push(byte);
+        for piece in bytes.split_inclusive(|&byte| byte == 0) {
+            from.frame.extend_from_slice(piece);
+            if from.frame.pop_if(|byte| *byte == 0).is_some() && !from.frame.is_empty() {
+                from.last_frame = std::mem::take(&mut from.frame);
             }
         }
         change(&mut bytes);
@@ -200,7 +198,7 @@ impl Cable {
     /// Gives an end a frame with any content and the right checksum: that of a hello, or that of
     /// the session the other end is in.
     fn forge(&mut self, to: usize, hello: bool, content: &[u8]) {
-        let salt = if hello { Some(u32::MAX) } else { self.ends[1 - to].salt };
+        let salt = if hello { Some(u32::MAX) } else { salt_of(&self.ends[1 - to].last_frame) };
         let Some(salt) = salt else { return };
         let checksum = !content.iter().fold(salt, |state, &byte| forward(state, byte));
         let mut frame = content.to_vec();
@@ -256,6 +254,5 @@ fn salt_of(frame: &[u8]) -> Option<u32> {
     let (content, checksum) = decoded.split_last_chunk()?;
     let end = !u32::from_le_bytes(*checksum);
     let salt = content.iter().rev().fold(end, |state, &byte| backward(state, byte));
-    // Hellos are in no session.
-    (salt != u32::MAX).then_some(salt)
+    Some(salt)
 }
