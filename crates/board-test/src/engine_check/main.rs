@@ -1,0 +1,136 @@
+//! Runs a persona's transformer on the board and says every token and a hash of every logit.
+//!
+//! ```text
+//! qemu-system-arm -M raspi0 -kernel engine-check -device loader,file=FILE.wisp,addr=ADDRESS,force-raw=on
+//!     -display none -monitor none -serial stdio -semihosting [-icount shift=0]
+//! ```
+//! with the address of the persona in `linker/memory.ld`. The host runs the same and compares
+//! (`host-tool/tests/engine_on_board.rs`). Each line is `token POSITION TOKEN HASH MICROSECONDS`;
+//! under `-icount shift=0` a microsecond is a thousand instructions.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+#[path = "../semihosting.rs"]
+mod semihosting;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::RefCell;
+use core::fmt::Write;
+use core::ops::Range;
+use core::ptr::{NonNull, null_mut};
+
+use bcm2835::{Access, Fault, Peripherals, Section, memory};
+use critical_section::Mutex;
+use engine::{Engine, Portable, argmax};
+use linked_list_allocator::Heap;
+use model_format::{Model, stated_length};
+
+/// Tokens computed, as many as the golden text of stories260K has.
+const TOKENS: usize = 255;
+
+struct LockedHeap(Mutex<RefCell<Heap>>);
+
+#[global_allocator]
+static HEAP: LockedHeap = LockedHeap(Mutex::new(RefCell::new(Heap::empty())));
+
+// SAFETY: `Heap` keeps the contract of an allocator, and masking interrupts makes us its only
+// user: there is one core.
+unsafe impl GlobalAlloc for LockedHeap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        critical_section::with(|section| {
+            let mut heap = self.0.borrow_ref_mut(section);
+            heap.allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
+        })
+    }
+
+    // Memory is given back when QEMU ends.
+    unsafe fn dealloc(&self, _memory: *mut u8, _layout: Layout) {}
+}
+
+/// Entered by the boot stub.
+#[unsafe(no_mangle)]
+extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
+    // SAFETY: first thing after the boot stub, once; the sections cover this program.
+    let mut board = unsafe { bcm2835::start(&sections()) };
+    let heap = memory::firmware_heap();
+    critical_section::with(|section| {
+        // SAFETY: once; mapped memory that nothing else uses.
+        unsafe { HEAP.0.borrow_ref_mut(section).init(heap.start as *mut u8, heap.len()) }
+    });
+    match run(&mut board) {
+        Ok(()) => semihosting::exit(0),
+        Err(why) => {
+            say(&mut board, format_args!("failed: {why}"));
+            semihosting::exit(1)
+        }
+    }
+}
+
+fn run(board: &mut Peripherals) -> Result<(), &'static str> {
+    let region = memory::persona();
+    // SAFETY: mapped memory that nobody writes.
+    let region = unsafe { core::slice::from_raw_parts(region.start as *const u8, region.len()) };
+    let file = stated_length(region).and_then(|length| region.get(..length)).ok_or("no persona")?;
+    let model = Model::open(file).map_err(|_| "damaged persona")?;
+    let mut engine = Engine::new(&model, Portable, TOKENS).map_err(|_| "no engine")?;
+    let mut token = model.persona().style.begin();
+    let mut hash = FNV_START;
+    for position in 0..TOKENS {
+        let start = board.timer.now();
+        let logits = engine.run(token).map_err(|_| "token refused")?;
+        let micros = board.timer.now() - start;
+        for logit in logits {
+            hash = fnv(hash, logit.to_bits());
+        }
+        token = argmax(logits);
+        say(board, format_args!("token {position} {token} {hash:08x} {micros}"));
+    }
+    Ok(())
+}
+
+/// FNV-1a (Fowler, Noll, Vo), 32 bits, over whole words.
+const FNV_START: u32 = 0x811C_9DC5;
+
+fn fnv(hash: u32, word: u32) -> u32 {
+    (hash ^ word).wrapping_mul(0x0100_0193)
+}
+
+/// Writes a line and waits until it has left.
+fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
+    struct Port<'a>(&'a mut bcm2835::Uart);
+    impl Write for Port<'_> {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
+        }
+    }
+    let _ = writeln!(Port(&mut board.uart), "{line}");
+    board.uart.drain();
+}
+
+/// What the firmware maps: the engine is to run under the same memory attributes.
+fn sections() -> [Section; 7] {
+    let section =
+        |range: Range<usize>, access| Section { start: range.start, end: range.end, access };
+    [
+        section(memory::firmware_image(), Access::Execute),
+        section(memory::firmware_data(), Access::Data),
+        section(memory::firmware_stack(), Access::Data),
+        section(memory::firmware_exception_stacks(), Access::Data),
+        section(memory::firmware_heap(), Access::Data),
+        section(memory::persona(), Access::Data),
+        section(memory::peripherals(), Access::Device),
+    ]
+}
+
+/// Called by the exception vectors.
+#[unsafe(no_mangle)]
+fn wisp_fault(_fault: &Fault) -> ! {
+    semihosting::exit(5)
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    semihosting::exit(4)
+}
