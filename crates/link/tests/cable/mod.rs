@@ -1,12 +1,13 @@
 //! Two sessions joined by a cable that does what bad cables do, under a virtual clock.
 #![allow(dead_code, reason = "each test uses its part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use link::message::{Identity, Lane, MAX_MESSAGE, Role};
 use link::{Instant, Session, SessionEvent};
 use std::collections::VecDeque;
 
 /// Bytes moved in each direction per tick of the virtual clock.
-const BYTES_PER_TICK: u64 = 8;
+const BYTES_PER_TICK: u64 = 16;
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]
