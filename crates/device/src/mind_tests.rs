@@ -254,7 +254,7 @@ fn converse(style: Style, context: usize, slice: u32, temperature: u16, acts: &[
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_chat_is_as_if_computed_from_scratch(

@@ -97,7 +97,7 @@ fn converse(acts: &[Act], slice: u32, damage: u64, seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_failing_cable_and_a_failing_board_change_nothing(

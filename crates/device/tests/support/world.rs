@@ -164,7 +164,11 @@ impl<'m> World<'m> {
         let mut quiet = 0;
         while quiet < 100 {
             self.tick();
-            let settled = self.idle && self.conversation.is_settled();
+            // A host that has not noticed the board's restart believes that all is well.
+            let boot = self.host.peer().map(|peer| peer.boot);
+            let together =
+                boot == Some(1 + self.restarts) && self.device.session().peer().is_some();
+            let settled = together && self.idle && self.conversation.is_settled();
             quiet = if settled { quiet + 1 } else { 0 };
             assert!(self.now < end, "does not come to rest: {:?}", self.updates.last());
         }
