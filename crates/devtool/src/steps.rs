@@ -53,7 +53,7 @@ const STEPS: &[Step] = &[
         name: "bare-metal-crates",
         command: "RUSTFLAGS='-D warnings -Ctarget-cpu=arm1176jzf-s' scripts/fw-cargo build \
                   --profile firmware -p link -p boot-core -p model-format -p tokenizer -p engine \
-                  -p persona -p device -p bcm2835 -p bootloader -p firmware",
+                  -p persona -p device -p bcm2835 -p bootloader -p firmware -p board-test",
         kind: Kind::Check,
         quick: true,
     },

@@ -1,0 +1,127 @@
+//! The bare-metal test programs in QEMU: the chip's drivers, and the engine bit for bit.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use engine::{Engine, Portable, argmax};
+use model_format::{AlignedBytes, Model};
+
+/// Address of the persona in `linker/memory.ld`.
+fn persona_address() -> String {
+    let map = std::fs::read_to_string(workspace().join("linker/memory.ld")).unwrap();
+    let line =
+        map.lines().find(|line| line.trim().starts_with("PERSONA ")).expect("a persona region");
+    let (_, rest) = line.split_once("ORIGIN = ").unwrap();
+    rest.split(',').next().unwrap().trim().to_owned()
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A bare-metal program of `crates/board-test`; `None`, with a word, when it was not built.
+fn program(name: &str) -> Option<PathBuf> {
+    built(&format!("target/firmware/armv6-none-eabihf/firmware/{name}"))
+}
+
+fn built(path: &str) -> Option<PathBuf> {
+    let path = workspace().join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("WISP_REQUIRE_ALL").is_none(), "{} was not built", path.display());
+    println!("skipped: {} was not built (make build)", path.display());
+    None
+}
+
+/// Runs a program to its end and returns what it said on the serial port.
+fn run(kernel: &Path, more: &[&str]) -> String {
+    // A program that hangs would hang the test: `timeout` ends it.
+    let output = Command::new("timeout")
+        .args(["120", "qemu-system-arm", "-M", "raspi0", "-display", "none", "-monitor", "none"])
+        .args(["-serial", "stdio", "-semihosting", "-kernel"])
+        .arg(kernel)
+        .args(more)
+        .stdin(Stdio::null())
+        .output()
+        .expect("QEMU");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}: {}\n{said}", kernel.display(), output.status);
+    said
+}
+
+/// FNV-1a over whole words, as in the board's program.
+fn fnv(hash: u32, word: u32) -> u32 {
+    (hash ^ word).wrapping_mul(0x0100_0193)
+}
+
+/// What the host computes: (token, running hash of all logits) at every position.
+fn on_the_host(persona: &Path, tokens: usize) -> Vec<(u32, u32)> {
+    let file = AlignedBytes::read(persona).unwrap();
+    let model = Model::open(file.as_slice()).unwrap();
+    let mut engine = Engine::new(&model, Portable, tokens).unwrap();
+    let mut token = model.persona().style.begin();
+    let mut hash = 0x811C_9DC5;
+    (0..tokens)
+        .map(|_| {
+            let logits = engine.run(token).unwrap();
+            hash = logits.iter().fold(hash, |hash, logit| fnv(hash, logit.to_bits()));
+            token = argmax(logits);
+            (token, hash)
+        })
+        .collect()
+}
+
+#[test]
+fn drivers_guards_and_crash_reports() {
+    let Some(kernel) = program("board-test") else { return };
+    let said = run(&kernel, &[]);
+    for line in said.lines().filter(|line| line.starts_with("wisp: ")) {
+        println!("{line}");
+    }
+    assert!(said.contains("wisp: board_checks "), "{said}");
+    assert!(said.contains("wisp: board_crashes "), "{said}");
+}
+
+#[test]
+fn engine_gives_the_same_bits_on_host_and_board() {
+    let golden: Vec<u32> =
+        include_str!("../../crates/engine/tests/fixtures/stories260K-greedy.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.parse().unwrap())
+            .collect();
+    let Some(kernel) = program("engine-check") else { return };
+    for format in ["f32", "fp8", "int8"] {
+        let Some(persona) = built(&format!("target/personas/stories260K-{format}.wisp")) else {
+            return;
+        };
+        let loader =
+            format!("loader,file={},addr={},force-raw=on", persona.display(), persona_address());
+        let said = run(&kernel, &["-device", &loader, "-icount", "shift=0"]);
+        let mut micros = Vec::new();
+        let mut board = Vec::new();
+        for line in said.lines().filter(|line| line.starts_with("token ")) {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let [_, _, token, hash, time] = fields[..] else { panic!("{line}") };
+            board.push((token.parse().unwrap(), u32::from_str_radix(hash, 16).unwrap()));
+            micros.push(time.parse::<u64>().unwrap());
+        }
+        assert_eq!(board.len(), 255, "{said}");
+        assert_eq!(board, on_the_host(&persona, board.len()), "{format} differs from the host");
+        if format == "f32" {
+            let tokens: Vec<u32> = board.iter().map(|(token, _)| *token).collect();
+            assert_eq!(tokens, golden, "f32 differs from llama2.c");
+            println!("wisp: board_tokens_equal_llama2c {} tokens", tokens.len());
+        }
+        println!("wisp: board_tokens_equal_host_{format} {} tokens", board.len());
+        // Under -icount shift=0 an instruction takes a nanosecond of emulated time.
+        for position in [0, 127, 254] {
+            println!(
+                "wisp: stories260k_{format}_instructions_pos{position} {} instructions",
+                micros[position] * 1000
+            );
+        }
+    }
+}
