@@ -69,10 +69,11 @@ pub unsafe fn launch(entry: usize, machine: u32, tags: u32) -> ! {
             "mcr p15, 0, r0, c7, c5, 6",  // flush the branch target cache
             "mcr p15, 0, r0, c7, c10, 4",
             "mcr p15, 0, r0, c7, c5, 4",
-            "bx {entry}",
-            entry = in(reg) entry,
+            "bx r4",
+            // Named, all of them: the code above changes r0 and r3.
             in("r1") machine,
             in("r2") tags,
+            in("r4") entry,
             options(noreturn)
         )
     }
