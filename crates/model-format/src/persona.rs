@@ -12,7 +12,7 @@ pub const GAPS: usize = 5;
 /// The persona of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Persona<'m> {
-    /// What the persona is called, 1 to [`MAX_NAME`] bytes.
+    /// What the persona is called, 1 to [`MAX_NAME`] bytes without control characters.
     pub name: &'m str,
     /// How a conversation is written as tokens.
     pub style: Style,
@@ -125,7 +125,9 @@ impl Style {
 impl Persona<'_> {
     /// Checks tokens against the vocabulary, and all limits.
     pub(crate) fn check(&self, vocabulary: usize) -> Result<(), Cause> {
-        if self.name.is_empty() || self.name.len() > MAX_NAME {
+        // Names are shown in terminals: no escape sequences.
+        let has_control = self.name.chars().any(char::is_control);
+        if self.name.is_empty() || self.name.len() > MAX_NAME || has_control {
             return Err(Cause::OutOfRange(Field::Name));
         }
         let SamplerDefaults {

@@ -199,7 +199,7 @@ fn chat_tokens_must_differ() {
 }
 
 #[test]
-fn a_name_is_neither_empty_nor_long() {
+fn a_name_is_neither_empty_nor_long_nor_hostile_to_terminals() {
     let build = |name: &str| {
         let persona = Persona { name, ..synthetic::persona() };
         WispBuilder::new(synthetic::tiny_architecture(true), persona).map(|_| ())
@@ -207,7 +207,9 @@ fn a_name_is_neither_empty_nor_long() {
     let refused = Err(BuildError::Invalid(Cause::OutOfRange(Field::Name)));
     assert_eq!(build(""), refused);
     assert_eq!(build(&"n".repeat(65)), refused);
+    assert_eq!(build("a\u{1b}[2J"), refused);
     assert_eq!(build(&"n".repeat(64)), Ok(()));
+    assert_eq!(build("Zoë ☺"), Ok(()));
 }
 
 #[test]
