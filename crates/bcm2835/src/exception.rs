@@ -25,10 +25,10 @@ pub struct Fault {
     pub program_counter: u32,
     /// Its link register: where the caller was.
     pub link_register: u32,
-    /// Fault status register, of data or instructions (TRM 3.2.16 and 3.2.17); 0 where neither
+    /// Fault status register, of data or instructions (TRM 3.2.17 and 3.2.18); 0 where neither
     /// means anything.
     pub status: u32,
-    /// Fault address register (TRM 3.2.18 and 3.2.19), or 0.
+    /// Fault address: the register (TRM 3.2.19), or 0.
     pub address: u32,
 }
 
@@ -99,7 +99,7 @@ exception_vectors:
     vmsr    fpscr, r2
     vpop    {{d0-d7}}
     clrex                           @ an LDREX of the interrupted code must not pair with a
-    ldm     sp!, {{r0-r3, r12, pc}}^ @ STREX after what happened here (TRM 8.5.1)
+    ldm     sp!, {{r0-r3, r12, pc}}^ @ STREX after what happened here
     .ltorg
 "#
     );
@@ -137,7 +137,7 @@ exception_vectors:
 
     fn instruction_fault_status() -> u32 {
         let status;
-        // SAFETY: reading a status register changes nothing (TRM 3.2.17).
+        // SAFETY: reading a status register changes nothing (TRM 3.2.18).
         unsafe { core::arch::asm!("mrc p15, 0, {}, c5, c0, 1", out(reg) status) };
         status
     }
@@ -145,7 +145,7 @@ exception_vectors:
     /// Status and address.
     fn data_fault() -> (u32, u32) {
         let (status, address);
-        // SAFETY: reading status registers changes nothing (TRM 3.2.16, 3.2.18).
+        // SAFETY: reading status registers changes nothing (TRM 3.2.17, 3.2.19).
         unsafe {
             core::arch::asm!(
                 "mrc p15, 0, {}, c5, c0, 0",

@@ -1,6 +1,7 @@
-//! The MMU: 1 MiB sections, each address mapped to itself.
+//! The MMU: each address mapped to itself or to nothing.
 //!
-//! ARMv6 format (SCTLR.XP), TRM 6.11.2 and 6.12; what no section names is a translation fault.
+//! The ARMv6 format without subpages (SCTLR.XP), TRM 6.11.2; what no section names is a translation
+//! fault.
 
 /// How a section may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub enum Access {
     Device,
 }
 
-/// A stretch of memory and its use; both ends are rounded outwards to 1 MiB.
+/// A stretch of memory and its use. Both ends are rounded outwards to 1 MiB, except within the
+/// first MiB, where whole pages of 4 KiB count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section {
     /// First address.
@@ -24,37 +26,99 @@ pub struct Section {
     pub access: Access,
 }
 
+const KIBIBYTE: usize = 1 << 10;
+const MEBIBYTE: usize = 1 << 20;
 /// 4096 sections of 1 MiB are the whole address space.
 const SECTIONS: usize = 4096;
-const MEBIBYTE: usize = 1 << 20;
+/// 256 pages of 4 KiB are the first of them.
+const PAGES: usize = 256;
 
-/// The descriptor of one section (TRM figure 6-6).
-const fn descriptor(megabyte: usize, access: Access) -> u32 {
-    /// Type 2: a section. Domain 0. AP = 3: read and write.
+/// The translation tables: 1 MiB at a time, but the first MiB in pages, so that address 0 and what
+/// follows it can be left out: a null pointer is then an abort and not a surprise.
+#[repr(C, align(16384))] // TRM 3.2.13
+struct Tables {
+    sections: [u32; SECTIONS],
+    first_pages: [u32; PAGES],
+}
+
+/// Cacheable, write-back, allocated on write too: TEX = 1 (its place differs), C, B (TRM table
+/// 6-2). Registers: TEX = 0, B alone: shared device.
+const BUFFERABLE: u32 = 1 << 2;
+const CACHEABLE: u32 = 1 << 3;
+
+/// The descriptor of a section: domain 0, read and write.
+const fn section(address: usize, access: Access) -> u32 {
     const SECTION: u32 = 2 | 3 << 10;
-    const BUFFERABLE: u32 = 1 << 2;
-    const CACHEABLE: u32 = 1 << 3;
+    const NORMAL: u32 = SECTION | 1 << 12 | CACHEABLE | BUFFERABLE;
     const EXECUTE_NEVER: u32 = 1 << 4;
-    /// TEX = 1 with C and B: write-back, allocated on write too (TRM table 6-2).
-    const WRITE_ALLOCATE: u32 = 1 << 12;
-    const NORMAL: u32 = SECTION | BUFFERABLE | CACHEABLE | WRITE_ALLOCATE;
     let attributes = match access {
         Access::Execute => NORMAL,
         Access::Data => NORMAL | EXECUTE_NEVER,
-        // TEX = 0 with B alone: shared device.
         Access::Device => SECTION | BUFFERABLE | EXECUTE_NEVER,
     };
-    (megabyte as u32) << 20 | attributes
+    (address & !(MEBIBYTE - 1)) as u32 | attributes
 }
 
-/// Fills a translation table with these sections; later ones win.
-fn fill(table: &mut [u32; SECTIONS], sections: &[Section]) {
-    table.fill(0);
-    for section in sections {
-        let first = section.start / MEBIBYTE;
-        let end = section.end.div_ceil(MEBIBYTE);
-        for (megabyte, entry) in table.iter_mut().enumerate().take(end).skip(first) {
-            *entry = descriptor(megabyte, section.access);
+/// The descriptor of a page of 4 KiB.
+const fn small_page(address: usize, access: Access) -> u32 {
+    const PAGE: u32 = 2 | 3 << 4;
+    const NORMAL: u32 = PAGE | 1 << 6 | CACHEABLE | BUFFERABLE;
+    const EXECUTE_NEVER: u32 = 1;
+    let attributes = match access {
+        Access::Execute => NORMAL,
+        Access::Data => NORMAL | EXECUTE_NEVER,
+        Access::Device => PAGE | BUFFERABLE | EXECUTE_NEVER,
+    };
+    (address & !(4 * KIBIBYTE - 1)) as u32 | attributes
+}
+
+/// The descriptor of a page of 64 KiB, which stands in sixteen places: fewer entries of the
+/// processor's small translation cache for the program's code.
+const fn large_page(address: usize, access: Access) -> u32 {
+    const PAGE: u32 = 1 | 3 << 4;
+    const NORMAL: u32 = PAGE | 1 << 12 | CACHEABLE | BUFFERABLE;
+    const EXECUTE_NEVER: u32 = 1 << 15;
+    let attributes = match access {
+        Access::Execute => NORMAL,
+        Access::Data => NORMAL | EXECUTE_NEVER,
+        Access::Device => PAGE | BUFFERABLE | EXECUTE_NEVER,
+    };
+    (address & !(64 * KIBIBYTE - 1)) as u32 | attributes
+}
+
+/// The entry of the first MiB: a table of pages, in domain 0.
+const fn page_table(address: u32) -> u32 {
+    address | 1
+}
+
+impl Tables {
+    /// Describes these sections; later ones win. `first_pages` is where the page table lies.
+    fn fill(&mut self, sections: &[Section], first_pages: u32) {
+        self.sections.fill(0);
+        self.first_pages.fill(0);
+        for section in sections {
+            self.add(section);
+        }
+        let [first, ..] = &mut self.sections;
+        *first = page_table(first_pages);
+    }
+
+    fn add(&mut self, wanted: &Section) {
+        let covers =
+            |start: usize, size: usize| wanted.start <= start && start + size <= wanted.end;
+        for (page, entry) in self.first_pages.iter_mut().enumerate() {
+            let address = page * 4 * KIBIBYTE;
+            let block = address & !(64 * KIBIBYTE - 1);
+            if covers(block, 64 * KIBIBYTE) {
+                *entry = large_page(block, wanted.access);
+            } else if covers(address, 4 * KIBIBYTE) {
+                *entry = small_page(address, wanted.access);
+            }
+        }
+        let first = wanted.start / MEBIBYTE;
+        let end = wanted.end.div_ceil(MEBIBYTE);
+        for (megabyte, entry) in self.sections.iter_mut().enumerate().take(end).skip(first) {
+            *entry = section(megabyte * MEBIBYTE, wanted.access);
         }
     }
 }
@@ -63,15 +127,16 @@ fn fill(table: &mut [u32; SECTIONS], sections: &[Section]) {
 mod table {
     use core::cell::UnsafeCell;
 
-    /// The hardware wants 16 KiB of alignment (TRM 3.2.13).
-    #[repr(align(16384))]
-    pub(super) struct Table(pub(super) UnsafeCell<[u32; super::SECTIONS]>);
+    use super::{PAGES, SECTIONS, Tables};
+
+    pub(super) struct Shared(pub(super) UnsafeCell<Tables>);
 
     // SAFETY: `enable` writes it once, before interrupts and the MMU are on; from then on the
     // hardware reads it.
-    unsafe impl Sync for Table {}
+    unsafe impl Sync for Shared {}
 
-    pub(super) static TABLE: Table = Table(UnsafeCell::new([0; super::SECTIONS]));
+    pub(super) static TABLES: Shared =
+        Shared(UnsafeCell::new(Tables { sections: [0; SECTIONS], first_pages: [0; PAGES] }));
 }
 
 /// Turns on MMU, caches, branch prediction and unaligned access.
@@ -80,9 +145,11 @@ mod table {
 /// Once, with MMU and caches off; the sections must cover what the program uses.
 #[cfg(target_arch = "arm")]
 pub(crate) unsafe fn enable(sections: &[Section]) {
-    let table = table::TABLE.0.get();
-    // SAFETY: called once, before anything else could look at the table.
-    fill(unsafe { &mut *table }, sections);
+    let table = table::TABLES.0.get();
+    // SAFETY: called once, before anything else could look at the tables.
+    let tables = unsafe { &mut *table };
+    let first_pages = tables.first_pages.as_ptr().addr() as u32;
+    tables.fill(sections, first_pages);
     crate::cache::invalidate_instructions();
     // The table needs no cleaning: it was written with the data cache off.
     // SAFETY: the sections cover the running code, its data and stack, at their own addresses.
@@ -118,32 +185,52 @@ const CONTROL: u32 = 1 | 1 << 2 | 1 << 11 | 1 << 12 | 1 << 22 | 1 << 23;
 mod tests {
     use super::*;
 
-    /// The bits, spelled out once against TRM table 6-2 and figure 6-6.
+    /// The bits, spelled out once against TRM 6.11.2 and its table 6-2.
     #[test]
     fn descriptors_have_the_architecture_s_bits() {
-        assert_eq!(descriptor(0x002, Access::Execute), 0x0020_1c0e);
-        assert_eq!(descriptor(0x1a3, Access::Data), 0x1a30_1c1e);
-        assert_eq!(descriptor(0x200, Access::Device), 0x2000_0c16);
+        assert_eq!(section(0x0020_0000, Access::Execute), 0x0020_1c0e);
+        assert_eq!(section(0x1a30_0000, Access::Data), 0x1a30_1c1e);
+        assert_eq!(section(0x2000_0000, Access::Device), 0x2000_0c16);
+        assert_eq!(small_page(0x8000, Access::Execute), 0x0000_807e);
+        assert_eq!(small_page(0x9000, Access::Data), 0x0000_907f);
+        assert_eq!(large_page(0x1_0000, Access::Execute), 0x0001_103d);
+        assert_eq!(large_page(0x2_0000, Access::Data), 0x0002_903d);
+        assert_eq!(page_table(0x0010_8400), 0x0010_8401);
+    }
+
+    fn tables() -> Tables {
+        let mut tables = Tables { sections: [u32::MAX; SECTIONS], first_pages: [u32::MAX; PAGES] };
+        let section = |start, end, access| Section { start, end, access };
+        let sections = [
+            section(0x8000, 0x10_0000, Access::Execute),
+            section(0x1a30_0000, 0x1a31_0000, Access::Data),
+            section(0x2000_0000, 0x2100_0000, Access::Device),
+        ];
+        tables.fill(&sections, 0x4400);
+        tables
     }
 
     #[test]
-    fn only_named_sections_are_mapped() {
-        let mut table = [0xffff_ffff; SECTIONS];
-        fill(
-            &mut table,
-            &[
-                Section { start: 0x8000, end: 0x10_0000, access: Access::Execute },
-                Section { start: 0x1a30_0000, end: 0x1a31_0000, access: Access::Data },
-                Section { start: 0x2000_0000, end: 0x2100_0000, access: Access::Device },
-            ],
-        );
-        let mapped = |range: core::ops::Range<usize>| {
-            table[range.clone()].iter().filter(|entry| **entry != 0).count() == range.len()
-        };
-        assert!(mapped(0..1) && mapped(0x1a3..0x1a4) && mapped(0x200..0x210));
-        assert_eq!(table.iter().filter(|entry| **entry != 0).count(), 18);
-        for (megabyte, entry) in table.iter().enumerate().filter(|(_, entry)| **entry != 0) {
-            assert_eq!(*entry as usize >> 20, megabyte, "mapped to itself");
+    fn only_named_sections_are_mapped_and_to_themselves() {
+        let tables = tables();
+        for (megabyte, entry) in tables.sections.iter().enumerate().skip(1) {
+            match megabyte {
+                0x1a3 | 0x200..0x210 => assert_eq!(*entry as usize >> 20, megabyte),
+                _ => assert_eq!(*entry, 0, "{megabyte:#x}"),
+            }
+        }
+        assert_eq!(tables.sections[0], 0x4401);
+    }
+
+    #[test]
+    fn the_first_pages_are_left_out_and_the_others_large_where_they_can_be() {
+        let tables = tables();
+        for (page, entry) in tables.first_pages.iter().enumerate() {
+            match page {
+                0..8 => assert_eq!(*entry, 0, "{page}"),
+                8..16 => assert_eq!(*entry, small_page(page << 12, Access::Execute)),
+                _ => assert_eq!(*entry, large_page(page << 12, Access::Execute)),
+            }
         }
     }
 }

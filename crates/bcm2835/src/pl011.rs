@@ -1,4 +1,4 @@
-//! The serial port: the PL011 (p. 175 to 191) with a ring each way, filled and emptied by
+//! The serial port: the PL011 (chapter 13, p. 175 to 191) with a ring each way, filled and emptied by
 //! interrupts. Nothing here ever blocks, except the two `embedded-io` calls that say so.
 //!
 //! A token takes the model some 50 ms; at 3 Mbaud the 16 bytes of the chip's own queue last 50 µs.
@@ -18,38 +18,38 @@ use crate::mmio::Block;
 use crate::{cpu, system_timer};
 
 const UART: Block = Block::new(0x2020_1000);
-/// DR: the byte, and its errors in bits 8 to 11 (p. 179).
+/// DR: the byte, and its errors in bits 8 to 11.
 const DATA: usize = 0x00;
 const FRAMING_ERROR: u32 = 1 << 8;
 const PARITY_ERROR: u32 = 1 << 9;
 const BREAK: u32 = 1 << 10;
 const OVERRUN: u32 = 1 << 11;
-/// FR (p. 181).
+/// FR.
 const FLAGS: usize = 0x18;
 const BUSY: u32 = 1 << 3;
 const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_FULL: u32 = 1 << 5;
-/// IBRD and FBRD (p. 183).
+/// IBRD and FBRD.
 const DIVISOR_WHOLE: usize = 0x24;
 const DIVISOR_FRACTION: usize = 0x28;
-/// LCRH (p. 184).
+/// LCRH.
 const LINE_CONTROL: usize = 0x2c;
 /// 8 bits, no parity, one stop bit, queues on.
 const EIGHT_BITS_WITH_QUEUES: u32 = 0b11 << 5 | 1 << 4;
-/// CR (p. 185).
+/// CR.
 const CONTROL: usize = 0x30;
 const ENABLE_BOTH_WAYS: u32 = 1 | 1 << 8 | 1 << 9;
-/// IFLS (p. 188).
+/// IFLS.
 const INTERRUPT_LEVELS: usize = 0x34;
 /// Interrupt when 4 bytes have come (12 places are left for the time until it is served), or
 /// when 4 are left to send.
 const QUARTER_FULL: u32 = 0b001 << 3 | 0b001;
-/// IMSC (p. 188).
+/// IMSC.
 const INTERRUPT_MASK: usize = 0x38;
 /// RXIM, and RTIM: fewer bytes than the level, and a pause.
 const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6;
 const TRANSMIT_INTERRUPT: u32 = 1 << 5;
-/// ICR (p. 192).
+/// ICR.
 const INTERRUPT_CLEAR: usize = 0x44;
 const ALL_INTERRUPTS: u32 = 0x7ff;
 
@@ -72,7 +72,7 @@ const TRANSMIT_RING: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BaudError;
 
-/// What divides the clock to 16 times the baud rate (p. 183).
+/// What divides the clock to 16 times the baud rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Divisor {
     whole: u16,
@@ -224,7 +224,7 @@ impl Uart {
         let divisor = Divisor::new(self.clock_hz, baud)?;
         self.drain();
         with_rings(|rings| {
-            // The order of p. 185: off, divisor, then line control, which takes the divisor over.
+            // In this order: off, divisor, then line control, which takes the divisor over.
             UART.write(CONTROL, 0);
             UART.write(DIVISOR_WHOLE, u32::from(divisor.whole));
             UART.write(DIVISOR_FRACTION, u32::from(divisor.sixty_fourths));
@@ -359,7 +359,7 @@ impl WriteReady for Uart {
 mod tests {
     use super::*;
 
-    /// p. 183's way of computing, for the clocks and rates in use.
+    /// The manual's way of computing (IBRD, FBRD), for the clocks and rates in use.
     #[test]
     fn divisors_of_common_rates() {
         let divisor = |clock, baud| Divisor::new(clock, baud).map(|d| (d.whole, d.sixty_fourths));

@@ -42,11 +42,29 @@ pub(crate) struct Crash {
 }
 
 /// Every crash.
-pub(crate) const ALL: [Crash; 6] = [
+pub(crate) const ALL: [Crash; 8] = [
+    Crash {
+        name: "read through a null pointer",
+        cause: |_| {
+            // SAFETY: none: that is the point, here and below. Nothing is mapped there.
+            unsafe {
+                core::arch::asm!("ldr {word}, [{null}]", word = out(reg) _, null = in(reg) 0);
+            };
+        },
+        kind: FaultKind::DataAbort,
+        address: || 0..4,
+    },
+    Crash {
+        name: "call of a null pointer",
+        // SAFETY: none.
+        cause: |_| unsafe { core::arch::asm!("blx {null}", null = in(reg) 0, out("lr") _) },
+        kind: FaultKind::PrefetchAbort,
+        address: || 0..4,
+    },
     Crash {
         name: "read of a guard",
         cause: |_| {
-            // SAFETY: none: that is the point. Nothing is mapped there.
+            // SAFETY: none.
             unsafe { black_box((memory::firmware_stack().end as *const u32).read_volatile()) };
         },
         kind: FaultKind::DataAbort,
