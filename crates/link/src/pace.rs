@@ -167,3 +167,86 @@ impl SegmentSize {
         (best / GRANULE).max(1).saturating_mul(GRANULE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timeout_follows_the_round_trip() {
+        let mut round_trip = RoundTrip::new();
+        assert_eq!(round_trip.timeout_micros(), FIRST_TIMEOUT_MICROS);
+        for number in 0..50u16 {
+            let sent_at = Instant(u64::from(number) * 1_000_000);
+            round_trip.sent(sent_at, number);
+            // A later segment is not timed while one is.
+            round_trip.sent(sent_at.plus_millis(39), number);
+            round_trip.answered(sent_at.plus_millis(20), number.wrapping_sub(1));
+            round_trip.answered(sent_at.plus_millis(40), number);
+            round_trip.answered(sent_at.plus_millis(90), number);
+        }
+        assert!(round_trip.smoothed_micros().abs_diff(40_000) < 100);
+        assert_eq!(round_trip.timeout_micros() / 1000, 50);
+    }
+
+    #[test]
+    fn patience_doubles_up_to_a_limit_and_recovers() {
+        let mut round_trip = RoundTrip::new();
+        round_trip.sent(Instant(0), 1);
+        round_trip.answered(Instant(10_000), 1);
+        assert_eq!(round_trip.timeout_micros(), SHORTEST_TIMEOUT_MICROS);
+        assert_eq!(round_trip.failed(), 1);
+        assert_eq!(round_trip.timeout_micros(), 2 * SHORTEST_TIMEOUT_MICROS);
+        for _ in 0..100 {
+            round_trip.failed();
+        }
+        assert!(round_trip.timeout_micros() <= LONGEST_TIMEOUT_MICROS);
+        round_trip.progressed();
+        assert_eq!(round_trip.timeout_micros(), SHORTEST_TIMEOUT_MICROS);
+    }
+
+    /// Sends a megabyte over a cable that spoils one segment in `exp(-rate * length)`, evenly.
+    fn size_after(errors_per_million_bytes: u64) -> usize {
+        let mut size = SegmentSize::new();
+        let mut due = 0;
+        let mut sent = 0;
+        while sent < 1_000_000 {
+            let payload = size.payload_bytes();
+            assert!(payload.is_multiple_of(GRANULE) && (GRANULE..=MAX_PAYLOAD).contains(&payload));
+            size.sent(payload);
+            sent += payload;
+            due += errors_per_million_bytes * (payload as u64 + OVERHEAD);
+            if due >= 1_000_000 {
+                due = 0;
+                size.lost(1);
+            }
+        }
+        size.payload_bytes()
+    }
+
+    #[test]
+    fn the_size_follows_the_error_rate() {
+        assert_eq!(size_after(0), 1024);
+        assert!((512..=1024).contains(&size_after(10)));
+        assert!((224..=416).contains(&size_after(100)));
+        assert!((64..=128).contains(&size_after(1000)));
+        assert_eq!(size_after(10_000), 32);
+    }
+
+    #[test]
+    fn silence_halves_the_size() {
+        let mut size = SegmentSize::new();
+        let mut sizes = std::vec![];
+        for _ in 0..5 {
+            sizes.push(size.payload_bytes());
+            size.silence();
+        }
+        assert_eq!(sizes, [256, 128, 64, 32, 32]);
+        let mut good = SegmentSize::new();
+        while good.payload_bytes() < 1024 {
+            good.sent(1024);
+        }
+        good.silence();
+        assert!((480..=512).contains(&good.payload_bytes()));
+    }
+}

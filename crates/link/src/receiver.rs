@@ -150,3 +150,127 @@ impl Receiver {
         buffer.get(..length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sender::Sender;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn state(receiver: &Receiver) -> (u16, u16, Vec<u8>) {
+        let mut bitmap = [0; BITMAP_BYTES];
+        let received = receiver.received(&mut bitmap);
+        (received.next, received.window, received.beyond.to_vec())
+    }
+
+    fn message(content: &[u8]) -> Vec<u8> {
+        [&(content.len() as u16).to_le_bytes()[..], content].concat()
+    }
+
+    #[test]
+    fn segments_out_of_order_are_kept_granule_by_granule() {
+        let stream: Vec<u8> = message(&[5; 148]);
+        let mut receiver = Receiver::new();
+        receiver.accept(96, &stream[96..]);
+        assert_eq!(state(&receiver), (0, 8448, vec![0b100]), "3, but not 4: not whole");
+        receiver.accept(40, &stream[40..96]);
+        assert_eq!(state(&receiver), (0, 8448, vec![0b110]));
+        receiver.accept(0, &stream[..50]);
+        assert_eq!(state(&receiver), (50, 8398, vec![0b11]));
+        assert_eq!(receiver.front(), Front::Incomplete);
+        receiver.accept(32, &stream[32..64]);
+        assert_eq!(state(&receiver), (128, 8320, vec![]));
+        receiver.accept(96, &stream[96..]);
+        assert_eq!(receiver.front(), Front::Message(148));
+        let mut buffer = [0; 200];
+        assert_eq!(receiver.take(148, &mut buffer), Some(&stream[2..]));
+        assert_eq!(state(&receiver), (150, 8448 - 22, vec![]));
+    }
+
+    #[test]
+    fn what_is_old_or_beyond_the_window_is_ignored() {
+        let mut receiver = Receiver::new();
+        receiver.accept(0, &message(&[1; 1000]));
+        receiver.take(1000, &mut [0; 1000]);
+        let before = state(&receiver);
+        receiver.accept(0, &[9; 1002]);
+        receiver.accept(0x9000, &[9; 1000]);
+        receiver.accept(992 + 8448, &[9; 1000]);
+        receiver.accept(20_000, &[9; 1000]);
+        receiver.accept(1002, &[]);
+        assert_eq!(state(&receiver), before);
+        assert_eq!(receiver.front(), Front::Incomplete);
+        // The part inside the window is kept.
+        receiver.accept(992 + 8448 - 64, &[9; 1000]);
+        assert_eq!(state(&receiver).2.len(), 33);
+    }
+
+    #[test]
+    fn a_length_beyond_all_messages_is_no_message() {
+        let mut receiver = Receiver::new();
+        receiver.accept(0, &[0x41]);
+        assert_eq!(receiver.front(), Front::Incomplete);
+        receiver.accept(1, &[0x10]);
+        assert_eq!(receiver.front(), Front::Broken);
+        assert_eq!(usize::from(u16::from_le_bytes([0x40, 0x10])), MAX_MESSAGE);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// A sender and a receiver, joined by something that loses segments and answers and may
+        /// change the segment size at any time, agree on the stream: past the point where
+        /// offsets and numbers wrap.
+        #[test]
+        fn the_stream_arrives_whatever_is_lost(
+            choices in prop::collection::vec((0..1024usize, any::<u8>(), 1..33usize), 64),
+            loss in 0..200u8,
+            first_number: u16,
+        ) {
+            let mut sender = Sender::new();
+            let mut receiver = Receiver::new();
+            sender.reset(LANE_BYTES as u16);
+            let mut written = 0u32;
+            let mut read = 0u32;
+            let mut number = first_number;
+            let mut latest = first_number;
+            let mut buffer = [0; MAX_MESSAGE];
+            for (length, luck, granules) in choices.iter().cycle().take(9000) {
+                let content: Vec<u8> = (0..*length).map(|at| (at as u32 ^ written) as u8).collect();
+                let stream = message(&content);
+                if sender.space() >= stream.len() {
+                    sender.write(&stream);
+                    written += 1;
+                }
+                let luck = luck.wrapping_mul(31).wrapping_add(number as u8).wrapping_mul(197);
+                match sender.next_slice(granules * GRANULE) {
+                    Some(slice) => {
+                        number = number.wrapping_add(1);
+                        sender.mark_sent(slice, number);
+                        let (offset, first, second) = sender.read(slice);
+                        if luck >= loss {
+                            receiver.accept(offset, &[first, second].concat());
+                            latest = number;
+                        }
+                    }
+                    None => {
+                        sender.expire_oldest();
+                    }
+                }
+                while let Front::Message(length) = receiver.front() {
+                    let content = receiver.take(length, &mut buffer).unwrap();
+                    let right = content.iter().enumerate().all(|(at, byte)| *byte == (at as u32 ^ read) as u8);
+                    prop_assert!(right, "message {}", read);
+                    read += 1;
+                }
+                if luck.rotate_left(3) >= loss {
+                    let mut bitmap = [0; BITMAP_BYTES];
+                    sender.acknowledge(latest, &receiver.received(&mut bitmap));
+                }
+            }
+            prop_assert!(read > 100 && written - read < 9000, "{} of {}", read, written);
+        }
+    }
+}
