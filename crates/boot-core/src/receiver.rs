@@ -9,6 +9,8 @@
 //!
 //! Hashing takes long: [`Receiver::work`] does one bounded piece per call.
 
+use core::fmt;
+
 use heapless::Vec;
 use link::message::{ChunkDigest, DeviceMessage, ImageInfo, Refusal, Slot, SlotState};
 
@@ -56,6 +58,29 @@ enum Job {
     Hash(Check),
 }
 
+impl<M> fmt::Debug for Receiver<M> {
+    /// All but the memory, which is large.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("record", &self.record)
+            .field("checked", &self.checked)
+            .field("offers", &self.offers)
+            .field("work", &self.work_kind())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M> Receiver<M> {
+    /// What [`Receiver::work`] is busy with.
+    pub fn work_kind(&self) -> Option<Work> {
+        self.job.as_ref().map(|job| match job {
+            Job::Compare(_) => Work::Comparing,
+            Job::Hash(check) if check.is_recheck => Work::Rechecking,
+            Job::Hash(_) => Work::Verifying,
+        })
+    }
+}
+
 impl<M: Memory> Receiver<M> {
     /// Takes the memory over and counts this start in the handover record.
     ///
@@ -96,15 +121,6 @@ impl<M: Memory> Receiver<M> {
     /// Whether an upload to this slot was begun in this conversation.
     pub fn is_offered(&self, slot: Slot) -> bool {
         self.offers.get(slot).is_some()
-    }
-
-    /// What [`Receiver::work`] is busy with.
-    pub fn work_kind(&self) -> Option<Work> {
-        self.job.as_ref().map(|job| match job {
-            Job::Compare(_) => Work::Comparing,
-            Job::Hash(check) if check.is_recheck => Work::Rechecking,
-            Job::Hash(_) => Work::Verifying,
-        })
     }
 
     /// The record kept for the next program.

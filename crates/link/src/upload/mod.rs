@@ -10,6 +10,8 @@
 //! resume, skip-if-present and delta upload are this one path. It never gives up by itself: while
 //! there is no bootloader at the other end, it waits.
 
+mod progress;
+
 use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
@@ -18,7 +20,9 @@ use crate::message::{
     CHUNK_SIZE, ChunkDigest, DeviceMessage, Digest, HostMessage, ImageInfo, MAX_DIGESTS, Refusal,
     Role, Slot,
 };
-use crate::{Session, SessionEvent};
+use crate::{SendError, Session, SessionEvent};
+
+pub use progress::{Phase, Progress, UploadError};
 
 /// How often a complete image may fail its SHA-256 check before the upload gives up.
 ///
@@ -29,51 +33,8 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// Digest lists on their way at a time: keeps the board hashing while answers travel.
 const MAX_QUESTIONS: u32 = 4;
 
-/// What an upload is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// No bootloader at the other end.
-    Waiting,
-    /// Asking whether the image is welcome.
-    Offering,
-    /// Finding out which chunks are there.
-    Comparing,
-    /// Sending the others.
-    Sending,
-    /// The board computes the SHA-256.
-    Verifying,
-    /// The image is in the slot and verified.
-    Done,
-    /// It will not get there.
-    Failed(UploadError),
-}
-
-/// Why an upload failed for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UploadError {
-    /// The image has no bytes.
-    Empty,
-    /// The image is larger than 4 GiB.
-    TooLarge,
-    /// The board does not take it. With [`Refusal::DigestMismatch`], it was sent
-    /// [`MAX_ATTEMPTS`] times and never arrived whole.
-    Refused(Refusal),
-}
-
-/// How far an upload is, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What it is doing.
-    pub phase: Phase,
-    /// Bytes of this phase that are done: compared, stored or hashed.
-    pub done: u32,
-    /// Bytes of this phase: the whole image, or what must be sent.
-    pub total: u32,
-    /// Chunk messages handed to the cable since the upload was created, repetitions included.
-    pub chunks_sent: u32,
-    /// Chunks that were in memory already when last compared.
-    pub chunks_skipped: u32,
-}
+/// Takes a message to the board, or says why not now.
+type Outlet<'s> = dyn FnMut(&HostMessage<'_>) -> Result<(), SendError> + 's;
 
 /// Brings one image up to date.
 ///
@@ -82,6 +43,7 @@ pub struct Progress {
 ///
 /// [`Phase::Done`] holds for the session it was reached in: when the board restarts, the upload
 /// asks again, which costs one round trip if the image survived.
+#[derive(Clone, Debug)]
 pub struct Uploader<B> {
     slot: Slot,
     bytes: B,
@@ -210,16 +172,21 @@ impl<B: AsRef<[u8]>> Uploader<B> {
         if self.phase == Phase::Waiting {
             self.enter(Phase::Offering);
         }
+        self.poll_with(&mut |message| session.send_host(message));
+    }
+
+    /// The same for any other way to a bootloader: `send` takes a message or not, now.
+    pub fn poll_with(&mut self, send: &mut Outlet<'_>) {
         let slot = self.slot;
         match self.phase {
             Phase::Offering if !self.is_asked => {
                 let image = self.image;
-                self.is_asked = session.send_host(&HostMessage::Offer { slot, image }).is_ok();
+                self.is_asked = send(&HostMessage::Offer { slot, image }).is_ok();
             }
-            Phase::Comparing => while self.ask(session) {},
-            Phase::Sending => while self.send_chunk(session) {},
+            Phase::Comparing => while self.ask(send) {},
+            Phase::Sending => while self.send_chunk(send) {},
             Phase::Verifying if !self.is_asked => {
-                self.is_asked = session.send_host(&HostMessage::Verify { slot }).is_ok();
+                self.is_asked = send(&HostMessage::Verify { slot }).is_ok();
             }
             _ => {}
         }
@@ -245,7 +212,7 @@ impl<B: AsRef<[u8]>> Uploader<B> {
 
     /// Sends one list of digests; false when all are sent, enough are under way, or the lane is
     /// full.
-    fn ask(&mut self, session: &mut Session) -> bool {
+    fn ask(&mut self, send: &mut Outlet<'_>) -> bool {
         let under_way = self.asked.saturating_sub(self.answered);
         if self.asked >= self.chunk_count() || under_way >= MAX_QUESTIONS * MAX_DIGESTS as u32 {
             return false;
@@ -262,7 +229,7 @@ impl<B: AsRef<[u8]>> Uploader<B> {
         }
         let message =
             HostMessage::Digests { slot: self.slot, first: self.asked, digests: &digests };
-        if session.send_host(&message).is_err() {
+        if send(&message).is_err() {
             return false;
         }
         self.asked += count;
@@ -270,7 +237,7 @@ impl<B: AsRef<[u8]>> Uploader<B> {
     }
 
     /// Sends the next missing chunk; false when all are sent or the lane is full.
-    fn send_chunk(&mut self, session: &mut Session) -> bool {
+    fn send_chunk(&mut self, send: &mut Outlet<'_>) -> bool {
         let Some(&index) = self.missing.get(self.sent as usize) else {
             return false;
         };
@@ -278,7 +245,7 @@ impl<B: AsRef<[u8]>> Uploader<B> {
             return false;
         };
         let message = HostMessage::Chunk { slot: self.slot, index, data };
-        if session.send_host(&message).is_err() {
+        if send(&message).is_err() {
             return false;
         }
         self.sent += 1;
