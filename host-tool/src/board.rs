@@ -188,31 +188,31 @@ impl Artefacts {
         )
     }
 
-    /// The persona, when there is exactly one in `models/` or `target/models/`.
+    /// The persona in `target/personas/`: the only one there is, or the only one in fp8, the
+    /// format to be used unless there is a reason for another.
     ///
     /// # Errors
     /// There is none, or more than one.
     pub fn persona(&self) -> Result<PathBuf> {
-        for folder in &self.folders {
-            for place in ["models", "target/models"] {
-                let mut found = wisp_files(&folder.join(place));
-                match found.len() {
-                    0 => {}
-                    1 => return Ok(found.remove(0)),
-                    _ => {
-                        let names: Vec<_> =
-                            found.iter().map(|path| path.display().to_string()).collect();
-                        return Err(WispError::WhichPersona { names: names.join(", ") });
-                    }
-                }
+        let place = "target/personas";
+        let found: Vec<PathBuf> =
+            self.folders.iter().flat_map(|folder| wisp_files(&folder.join(place))).collect();
+        let in_fp8: Vec<&PathBuf> =
+            found.iter().filter(|path| path.to_string_lossy().ends_with("-fp8.wisp")).collect();
+        match (found.as_slice(), in_fp8.as_slice()) {
+            ([only], _) => Ok(only.clone()),
+            (_, [only]) => Ok((*only).clone()),
+            ([], _) => Err(WispError::ArtefactMissing {
+                what: "persona",
+                looked_for: format!("{place}/*.wisp"),
+                make: "personas",
+                option: "--persona",
+            }),
+            _ => {
+                let names: Vec<_> = found.iter().map(|path| path.display().to_string()).collect();
+                Err(WispError::WhichPersona { names: names.join(", ") })
             }
         }
-        Err(WispError::ArtefactMissing {
-            what: "persona",
-            looked_for: "models/*.wisp and target/models/*.wisp".to_string(),
-            make: "models",
-            option: "--persona",
-        })
     }
 }
 
@@ -266,15 +266,17 @@ mod tests {
     }
 
     #[test]
-    fn one_persona_is_taken_and_two_are_a_question() {
+    fn one_persona_is_taken_fp8_is_preferred_and_two_are_a_question() {
         let folder = tempfile::tempdir().unwrap();
         let artefacts = Artefacts::in_folder(folder.path());
         assert_eq!(artefacts.persona().unwrap_err().code_text(), "wisp::file::missing");
-        let models = folder.path().join("models");
-        std::fs::create_dir(&models).unwrap();
-        std::fs::write(models.join("a.wisp"), "x").unwrap();
-        assert_eq!(artefacts.persona().unwrap(), models.join("a.wisp"));
-        std::fs::write(models.join("b.wisp"), "x").unwrap();
+        let personas = folder.path().join("target/personas");
+        std::fs::create_dir_all(&personas).unwrap();
+        std::fs::write(personas.join("a-f32.wisp"), "x").unwrap();
+        assert_eq!(artefacts.persona().unwrap(), personas.join("a-f32.wisp"));
+        std::fs::write(personas.join("a-fp8.wisp"), "x").unwrap();
+        assert_eq!(artefacts.persona().unwrap(), personas.join("a-fp8.wisp"));
+        std::fs::write(personas.join("b-fp8.wisp"), "x").unwrap();
         assert_eq!(artefacts.persona().unwrap_err().code_text(), "wisp::file::which_persona");
     }
 }

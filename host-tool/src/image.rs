@@ -16,6 +16,12 @@ pub const FIRMWARE_ADDRESS: u32 = 0x8000;
 /// Most bytes of firmware that the bootloader takes.
 pub const FIRMWARE_LIMIT: usize = 992 * 1024;
 
+/// Where the bootloader moves itself; the same number as in `linker/`.
+pub const BOOTLOADER_ADDRESS: u32 = 0x1A00_0000;
+
+/// Most bytes of bootloader.
+pub const BOOTLOADER_LIMIT: usize = 2 * 1024 * 1024;
+
 /// Where the persona lies.
 pub const PERSONA_ADDRESS: u32 = 0x0200_0000;
 
@@ -53,7 +59,11 @@ impl Image {
 pub fn firmware(path: &Path) -> Result<Image> {
     let file = read(path)?;
     let wrong = |cause: String| WispError::BadFirmware { path: path.to_path_buf(), cause };
-    let raw = if file.starts_with(&elf::ELFMAG) { flatten(&file).map_err(wrong)? } else { file };
+    let raw = if file.starts_with(&elf::ELFMAG) {
+        flatten(&file, FIRMWARE_ADDRESS, FIRMWARE_LIMIT).map_err(wrong)?
+    } else {
+        file
+    };
     if raw.is_empty() {
         return Err(wrong("it is empty".to_string()));
     }
@@ -61,6 +71,16 @@ pub fn firmware(path: &Path) -> Result<Image> {
         return Err(wrong(format!("{} bytes are more than {FIRMWARE_LIMIT}", raw.len())));
     }
     Image::new(&stem(path), FIRMWARE_ADDRESS, raw).ok_or(wrong("it is too large".to_string()))
+}
+
+/// Makes the raw image of the bootloader out of its ELF file: the `kernel.img` of an SD card.
+///
+/// # Errors
+/// The file cannot be read, or is not a program for this board.
+pub fn kernel(path: &Path) -> Result<Vec<u8>> {
+    let file = read(path)?;
+    flatten(&file, BOOTLOADER_ADDRESS, BOOTLOADER_LIMIT)
+        .map_err(|cause| WispError::BadFirmware { path: path.to_path_buf(), cause })
 }
 
 /// Reads a persona.
@@ -87,11 +107,11 @@ fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Lays the loaded segments of an ELF file out as they lie in memory, from [`FIRMWARE_ADDRESS`].
+/// Lays the loaded segments of an ELF file out as they lie in memory, from `base`.
 ///
 /// Only bytes that are in the file count: what is zeroed at start (`.bss`) does not travel.
 /// Gaps are filled with zeros.
-fn flatten(file: &[u8]) -> std::result::Result<Vec<u8>, String> {
+fn flatten(file: &[u8], base: u32, limit: usize) -> std::result::Result<Vec<u8>, String> {
     let elf = ElfFile32::<Endianness>::parse(file).map_err(|error| error.to_string())?;
     let endian = elf.endian();
     if elf.elf_header().e_machine.get(endian) != elf::EM_ARM {
@@ -108,12 +128,12 @@ fn flatten(file: &[u8]) -> std::result::Result<Vec<u8>, String> {
             .data(endian, file)
             .map_err(|()| format!("the segment at {address:#x} is not in the file"))?;
         let start = address
-            .checked_sub(FIRMWARE_ADDRESS)
+            .checked_sub(base)
             .and_then(|offset| usize::try_from(offset).ok())
-            .filter(|start| start.saturating_add(data.len()) <= FIRMWARE_LIMIT)
+            .filter(|start| start.saturating_add(data.len()) <= limit)
             .ok_or_else(|| {
                 format!(
-                    "the segment at {address:#x}, {} bytes, is outside the firmware's memory",
+                    "the segment at {address:#x}, {} bytes, is outside the program's memory",
                     data.len()
                 )
             })?;

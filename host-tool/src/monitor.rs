@@ -54,6 +54,13 @@ impl LogTable {
         self.locations.get(&index)
     }
 
+    /// A source file's name, from the current folder on if it is in there.
+    fn file_name(&self, place: &Location) -> String {
+        let near = std::env::current_dir().ok();
+        let file = near.and_then(|folder| place.file.strip_prefix(folder).ok());
+        sanitise::one_line(&file.unwrap_or(&place.file).to_string_lossy())
+    }
+
     /// Starts decoding a stream of log bytes.
     pub fn decoder(&self) -> LogDecoder<'_> {
         LogDecoder { table: self, stream: self.table.new_stream_decoder() }
@@ -80,10 +87,7 @@ impl LogDecoder<'_> {
                         time: sanitise::one_line(&time.unwrap_or_default()),
                         level: frame.level().map_or("", |level| level.as_str()),
                         text: sanitise::one_line(&frame.display_message().to_string()),
-                        place: place.map(|place| {
-                            let file = place.file.to_string_lossy();
-                            (sanitise::one_line(&file), place.line)
-                        }),
+                        place: place.map(|place| (self.table.file_name(place), place.line)),
                     });
                 }
                 Err(DecodeError::UnexpectedEof) => return lines,

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use super::out;
+
 /// Tries to; the link was printed, so nothing is lost when there is no browser.
 pub(super) fn open(link: &str) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
@@ -14,6 +16,6 @@ pub(super) fn open(link: &str) {
     match started {
         // Somebody has to take note of its end.
         Ok(mut process) => drop(std::thread::spawn(move || process.wait())),
-        Err(_) => println!("No browser could be opened here: open the link yourself."),
+        Err(_) => out::line("No browser could be opened here: open the link yourself."),
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::options::{BoardArguments, ImageOptions};
+use super::out;
 use super::serve::{PageOptions, serve};
 use crate::errors::Result;
 
@@ -21,6 +22,6 @@ pub(super) struct DemoArguments {
 pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
     let mut board = arguments.board.start(None)?;
-    println!("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
+    out::line("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
     serve(Box::new(board.connector()), wanted, &arguments.page, move || board.check())
 }

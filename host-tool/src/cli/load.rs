@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::interrupt::Interrupt;
 use super::options::{ImageOptions, PortOptions};
+use super::out;
 use super::progress::Progress;
 use crate::client::{Client, ClientOptions};
 use crate::errors::Result;
@@ -25,6 +26,6 @@ pub(super) fn run(arguments: LoadArguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let client = Client::start(connector, ClientOptions { wanted })?;
     Progress::new().wait_until_online(&client, &interrupt)?;
-    println!("The persona is awake. `wisp chat` or `wisp serve` talks to it.");
+    out::line("The persona is awake. `wisp chat` or `wisp serve` talks to it.");
     Ok(())
 }

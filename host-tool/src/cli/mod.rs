@@ -8,6 +8,7 @@ mod interrupt;
 mod load;
 mod monitor;
 mod options;
+mod out;
 mod ports;
 mod progress;
 mod qemu;

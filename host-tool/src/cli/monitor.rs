@@ -12,7 +12,7 @@ use super::interrupt::Interrupt;
 use super::options::PortOptions;
 use super::progress::amount;
 use crate::board::Artefacts;
-use crate::client::{CableCounters, Client, ClientOptions, Command, LinkState, Update};
+use crate::client::{CableCounters, Client, ClientOptions, Command, LinkState, Phase, Update};
 use crate::errors::{Result, WispError};
 use crate::monitor::LogTable;
 
@@ -27,6 +27,9 @@ pub(super) struct MonitorArguments {
     /// ELF file of the firmware that runs: it holds the texts of the log
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
+    /// Restart the board first, to see its log from the beginning
+    #[arg(long)]
+    restart: bool,
     /// Print the log only, no counters
     #[arg(long)]
     quiet: bool,
@@ -41,6 +44,7 @@ pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let client = Client::start(connector, ClientOptions::default())?;
     let mut asked = Instant::now();
+    let mut wants_restart = arguments.restart;
     let mut counters = String::new();
     let mut cable = CableCounters::default();
     while !interrupt.is_raised() {
@@ -56,14 +60,20 @@ pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
             }
             Ok(Update::Stats { stats }) if !arguments.quiet => {
                 let line = counter_line(&stats, &cable);
-                // The same figures again say nothing.
+                // The same figures again say nothing; the traffic of asking for them neither.
                 if line != counters {
-                    print(&line)?;
+                    print(&format!("{line}{}", traffic(&cable)))?;
                     counters = line;
                 }
             }
             Ok(Update::Cable { cable: fresh }) => cable = fresh,
-            Ok(Update::Link { link }) => print(&link_line(&link))?,
+            Ok(Update::Link { link }) => {
+                print(&link_line(&link))?;
+                if wants_restart && link.phase == Phase::Online {
+                    wants_restart = false;
+                    client.send(Command::Reboot)?;
+                }
+            }
             Ok(Update::Crashed { notice }) => {
                 print(&format!(
                     "CRASH {} [{}]\n      {}",
@@ -93,8 +103,7 @@ fn link_line(link: &LinkState) -> String {
 fn counter_line(stats: &Stats, cable: &CableCounters) -> String {
     format!(
         "COUNT {} tokens, context {}/{}, heap {}/{}; board: {} corrupt, {} resent, {} overruns, \
-         {} line errors, {} log bytes lost; here: {} in, {} out, {} corrupt, {} resent, {} sessions, \
-         {} ms round trip",
+         {} line errors, {} log bytes lost; here: {} corrupt, {} resent, {} sessions",
         stats.tokens,
         stats.context_used,
         stats.context_size,
@@ -105,11 +114,17 @@ fn counter_line(stats: &Stats, cable: &CableCounters) -> String {
         stats.uart_overruns,
         stats.uart_line_errors,
         stats.log_bytes_dropped,
-        amount(cable.bytes_received),
-        amount(cable.bytes_sent),
         cable.frames_corrupt,
         cable.frames_resent,
         cable.sessions,
-        cable.round_trip_micros / 1000,
+    )
+}
+
+fn traffic(cable: &CableCounters) -> String {
+    format!(
+        ", {} in, {} out, round trip {} µs",
+        amount(cable.bytes_received),
+        amount(cable.bytes_sent),
+        cable.round_trip_micros
     )
 }

@@ -1,5 +1,6 @@
 //! `wisp ports`: which serial ports there are, and why one cannot be used.
 
+use super::out;
 use crate::errors::Result;
 use crate::port::{PortEntry, PortState, list};
 
@@ -7,13 +8,13 @@ use crate::port::{PortEntry, PortState, list};
 pub(super) fn run() -> Result<()> {
     let ports = list();
     for port in &ports {
-        println!("{}", describe(port));
+        out::line(&describe(port));
     }
     if ports.is_empty() {
-        println!("There is no serial port. Plug the USB serial adapter in.");
+        out::line("There is no serial port. Plug the USB serial adapter in.");
     }
     if !ports.iter().any(|port| port.state == PortState::Usable) {
-        println!("No board at hand? `wisp demo` emulates one.");
+        out::line("No board at hand? `wisp demo` emulates one.");
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use link::message::{CHUNK_SIZE, Slot};
 
 use super::interrupt::Interrupt;
+use super::out;
 use crate::client::{Client, LinkState, Phase, Transfer, TransferPhase, Update};
 use crate::errors::{Result, WispError};
 
@@ -55,7 +56,7 @@ impl Progress {
             // Above the bars; it fails only when the terminal is gone.
             let _ = self.bars.println(text);
         } else {
-            eprintln!("{text}");
+            out::note(text);
         }
     }
 
@@ -73,7 +74,7 @@ impl Progress {
         }
         self.words.clone_from(&words);
         if !self.is_terminal {
-            eprintln!("{words}");
+            out::note(&words);
             return;
         }
         let state = self.state.get_or_insert_with(|| {
@@ -90,7 +91,7 @@ impl Progress {
             self.last.get(&transfer.slot).is_none_or(|last| last.phase != transfer.phase);
         if !self.is_terminal {
             if is_new_phase {
-                eprintln!("{label} ({})", amount(transfer.total));
+                out::note(&format!("{label} ({})", amount(transfer.total)));
             }
         } else {
             let bar = self
@@ -118,7 +119,7 @@ impl Progress {
     fn show_summary(&mut self) {
         self.clear();
         for transfer in std::mem::take(&mut self.last).values() {
-            eprintln!("{}", summary(transfer));
+            out::note(&summary(transfer));
         }
     }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use super::chat;
 use super::interrupt::Interrupt;
 use super::options::{BoardArguments, ImageOptions};
+use super::out;
 use super::progress::Progress;
 use crate::client::{Client, ClientOptions};
 use crate::errors::Result;
@@ -31,10 +32,16 @@ pub(super) struct QemuArguments {
 pub(super) fn run(arguments: QemuArguments) -> Result<()> {
     let wanted = if arguments.bare { None } else { Some(arguments.images.complete()?) };
     let mut board = arguments.board.start(arguments.socket)?;
-    println!("An emulated Raspberry Pi Zero runs; its serial line is {}", board.address());
+    out::line(&format!(
+        "An emulated Raspberry Pi Zero runs; its serial line is {}",
+        board.address()
+    ));
     let interrupt = Interrupt::listen()?;
     let Some(wanted) = wanted else {
-        println!("Reach it with `wisp load --port {}`. Ctrl-C ends it.", board.address());
+        out::line(&format!(
+            "Reach it with `wisp load --port {}`. Ctrl-C ends it.",
+            board.address()
+        ));
         while !interrupt.is_raised() {
             board.check()?;
             std::thread::sleep(Duration::from_millis(100));

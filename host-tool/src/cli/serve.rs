@@ -9,6 +9,7 @@ use clap::Args;
 use super::browser;
 use super::interrupt::Interrupt;
 use super::options::{ImageOptions, PortOptions};
+use super::out;
 use super::progress::Progress;
 use crate::client::{Client, ClientOptions, Wanted};
 use crate::errors::{Result, WispError};
@@ -65,8 +66,8 @@ pub(super) fn serve(
     let client = Client::start(connector, ClientOptions { wanted })?;
     let hub = Hub::new(&name, client.commands());
     let relay = Relay::bind(page.http_port)?;
-    println!("Wisp is at {}", relay.url());
-    println!("(The link works once; a fresh one is printed when it was used. Ctrl-C ends.)");
+    out::line(&format!("Wisp is at {}", relay.url()));
+    out::line("(The link works once; a fresh one is printed when it was used. Ctrl-C ends.)");
     if !page.no_browser {
         browser::open(&relay.url());
     }
@@ -110,7 +111,7 @@ fn serve_blocking(
         .enable_all()
         .build()
         .map_err(|cause| WispError::Start { what: "the web relay", cause })?;
-    let on_fresh_link = Arc::new(|link: &str| println!("For another browser: {link}"));
+    let on_fresh_link = Arc::new(|link: &str| out::line(&format!("For another browser: {link}")));
     runtime.block_on(relay.run(hub, on_fresh_link, async {
         // Ends when the sender is dropped.
         let _ = ended.await;

@@ -1,0 +1,203 @@
+//! The whole chain with the real programs: bootloader and firmware in QEMU, the cable between.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "chain/bench.rs"]
+mod bench;
+#[path = "chain/cable.rs"]
+mod cable;
+#[path = "chain/reference.rs"]
+mod reference;
+
+use bench::{Bench, CHUNKS_IN_FLIGHT, artefacts};
+use cable::Fault;
+use link::message::{Settings, Speaker};
+use wisp::client::{Command, Phase, ReplyState, TransferPhase, Update};
+
+/// Greedy, and short enough that a test need not wait for a long story.
+const SETTINGS: Settings = Settings {
+    temperature_milli: 0,
+    top_p_milli: 1000,
+    repetition_penalty_milli: 1000,
+    seed: Some(7),
+    max_reply_tokens: 48,
+};
+
+/// What is said in the chats below.
+const SAID: [&str; 2] = ["Once upon a time, there was a little ghost", "One day, the ghost saw"];
+
+/// Cold boot, an upload that is killed five times, a chat, a second load, a crash, the chat again.
+#[test]
+fn from_cold_boot_to_a_chat_that_survives_a_crash() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let bench = Bench::start(&artefacts, &[]);
+
+    // Killed at five points of the way: each time the port closes and the tool's memory is gone.
+    let whole = artefacts.bytes();
+    let mut sent = 0;
+    for kill in 1..=5 {
+        let mut client = bench.connect(Fault::CutAfter(whole * kill / 7), &artefacts);
+        client.run_until_cut();
+        sent += client.chunks_sent();
+    }
+    let began = std::time::Instant::now();
+    let mut client = bench.connect(Fault::None, &artefacts);
+    client.wait_until_online();
+    let (left, seconds) = (client.chunks_sent(), began.elapsed().as_secs_f64());
+    sent += left;
+    let again = sent - artefacts.chunks();
+    println!("wisp: qemu_upload_killed 5 times");
+    println!("wisp: qemu_chunks_sent_again {again} chunks");
+    assert!(left > 0, "nothing was left for the last run");
+    assert!(again <= 5 * (CHUNKS_IN_FLIGHT + 1), "{again} chunks were sent again");
+    assert!(seconds > 0.0);
+
+    // A chat; the host computes the same.
+    client.send(Command::Configure(SETTINGS));
+    let first = client.say_and_wait(SAID[0]);
+    let second = client.say_and_wait(SAID[1]);
+    let expected = reference::replies(&artefacts.persona, SETTINGS, &SAID);
+    assert_eq!([first, second].map(|reply| reply.text), expected[..]);
+    drop(client);
+
+    // A second load: all is there, nothing travels.
+    let mut client = bench.connect(Fault::None, &artefacts);
+    client.wait_until_online();
+    assert_eq!(client.chunks_sent(), 0);
+    assert_eq!(client.chunks_skipped(), artefacts.chunks());
+    println!("wisp: qemu_second_load_chunks_sent {} chunks", client.chunks_sent());
+
+    // A panic in the middle of a conversation: reported, restarted from memory, gone on.
+    client.send(Command::Configure(SETTINGS));
+    let first = client.say_and_wait(SAID[0]);
+    client.send(Command::PlantPanic);
+    let crash = client.wait_for("a crash report", |update| match update {
+        Update::Crashed { notice } => Some(notice.message.clone()),
+        _ => None,
+    });
+    assert!(crash.contains("panic"), "{crash}");
+    client.wait_until_online();
+    assert_eq!(client.chunks_sent(), 0, "the images were in memory all along");
+    let second = client.say_and_wait(SAID[1]);
+    assert_eq!(first.text, expected[0]);
+    assert_eq!(second.text, expected[1], "the history was not restored");
+    let speakers: Vec<_> = client.view().messages.iter().map(|message| message.speaker).collect();
+    assert_eq!(speakers, [Speaker::You, Speaker::Wisp, Speaker::You, Speaker::Wisp]);
+    println!("wisp: qemu_panics_survived 1 panics");
+}
+
+/// Garbage before, between and inside frames, both ways, from the first byte to the reply.
+#[test]
+fn garbage_on_the_cable() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let bench = Bench::start(&artefacts, &[]);
+    let mut client = bench.connect(Fault::Garbage { every: 20_000 }, &artefacts);
+    client.wait_until_online();
+    client.send(Command::Configure(SETTINGS));
+    let reply = client.say_and_wait(SAID[0]);
+    assert_eq!(reply.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..1])[0]);
+    let injected = client.injected();
+    assert!(injected > 10, "only {injected} pieces of garbage were injected");
+    println!("wisp: qemu_garbage_survived {injected} bursts");
+}
+
+/// The reply on the board is the host's for each kind of weights, and its rate is counted.
+#[test]
+fn every_weight_format_chats_like_the_host() {
+    for format in ["f32", "int8"] {
+        let Some(artefacts) = artefacts(format) else { return };
+        // The emulator puts the persona into memory, as the Pi's boot stage does with `initramfs`.
+        let loader = format!(
+            "loader,file={},addr={:#x},force-raw=on",
+            artefacts.persona.display(),
+            wisp::image::PERSONA_ADDRESS
+        );
+        let bench = Bench::start(&artefacts, &["-device", &loader]);
+        let mut client = bench.connect(Fault::None, &artefacts);
+        client.wait_until_online();
+        // All of the persona was found by comparing chunks.
+        assert_eq!(client.chunks_sent(), artefacts.firmware_chunks());
+        client.send(Command::Configure(SETTINGS));
+        let replies = SAID.map(|text| client.say_and_wait(text).text);
+        assert_eq!(replies, reference::replies(&artefacts.persona, SETTINGS, &SAID)[..]);
+    }
+}
+
+/// Stop, regenerate, forget, and a message while the board thinks.
+#[test]
+fn stop_again_forget_and_a_message_in_between() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let bench = Bench::start(&artefacts, &[]);
+    let mut client = bench.connect(Fault::None, &artefacts);
+    client.wait_until_online();
+    client.send(Command::Configure(Settings { max_reply_tokens: 400, ..SETTINGS }));
+    client.send(Command::Say(SAID[0].into()));
+    client.wait_for("first words", |update| match update {
+        Update::Message { message, .. } if message.reply == Some(ReplyState::Writing) => Some(()),
+        _ => None,
+    });
+    client.send(Command::Stop);
+    let stopped = client.wait_for_reply();
+    assert_eq!(stopped.reply, Some(ReplyState::Stopped));
+
+    client.send(Command::Configure(SETTINGS));
+    client.send(Command::Regenerate);
+    let again = client.wait_for_reply();
+    assert!(matches!(again.reply, Some(ReplyState::Length | ReplyState::Finished)));
+    // Greedy: the same words, and this time all of them.
+    assert!(again.text.starts_with(stopped.text.trim_end()) || stopped.text.starts_with(&again.text));
+
+    // Two messages at once: both are read, in order, and nothing is answered twice.
+    client.send(Command::Say(SAID[1].into()));
+    client.send(Command::Say("He was very happy.".into()));
+    client.wait_until_idle();
+    let texts: Vec<_> = client
+        .view()
+        .messages
+        .iter()
+        .filter(|message| message.speaker == Speaker::You)
+        .map(|message| message.text.clone())
+        .collect();
+    assert_eq!(texts, [SAID[0], SAID[1], "He was very happy."]);
+
+    client.send(Command::Forget);
+    client.wait_for("an empty chat", |update| (*update == Update::Forgotten).then_some(()));
+    let fresh = client.say_and_wait(SAID[0]);
+    assert_eq!(fresh.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..1])[0]);
+}
+
+/// The bootloader starts from any address: ELF, raw image where QEMU puts it, raw image at 0x8000.
+#[test]
+fn boots_from_every_kind_of_image() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let raw = artefacts.raw_bootloader();
+    for (kind, arguments) in [
+        ("ELF", vec!["-kernel".into(), artefacts.bootloader.display().to_string()]),
+        ("kernel.img", vec!["-kernel".into(), raw.display().to_string()]),
+        ("bios", vec!["-bios".into(), raw.display().to_string()]),
+    ] {
+        let bench = Bench::start_with(&arguments);
+        let mut client = bench.listen(Fault::None);
+        let phase = client.wait_for("the bootloader", |update| match update {
+            Update::Link { link } if link.phase == Phase::Loading => Some(link.phase),
+            _ => None,
+        });
+        assert_eq!(phase, Phase::Loading, "{kind}");
+    }
+    println!("wisp: qemu_boot_images 3 kinds");
+}
+
+/// How fast an upload is in QEMU, and that verifying shows.
+#[test]
+fn upload_shows_its_phases_and_its_rate() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let bench = Bench::start(&artefacts, &[]);
+    let mut client = bench.connect(Fault::None, &artefacts);
+    let began = std::time::Instant::now();
+    client.wait_until_online();
+    let rate = artefacts.bytes() as f64 / began.elapsed().as_secs_f64();
+    for phase in [TransferPhase::Comparing, TransferPhase::Sending, TransferPhase::Verifying] {
+        assert!(client.phases().contains(&phase), "{phase:?} was never shown");
+    }
+    // Of this machine and its load: a figure, not a test.
+    println!("wisp: qemu_upload_goodput {rate:.0} bytes/s");
+}
