@@ -185,6 +185,11 @@ impl<'m, K: Kernels> Device<'m, K> {
         self.desk.crash.is_some()
     }
 
+    /// Events of the conversation that the host has not confirmed to have stored.
+    pub fn unseen_events(&self) -> usize {
+        self.mind.log.len()
+    }
+
     /// The link, for its counters and its peer.
     pub fn session(&self) -> &Session {
         &self.session

@@ -59,6 +59,11 @@ impl EventLog {
         self.number_of(self.entries.len())
     }
 
+    /// Events that were not seen yet.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether one more step may be done.
     pub(crate) fn has_room(&self) -> bool {
         self.entries.len().saturating_add(RESERVE) <= CAPACITY

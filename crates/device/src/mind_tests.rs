@@ -165,7 +165,12 @@ impl<'m> Watcher<'m> {
             }
             Event::End { reply, reason, .. } => self.check_reply(reply, reason),
             Event::Withdrawn { reply } => {
-                if self.running.as_ref().is_some_and(|running| running.0 == reply) {
+                if let Some((running, _, shown)) = &self.running
+                    && *running == reply
+                {
+                    // What was shown is taken back only when the friend asks for it.
+                    let asked = matches!(self.mind.phase, Phase::TakingBack { .. });
+                    assert!(asked || shown.is_empty());
                     self.running = None;
                 }
             }
@@ -284,4 +289,121 @@ fn a_long_chat_has_replies_and_never_ends() {
     let acts: Vec<Act> = (0..60).flat_map(say).collect();
     assert!(converse(CHAT, 48, 10_000, 900, &acts) > 20);
     assert!(converse(STORY, 48, 10_000, 900, &acts) > 20);
+}
+
+/// A chat that has come to the moment when Wisp writes: with nothing shown yet, or with something.
+fn writing<'m>(file: &'m [u8], shown: bool) -> Mind<'m, Portable> {
+    let mut mind = mind(file, STORY, 1000, sampling(900));
+    let mut answers = Outbox::new();
+    let hello = || Order::Say { gap_seconds: 0, text: "hello".try_into().unwrap() };
+    assert_eq!(mind.inbox.arrive(1, hello), crate::inbox::Arrival::Taken);
+    loop {
+        assert!(mind.think(Instant(0), &mut answers), "finished too early");
+        if matches!(&mind.phase, Phase::Replying { reply, .. } if reply.is_shown() == shown) {
+            return mind;
+        }
+    }
+}
+
+fn events(mind: &mut Mind<'_, Portable>) -> Vec<Event<'static>> {
+    let mut events = Vec::new();
+    while let Some((_, what)) = mind.log.next_unsent() {
+        events.push(kind(&what));
+        mind.log.mark_sent();
+    }
+    events
+}
+
+#[test]
+fn text_that_arrives_before_anything_is_shown_is_read_first() {
+    let file = tiny(STORY, 400, 3);
+    let mut mind = writing(&file, false);
+    events(&mut mind);
+    let more = || Order::Say { gap_seconds: 1, text: "more".try_into().unwrap() };
+    mind.inbox.arrive(2, more);
+    let mut answers = Outbox::new();
+    while mind.think(Instant(0), &mut answers) {}
+    let events = events(&mut mind);
+    let [Event::Withdrawn { reply: 1 }, Event::Read { id: 2 }, Event::Thinking { reply: 2 }, ..] =
+        events[..]
+    else {
+        panic!("{events:?}");
+    };
+}
+
+#[test]
+fn text_that_arrives_later_is_read_after_the_end() {
+    let file = tiny(STORY, 400, 3);
+    let mut mind = writing(&file, true);
+    events(&mut mind);
+    let more = || Order::Say { gap_seconds: 1, text: "more".try_into().unwrap() };
+    mind.inbox.arrive(2, more);
+    let mut answers = Outbox::new();
+    while mind.think(Instant(0), &mut answers) {}
+    let events = events(&mut mind);
+    let events = events.iter().filter(|event| !matches!(event, Event::Delta { .. }));
+    let events: Vec<_> = events.collect();
+    let [Event::End { reply: 1, .. }, Event::Read { id: 2 }, Event::Thinking { reply: 2 }, ..] =
+        events[..]
+    else {
+        panic!("{events:?}");
+    };
+}
+
+#[test]
+fn stop_ends_the_reply_in_one_step() {
+    let file = tiny(STORY, 400, 3);
+    for shown in [false, true] {
+        let mut mind = writing(&file, shown);
+        events(&mut mind);
+        mind.stop();
+        assert!(mind.think(Instant(0), &mut Outbox::new()));
+        let events = events(&mut mind);
+        let last = events.last();
+        if shown {
+            assert!(matches!(last, Some(Event::End { reason: EndReason::Stopped, .. })));
+        } else {
+            assert_eq!(last, Some(&Event::Withdrawn { reply: 1 }));
+        }
+        assert!(!mind.think(Instant(0), &mut Outbox::new()));
+    }
+}
+
+#[test]
+fn stop_without_a_reply_is_nothing() {
+    let file = tiny(STORY, 400, 3);
+    let mut mind = mind(&file, STORY, 1000, sampling(900));
+    mind.stop();
+    let hello = || Order::Say { gap_seconds: 0, text: "hello".try_into().unwrap() };
+    mind.inbox.arrive(1, hello);
+    while mind.think(Instant(0), &mut Outbox::new()) {}
+    assert!(events(&mut mind).iter().any(|event| matches!(event, Event::End { .. })));
+}
+
+#[test]
+fn a_full_log_makes_the_mind_wait_and_nothing_is_lost() {
+    let file = tiny(STORY, 64, 3);
+    let mut settings = sampling(900);
+    settings.max_reply_tokens = u16::MAX;
+    let mut mind = mind(&file, STORY, 100_000, settings);
+    let mut answers = Outbox::new();
+    let mut id = 0;
+    // Nothing is sent, so nothing is seen; each story adds some events.
+    loop {
+        id += 1;
+        let hello = || Order::Say { gap_seconds: 0, text: "hello".try_into().unwrap() };
+        mind.inbox.arrive(id, hello);
+        while mind.think(Instant(0), &mut answers) {}
+        if !mind.log.has_room() {
+            break;
+        }
+        assert!(id < 10_000, "the log never fills");
+    }
+    assert!(!mind.think(Instant(0), &mut answers));
+    let last = mind.log.next_number() - 1;
+    events(&mut mind);
+    assert!(mind.log.seen(last));
+    while mind.think(Instant(0), &mut answers) {}
+    assert!(mind.inbox.is_empty());
+    assert!(mind.log.next_number() > last + 1);
 }

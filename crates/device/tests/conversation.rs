@@ -1,5 +1,6 @@
 //! Board and host in one chat, over real sessions on a cable that fails: nothing is lost, doubled
 //! or out of order, and the model has read exactly what the transcript shows.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "for tests only")]
 
 mod support;
 
@@ -168,4 +169,39 @@ fn a_crash_in_the_middle_of_a_chat_costs_nothing() {
     world.settle();
     assert_eq!(world.heard(), world.written());
     assert!(!world.device.has_unseen_crash());
+}
+
+/// A chat of three messages in which a session is lost at one tick, and again a little later.
+fn chat_with_cut(restart: bool, cut: usize, again: usize) {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, cut as u64);
+    for number in 0..3 {
+        world.say(&text(number));
+    }
+    world.settle();
+    if restart {
+        world.restart_board();
+    } else {
+        world.say("once more");
+        world.conversation.regenerate();
+    }
+    (0..cut).for_each(|_| world.tick());
+    world.reopen_port();
+    (0..again).for_each(|_| world.tick());
+    world.reopen_port();
+    world.settle();
+    assert_eq!(world.heard(), world.written(), "cut after {cut} ms and {again} ms");
+    let said = world.written().iter().filter(|(speaker, _)| *speaker == Speaker::You).count();
+    assert_eq!(said, if restart { 3 } else { 4 });
+}
+
+#[test]
+fn a_session_may_be_lost_at_any_moment_of_a_chat() {
+    (0..120).for_each(|cut| chat_with_cut(false, cut, 30 + cut % 17));
+}
+
+#[test]
+fn a_session_may_be_lost_at_any_moment_of_giving_a_chat_back() {
+    // The host notices the restart at the next hello.
+    (0..120).for_each(|cut| chat_with_cut(true, cut, 200 + cut % 17));
 }

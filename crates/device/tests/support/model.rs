@@ -1,4 +1,5 @@
 //! Tiny models with random weights, and what they should say, computed from scratch.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "for tests only")]
 
 use engine::{Engine, Portable, Sampler, SamplerSettings};
 use model_format::{AlignedBytes, ArchitectureSpec, Model, WeightFormat, synthetic};

@@ -1,4 +1,5 @@
 //! A board and a host on one cable, in memory, with a clock of their own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "for tests only")]
 
 use device::{Activity, Device, Options};
 use engine::Portable;
@@ -162,13 +163,14 @@ impl<'m> World<'m> {
     pub fn settle(&mut self) {
         let end = self.now + 300_000_000;
         let mut quiet = 0;
-        while quiet < 100 {
+        while quiet < 20 {
             self.tick();
             // A host that has not noticed the board's restart believes that all is well.
             let boot = self.host.peer().map(|peer| peer.boot);
             let together =
                 boot == Some(1 + self.restarts) && self.device.session().peer().is_some();
-            let settled = together && self.idle && self.conversation.is_settled();
+            let told = self.device.unseen_events() == 0;
+            let settled = together && told && self.idle && self.conversation.is_settled();
             quiet = if settled { quiet + 1 } else { 0 };
             assert!(self.now < end, "does not come to rest: {:?}", self.updates.last());
         }
