@@ -171,7 +171,8 @@ impl Session {
         [hello, ping, silence, self.transport.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// Does what is due. Call it at [`Session::poll_timeout`]; calling early or late is harmless.
+    /// Does what is due. Call it at [`Session::poll_timeout`]; calling early is harmless. After a
+    /// long pause give it the bytes that came meanwhile first, or they count as never come.
     pub fn handle_timeout(&mut self, now: Instant) {
         let is_over = |timer: &mut Option<Instant>| timer.take_if(|at| *at <= now).is_some();
         if is_over(&mut self.timers.silence) {

@@ -54,12 +54,15 @@ pub struct Wire {
     pub faults: Faults,
     pub is_cut: bool,
     random: Random,
-    latency_micros: u64,
+    pub latency_micros: u64,
     underway: VecDeque<(u64, u8)>,
     held_until: u64,
     is_dropping: bool,
     is_at_start: bool,
     pub carried: u64,
+    /// What the sending side's operating system holds back, and how much it would.
+    buffered: VecDeque<u8>,
+    pub buffer_size: usize,
 }
 
 impl Wire {
@@ -74,6 +77,8 @@ impl Wire {
             is_dropping: false,
             is_at_start: true,
             carried: 0,
+            buffered: VecDeque::new(),
+            buffer_size: BYTES_PER_TICK as usize,
         }
     }
 
@@ -200,6 +205,11 @@ impl Pair {
         }
     }
 
+    /// Bytes that the line could have carried since then.
+    pub fn bytes_since(&self, start: u64) -> u64 {
+        (self.now - start) * BYTES_PER_TICK / self.tick_micros
+    }
+
     /// Lets one tick pass.
     pub fn tick(&mut self) {
         let mut bytes = Vec::with_capacity(64);
@@ -211,10 +221,14 @@ impl Pair {
                 let next = end.session.poll_timeout();
                 assert!(next.is_none_or(|at| at > now), "a timer fires again at once");
             }
-            let mut out = [0; BYTES_PER_TICK as usize];
+            let wire = &mut self.wires[side];
+            let mut out = vec![0; wire.buffer_size - wire.buffered.len()];
             let count = end.session.poll_transmit(now, &mut out);
-            for byte in &out[..count] {
-                self.wires[side].carry(self.now, *byte);
+            wire.buffered.extend(&out[..count]);
+            for _ in 0..BYTES_PER_TICK {
+                if let Some(byte) = wire.buffered.pop_front() {
+                    wire.carry(self.now, byte);
+                }
             }
         }
         self.now += self.tick_micros;
