@@ -31,6 +31,8 @@ pub(crate) struct PersonaFile {
     pub(crate) bytes: &'static [u8],
     /// Its SHA-256.
     pub(crate) digest: Digest,
+    /// The bootloader compared that with what the host announced.
+    pub(crate) is_verified: bool,
 }
 
 /// Finds the persona: where the bootloader verified one, or, when this firmware was started
@@ -42,10 +44,10 @@ pub(crate) fn find_persona(record: &Record) -> Option<PersonaFile> {
     let region = unsafe { slice::from_raw_parts(region.start as *const u8, region.len()) };
     if let SlotState::Verified(image) = record.slots.persona {
         let bytes = region.get(..usize::try_from(image.size).ok()?)?;
-        return Some(PersonaFile { bytes, digest: image.digest });
+        return Some(PersonaFile { bytes, digest: image.digest, is_verified: true });
     }
     let bytes = region.get(..stated_length(region)?)?;
-    Some(PersonaFile { bytes, digest: Sha256::digest(bytes).into() })
+    Some(PersonaFile { bytes, digest: Sha256::digest(bytes).into(), is_verified: false })
 }
 
 /// The larger of the two places for the heap: its own, or what the persona leaves of its region.

@@ -17,9 +17,9 @@ use board::PersonaFile;
 use boot_core::handover;
 use device::{Device, DeviceError, Options, Refuser};
 use engine::{EngineError, Portable};
-use link::message::{Identity, Refusal, Role};
+use link::message::{Digest, Identity, Refusal, Role};
 use link::{Session, VERSION};
-use model_format::Model;
+use model_format::{FormatError, Model};
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -32,8 +32,7 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
         Some(file) => live(&mut board, &file, &record),
         None => {
             defmt::error!("no persona in memory");
-            let session = session(&mut board, None);
-            refuse(&mut board, session, Refusal::BadPersona, 0);
+            refuse(&mut board, Refusal::BadPersona, 0);
         }
     }
     board::change_handover(handover::note_restart);
@@ -45,14 +44,14 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
 fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) {
     // SAFETY: once; `heap_region` is mapped, and the persona's file ends before it.
     unsafe { heap::start(board::heap_region(file)) };
-    let session = session(board, Some(file));
-    let model = match Model::open(file.bytes) {
+    let model = match open(file) {
         Ok(model) => model,
         Err(error) => {
             defmt::error!("the persona's file is damaged at {=usize}", error.offset);
-            return refuse(board, session, Refusal::BadPersona, error.offset as u32);
+            return refuse(board, Refusal::BadPersona, error.offset as u32);
         }
     };
+    let session = session(board, Some(file.digest));
     let options = Options { seed: u64::from(board.random.word()), ..Options::default() };
     let mut device = match Device::new(&model, Portable, session, options) {
         Ok(device) => device,
@@ -62,8 +61,7 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
                 DeviceError::Engine(EngineError::OutOfMemory) => Refusal::OutOfMemory,
                 _ => Refusal::BadPersona,
             };
-            let session = self::session(board, Some(file));
-            return refuse(board, session, refusal, 0);
+            return refuse(board, refusal, 0);
         }
     };
     if let Some(crash) = &record.crash {
@@ -79,20 +77,25 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
     main_loop::run(board, &mut device);
 }
 
+/// Checks what has not been checked yet.
+fn open(file: &PersonaFile) -> Result<Model<'static>, FormatError> {
+    let model = Model::open(file.bytes)?;
+    if !file.is_verified {
+        model.verify_digest()?;
+    }
+    Ok(model)
+}
+
 /// Tells every host why there is no persona, until a restart is wanted.
-fn refuse(board: &mut Peripherals, session: Session, refusal: Refusal, detail: u32) {
+fn refuse(board: &mut Peripherals, refusal: Refusal, detail: u32) {
+    let session = session(board, None);
     main_loop::run(board, &mut Refuser::new(session, refusal, detail));
 }
 
 /// A conversation with a host, under a new identity.
-fn session(board: &mut Peripherals, persona: Option<&PersonaFile>) -> Session {
+fn session(board: &mut Peripherals, persona: Option<Digest>) -> Session {
     let boot = board.random.word();
-    let identity = Identity {
-        role: Role::Firmware,
-        boot,
-        version: VERSION,
-        persona: persona.map(|file| file.digest),
-    };
+    let identity = Identity { role: Role::Firmware, boot, version: VERSION, persona };
     Session::new(identity, board.random.word())
 }
 
