@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use link::message::{Digest, ImageInfo};
+use model_format::{AlignedBytes, Model};
 use object::read::elf::{ElfFile32, ProgramHeader};
 use object::{Endianness, elf};
 use sha2::Digest as _;
@@ -35,7 +36,7 @@ pub struct Image {
     pub info: ImageInfo,
     /// All of it.
     pub bytes: Vec<u8>,
-    /// The file's name without its folder and ending, for people.
+    /// For people: the persona's name, or the file's without its folder and ending.
     pub name: String,
 }
 
@@ -83,20 +84,20 @@ pub fn kernel(path: &Path) -> Result<Vec<u8>> {
         .map_err(|cause| WispError::BadFirmware { path: path.to_path_buf(), cause })
 }
 
-/// Reads a persona.
+/// Reads a persona and checks all of it: a damaged file should not travel for minutes first.
 ///
 /// # Errors
-/// The file cannot be read, is empty or does not fit.
+/// The file cannot be read, is no persona, is damaged or does not fit.
 pub fn persona(path: &Path) -> Result<Image> {
-    let bytes = read(path)?;
+    let bytes = AlignedBytes::copy_of(&read(path)?);
     let wrong = |cause: String| WispError::BadPersona { path: path.to_path_buf(), cause };
-    if bytes.is_empty() {
-        return Err(wrong("it is empty".to_string()));
-    }
     if bytes.len() > PERSONA_LIMIT {
         return Err(wrong(format!("{} bytes are more than {PERSONA_LIMIT}", bytes.len())));
     }
-    Image::new(&stem(path), PERSONA_ADDRESS, bytes).ok_or(wrong("it is too large".to_string()))
+    let model = Model::open(&bytes).map_err(|error| wrong(error.to_string()))?;
+    model.verify_digest().map_err(|error| wrong(error.to_string()))?;
+    Image::new(model.persona().name, PERSONA_ADDRESS, bytes.to_vec())
+        .ok_or(wrong("it is too large".to_string()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -228,6 +229,17 @@ mod tests {
             let error = load(&contents).unwrap_err();
             assert_eq!(error.code_text(), "wisp::file::firmware");
             assert!(error.to_string().contains(reason), "{reason}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_persona_stays_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wisp");
+        for contents in [&b""[..], b"WISP", &[0; 4096]] {
+            fs::write(&path, contents).unwrap();
+            let error = persona(&path).unwrap_err();
+            assert_eq!(error.code_text(), "wisp::file::persona");
         }
     }
 
