@@ -6,6 +6,7 @@ mod cable;
 use cable::{End, Faults, Pair, identity};
 use link::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Role};
 use link::{DownReason, Instant, SendError, Session, SessionEvent};
+use proptest::prelude::*;
 
 fn pair() -> Pair {
     Pair::new(115_200, Faults::default(), 1)
@@ -178,6 +179,50 @@ fn a_peer_that_breaks_the_protocol_loses_the_session() {
     board.handle_bytes(now, &frame(tag, &[1, 2, 0, 0, 0, 0]));
     assert_eq!(board.counters().frames_corrupt, 1);
     assert_eq!(board.poll_event(), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Frames that pass every check and say anything: no panic, no endless talk, and the next
+    /// honest peer gets a session.
+    #[test]
+    fn a_peer_that_talks_nonsense_does_no_harm(
+        contents in prop::collection::vec(
+            (1..3u8, prop::collection::vec(
+                prop_oneof![Just(0u8), Just(1u8), Just(0xFFu8), any::<u8>()], 0..120)),
+            0..60),
+        send: bool,
+    ) {
+        let mut now = Instant(0);
+        let mut board = Session::new(identity(Role::Firmware, 2), 2);
+        let hello = frame(u32::MAX, b"\0wisp\x01\x01\0\x01\0\x01\0\0\x03\x01\x02\xFF\xFF\x03");
+        board.handle_bytes(now, &hello);
+        prop_assert_eq!(board.poll_event(), Some(up(Role::Host, 1)));
+        let tag = 3u32.wrapping_mul(0x9E37_79B1) ^ 2u32.wrapping_mul(0x85EB_CA6B).rotate_left(16);
+        for (kind, content) in contents {
+            if send {
+                let _ = board.send_device(&DeviceMessage::Log { bytes: &content });
+            }
+            board.handle_bytes(now, &frame(tag, &[&[kind][..], &content].concat()));
+            board.receive(&mut [0; MAX_MESSAGE]);
+            prop_assert!(transmit(&mut board, now).len() < 20_000);
+            prop_assert_eq!(board.poll_transmit(now, &mut [0; 8]), 0);
+            now = board.poll_timeout().unwrap_or(now);
+            board.handle_timeout(now);
+        }
+        let mut pair = Pair::of(
+            Session::new(identity(Role::Host, 5), 55), board, 115_200, Faults::default(), 1);
+        pair.now = now.0;
+        pair.run_until_up();
+        pair.ends[1].received.clear();
+        pair.ends[0].session.send_host(&HostMessage::Stop).unwrap();
+        pair.run_until(300_000, |pair| pair.ends[1].received == [vec![9]]);
+    }
 }
 
 #[test]
