@@ -1,1 +1,34 @@
-//! Placeholder until its first commit.
+//! A virtual board, a lossy cable, a virtual clock and power cuts.
+//!
+//! ```text
+//! Host ──────────── Cable ──────────── Board
+//! Session           speed, delay       Loader ─► Device ─┐
+//! Uploaders         noise, losses        ▲               │ crash, watchdog, restart
+//! Conversation      unplugged            └── Ram ◄───────┘ survives, unless power is cut
+//! ```
+//! The programs at both ends are the real ones; only the wire, the memory and the clock are made
+//! up. A [`World`] holds all of it and carries time forward from one event to the next. Everything
+//! random comes from one seed, so every run can be repeated: see [`replay`].
+#![forbid(unsafe_code)]
+
+pub mod board;
+pub mod cable;
+pub mod fault;
+pub mod host;
+pub mod images;
+pub mod journal;
+pub mod ram;
+pub mod random;
+pub mod replay;
+pub mod transcript;
+pub mod world;
+
+pub use board::{Board, BoardSettings, Program};
+pub use cable::{Cable, CableSettings, Direction};
+pub use fault::{ByteFault, Noise, PlannedFault};
+pub use host::{Host, Stage};
+pub use images::Images;
+pub use journal::Journal;
+pub use ram::Ram;
+pub use random::Random;
+pub use world::{Memory, Stuck, World};

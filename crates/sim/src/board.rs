@@ -1,0 +1,383 @@
+//! The Pi: runs the real bootloader and the real persona, crashes, resets, loses power.
+
+use std::mem;
+
+use boot_core::{Loader, Memory as _, Outcome, handover};
+use device::{Activity, Device, DeviceError, Options};
+use engine::Portable;
+use link::message::{CrashKind, CrashReport, Identity, Role, Slot};
+use link::{Instant, Session};
+use model_format::Model;
+use tokenizer::Tokenizer;
+
+use crate::transcript::{self, Line};
+use crate::{Cable, Direction, Images, Journal, Ram, Random};
+
+/// A firmware that has run for so long does not crash at every start; as in `firmware/`.
+const HEALTHY_AFTER: u64 = 20_000_000;
+
+/// A board that hangs is reset after this; as in `bcm2835`.
+const WATCHDOG_MICROS: u64 = 12_000_000;
+
+/// How the virtual board differs from a real one.
+#[derive(Clone, Copy, Debug)]
+pub struct BoardSettings {
+    /// From power or reset to the bootloader's first instruction, in microseconds. (On a Pi a few
+    /// seconds: nothing depends on it.)
+    pub start_micros: u64,
+    /// What the device may use.
+    pub options: Options,
+    /// How long a slice of the device's work takes.
+    pub slice_micros: u64,
+    /// How long a slice of the bootloader's hashing takes.
+    pub hash_micros: u64,
+    /// Bytes of the firmware's slot.
+    pub firmware_bytes: usize,
+    /// Bytes of the persona's slot.
+    pub persona_bytes: usize,
+}
+
+impl Default for BoardSettings {
+    /// For a tiny persona: a few slices for each token, some 100 tokens a second.
+    fn default() -> Self {
+        Self {
+            start_micros: 50_000,
+            options: Options { context: 160, slice: 500, seed: 1 },
+            slice_micros: 3000,
+            hash_micros: 200,
+            firmware_bytes: 8 * 1024,
+            persona_bytes: 8 * 1024,
+        }
+    }
+}
+
+/// What the processor is doing.
+pub enum Program {
+    /// There is no power.
+    Off,
+    /// The Pi's own boot stage is at work.
+    Starting {
+        /// Until then.
+        until: Instant,
+    },
+    /// The bootloader.
+    Loader(Box<Loader<Ram>>),
+    /// The persona.
+    Firmware(Box<Firmware>),
+    /// The firmware does not come back to its main loop.
+    Hung {
+        /// Until the watchdog steps in.
+        until: Instant,
+    },
+}
+
+/// The persona's program.
+pub struct Firmware {
+    device: Device<'static, Portable>,
+    tokenizer: Tokenizer<'static>,
+    style: model_format::Style,
+    is_healthy_at: Instant,
+    is_idle: bool,
+    crash_is_told: bool,
+}
+
+impl Firmware {
+    /// Whether it waits for the cable or the clock.
+    pub fn is_idle(&self) -> bool {
+        self.is_idle
+    }
+}
+
+/// The board.
+pub struct Board {
+    settings: BoardSettings,
+    images: Images,
+    /// Empty while the bootloader holds it.
+    ram: Ram,
+    program: Program,
+    /// The program is busy until then and does not look at the cable.
+    busy_until: Instant,
+    /// When the program wants to be called.
+    due: Option<Instant>,
+    may_send: bool,
+    received: Vec<u8>,
+    random: Random,
+    launches: u32,
+}
+
+impl Board {
+    /// A board that was just given power, on which only these images may run.
+    pub fn new(settings: BoardSettings, images: &Images, mut random: Random) -> Self {
+        let ram = Ram::new(settings.firmware_bytes, settings.persona_bytes, &mut random);
+        Self {
+            settings,
+            images: images.clone(),
+            ram,
+            program: Program::Starting { until: Instant(settings.start_micros) },
+            busy_until: Instant(0),
+            due: Some(Instant(settings.start_micros)),
+            may_send: false,
+            received: Vec::new(),
+            random,
+            launches: 0,
+        }
+    }
+
+    /// What the processor is doing.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// How often the firmware was started.
+    pub fn launches(&self) -> u32 {
+        self.launches
+    }
+
+    /// Whether the persona runs and has nothing to do.
+    pub fn is_idle(&self) -> bool {
+        matches!(&self.program, Program::Firmware(firmware) if firmware.is_idle)
+    }
+
+    /// The conversation as the board knows it; `None` when no persona runs.
+    pub fn lines(&self) -> Option<Vec<Line>> {
+        let Program::Firmware(firmware) = &self.program else { return None };
+        let tokens = firmware.device.tokens();
+        Some(transcript::of_board(tokens, firmware.style, &firmware.tokenizer))
+    }
+
+    /// The conversation's tokens; `None` when no persona runs.
+    pub fn tokens(&self) -> Option<&[u32]> {
+        match &self.program {
+            Program::Firmware(firmware) => Some(firmware.device.tokens()),
+            _ => None,
+        }
+    }
+
+    /// The reset button.
+    pub fn reset(&mut self, now: Instant, cable: &mut Cable) {
+        if matches!(self.program, Program::Off) {
+            return;
+        }
+        cable.line(Direction::ToHost).cut_sender(now);
+        self.restart(now);
+    }
+
+    /// The plug is pulled: memory decays by this much.
+    pub fn cut_power(&mut self, now: Instant, decay_percent: u64, cable: &mut Cable) {
+        cable.line(Direction::ToHost).cut_sender(now);
+        self.stop();
+        self.ram.decay(decay_percent, &mut self.random);
+        self.program = Program::Off;
+        self.due = None;
+    }
+
+    /// The plug is put back.
+    pub fn give_power(&mut self, now: Instant) {
+        if matches!(self.program, Program::Off) {
+            self.restart(now);
+        }
+    }
+
+    /// The firmware loops for ever; the watchdog will notice.
+    pub fn hang(&mut self, now: Instant) {
+        if matches!(self.program, Program::Firmware(_)) {
+            let until = now.plus_micros(WATCHDOG_MICROS);
+            self.program = Program::Hung { until };
+            self.due = Some(until);
+            self.may_send = false;
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn turn(&mut self, now: Instant, cable: &mut Cable, journal: Journal) {
+        if now >= self.busy_until {
+            self.received.clear();
+            cable.line(Direction::ToBoard).receive(now, &mut self.received);
+            let is_due = self.due.is_some_and(|due| due <= now);
+            if is_due || !self.received.is_empty() {
+                self.work(now, journal);
+            }
+        }
+        // Interrupts empty the queue while the processor is busy, but only the main loop fills it.
+        let line = cable.line(Direction::ToHost);
+        let room = line.room(now);
+        if self.may_send && now >= self.busy_until && room > 0 {
+            let mut bytes = vec![0; room];
+            let count = match &mut self.program {
+                Program::Loader(loader) => loader.poll_transmit(now, &mut bytes),
+                Program::Firmware(firmware) => firmware.device.poll_transmit(now, &mut bytes),
+                _ => 0,
+            };
+            line.send(now, bytes.get(..count).unwrap_or_default());
+            self.may_send = count == room;
+        }
+        self.follow_up(now);
+    }
+
+    /// When [`Board::turn`] is to be called.
+    pub(crate) fn wake(&self, cable: &mut Cable) -> Option<Instant> {
+        let room = self.may_send.then(|| cable.line(Direction::ToHost).room_at());
+        let arrival = cable.line(Direction::ToBoard).arrival();
+        let next = [room, arrival, self.due].into_iter().flatten().min()?;
+        Some(next.max(self.busy_until))
+    }
+
+    fn work(&mut self, now: Instant, journal: Journal) {
+        match &mut self.program {
+            Program::Off => {}
+            Program::Starting { until } if now >= *until => self.start_loader(now, journal),
+            Program::Hung { until } if now >= *until => {
+                journal.note(now, || "board: the watchdog steps in".to_string());
+                self.restart(now);
+            }
+            Program::Starting { .. } | Program::Hung { .. } => {}
+            Program::Loader(loader) => {
+                loader.handle_bytes(now, &self.received);
+                let outcome = loader.poll(now);
+                self.may_send = true;
+                self.due = loader.poll_timeout();
+                if self.due.is_some_and(|due| due <= now) {
+                    self.busy_until = now.plus_micros(self.settings.hash_micros);
+                }
+                match outcome {
+                    Outcome::Continue => {}
+                    Outcome::Launch => self.start_firmware(now, journal),
+                    Outcome::Reboot => self.restart(now),
+                }
+            }
+            Program::Firmware(firmware) => {
+                firmware.device.handle_bytes(now, &self.received);
+                let activity = firmware.device.poll(now);
+                self.may_send = true;
+                firmware.is_idle = matches!(activity, Activity::IdleUntil(_));
+                match activity {
+                    Activity::Busy => {
+                        self.busy_until = now.plus_micros(self.settings.slice_micros);
+                        self.due = Some(self.busy_until);
+                    }
+                    Activity::IdleUntil(due) => self.due = due,
+                    Activity::Reboot => {
+                        handover::note_restart(self.ram.handover_mut());
+                        self.restart(now);
+                    }
+                    Activity::PlantPanic => {
+                        journal.note(now, || "board: planted panic".to_string());
+                        handover::note_crash(self.ram.handover_mut(), &PLANTED);
+                        self.restart(now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the firmware's main loop does beside the device.
+    fn follow_up(&mut self, now: Instant) {
+        let Program::Firmware(firmware) = &mut self.program else { return };
+        if now >= firmware.is_healthy_at {
+            firmware.is_healthy_at = Instant(u64::MAX);
+            handover::note_healthy(self.ram.handover_mut());
+        }
+        if !firmware.crash_is_told && !firmware.device.has_unseen_crash() {
+            firmware.crash_is_told = true;
+            let mut record = handover::load(self.ram.handover());
+            record.crash = None;
+            handover::store(self.ram.handover_mut(), &record);
+        }
+    }
+
+    /// Ends the program, and takes the memory back.
+    fn stop(&mut self) {
+        if let Program::Loader(loader) = mem::replace(&mut self.program, Program::Off) {
+            self.ram = loader.into_memory();
+        }
+        self.may_send = false;
+        self.busy_until = Instant(0);
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.stop();
+        let until = now.plus_micros(self.settings.start_micros);
+        self.program = Program::Starting { until };
+        self.due = Some(until);
+    }
+
+    fn start_loader(&mut self, now: Instant, journal: Journal) {
+        journal.note(now, || "board: the bootloader starts".to_string());
+        let regions = self.ram.regions();
+        let ram = mem::take(&mut self.ram);
+        let loader = Loader::new(ram, regions, [0, 1, 0], self.random.word(), now);
+        self.program = Program::Loader(Box::new(loader));
+        self.due = Some(now);
+    }
+
+    /// # Panics
+    /// When what the bootloader starts is not what was brought, byte for byte.
+    #[expect(clippy::panic, reason = "a bad image was started: the worst that can happen")]
+    fn start_firmware(&mut self, now: Instant, journal: Journal) {
+        self.stop();
+        self.launches += 1;
+        let starts_with = |slot, image: &[u8]| self.ram.slot(slot).starts_with(image);
+        assert!(starts_with(Slot::Firmware, &self.images.firmware), "a bad firmware was started");
+        assert!(starts_with(Slot::Persona, self.images.persona), "a bad persona was started");
+        journal.note(now, || "board: the firmware starts".to_string());
+        match self.firmware(now) {
+            Ok(firmware) => self.program = Program::Firmware(Box::new(firmware)),
+            Err(error) => panic!("the persona does not run: {error}"),
+        }
+        self.due = Some(now);
+    }
+
+    fn firmware(&mut self, now: Instant) -> Result<Firmware, FirmwareError> {
+        let model = Model::open(self.images.persona).map_err(FirmwareError::Format)?;
+        let identity = Identity {
+            role: Role::Firmware,
+            boot: self.random.word(),
+            version: [0, 1, 0],
+            persona: Some(self.images.persona_digest()),
+        };
+        let session = Session::new(identity, self.random.word());
+        let mut device = Device::new(&model, Portable, session, self.settings.options)
+            .map_err(FirmwareError::Device)?;
+        let record = handover::load(self.ram.handover());
+        if let Some(crash) = &record.crash {
+            device.set_crash(&crash.report());
+        }
+        let tokenizer =
+            Tokenizer::open(model.tokenizer()).map_err(|error| FirmwareError::Device(error.into()))?;
+        Ok(Firmware {
+            device,
+            tokenizer,
+            style: model.persona().style,
+            is_healthy_at: now.plus_micros(HEALTHY_AFTER),
+            is_idle: false,
+            crash_is_told: record.crash.is_none(),
+        })
+    }
+}
+
+/// Why a persona does not run.
+#[derive(Debug)]
+enum FirmwareError {
+    Format(model_format::FormatError),
+    Device(DeviceError),
+}
+
+impl std::fmt::Display for FirmwareError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Format(error) => write!(f, "{error}"),
+            Self::Device(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// What the firmware's panic handler writes down.
+const PLANTED: CrashReport<'static> = CrashReport {
+    role: Role::Firmware,
+    kind: CrashKind::Panic,
+    program_counter: 0x8000,
+    link_register: 0x8004,
+    fault_status: 0,
+    fault_address: 0,
+    message: "planted by the host",
+};

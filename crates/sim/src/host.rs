@@ -1,0 +1,274 @@
+//! The computer the friend sits at: brings the board up to date, starts it, chats.
+
+use std::sync::Arc;
+
+use link::conversation::{Conversation, Update};
+use link::message::{
+    DeviceMessage, Digest, HostMessage, Identity, MAX_MESSAGE, Refusal, Role, Slot,
+};
+use link::upload::{Phase, UploadError, Uploader};
+use link::{Instant, Session, SessionEvent};
+
+use crate::ram::{FIRMWARE_ADDRESS, PERSONA_ADDRESS};
+use crate::{Cable, Direction, Images, Journal};
+
+/// When the simulation begins, in seconds since 1970.
+const BEGINNING: u64 = 1_700_000_000;
+
+/// Where the board is on its way, as the host knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nobody at the other end.
+    Absent,
+    /// The bootloader is brought up to date.
+    Loading,
+    /// The order to start was given.
+    Launched,
+    /// The firmware was told to make way for the bootloader.
+    Rebooting,
+    /// The wanted persona runs.
+    Online,
+    /// An upload was refused for good.
+    Failed(UploadError),
+}
+
+/// One run of the host program.
+pub struct Host {
+    session: Session,
+    buffer: Box<[u8; MAX_MESSAGE]>,
+    uploads: [Uploader<Arc<[u8]>>; 2],
+    persona: Digest,
+    conversation: Conversation,
+    stage: Stage,
+    owes_crash_seen: bool,
+    /// Something happened that the session or the cable does not know of.
+    is_stirred: bool,
+    /// The session may have more to send.
+    may_send: bool,
+    received: Vec<u8>,
+    refusals: Vec<(Refusal, u32)>,
+    updates: Vec<Update>,
+    sessions: u32,
+}
+
+impl Host {
+    /// The program starts. `conversation` is what it remembers.
+    ///
+    /// # Errors
+    /// An image cannot be uploaded.
+    pub fn new(
+        images: &Images,
+        conversation: Conversation,
+        boot: u32,
+        nonce: u32,
+    ) -> Result<Self, UploadError> {
+        let persona = images.persona_digest();
+        let identity =
+            Identity { role: Role::Host, boot, version: [0, 1, 0], persona: Some(persona) };
+        let bytes: Arc<[u8]> = images.persona.as_slice().into();
+        Ok(Self {
+            session: Session::new(identity, nonce),
+            buffer: Box::new([0; MAX_MESSAGE]),
+            uploads: [
+                Uploader::new(Slot::Firmware, FIRMWARE_ADDRESS, images.firmware.clone())?,
+                Uploader::new(Slot::Persona, PERSONA_ADDRESS, bytes)?,
+            ],
+            persona,
+            conversation,
+            stage: Stage::Absent,
+            owes_crash_seen: false,
+            is_stirred: true,
+            may_send: true,
+            received: Vec::new(),
+            refusals: Vec::new(),
+            updates: Vec::new(),
+            sessions: 0,
+        })
+    }
+
+    /// Where the board is on its way.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The chat.
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// The chat, to say something in.
+    pub fn conversation_mut(&mut self) -> &mut Conversation {
+        self.is_stirred = true;
+        &mut self.conversation
+    }
+
+    /// The upload to a slot.
+    pub fn upload(&self, slot: Slot) -> &Uploader<Arc<[u8]>> {
+        let [firmware, persona] = &self.uploads;
+        match slot {
+            Slot::Firmware => firmware,
+            Slot::Persona => persona,
+        }
+    }
+
+    /// Chunks handed to the cable in this run of the program, repetitions included.
+    pub fn chunks_sent(&self) -> u32 {
+        self.uploads.iter().map(|upload| upload.progress().chunks_sent).sum()
+    }
+
+    /// Everything the board refused in this run.
+    pub fn refusals(&self) -> &[(Refusal, u32)] {
+        &self.refusals
+    }
+
+    /// Everything the conversation told in this run.
+    pub fn updates(&self) -> &[Update] {
+        &self.updates
+    }
+
+    /// Sessions that came up in this run.
+    pub fn sessions(&self) -> u32 {
+        self.sessions
+    }
+
+    /// The link, for its counters.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The program dies; `Some` when it wrote down what was said.
+    pub(crate) fn into_conversation(mut self) -> Conversation {
+        // What a restart finds: the transcript, and no session.
+        let reason = link::DownReason::Timeout;
+        self.conversation.handle_session(&SessionEvent::Down { reason });
+        self.conversation
+    }
+
+    /// Does what is due.
+    pub(crate) fn turn(&mut self, now: Instant, cable: &mut Cable, journal: Journal) {
+        self.received.clear();
+        cable.line(Direction::ToHost).receive(now, &mut self.received);
+        let is_due = self.session.poll_timeout().is_some_and(|due| due <= now);
+        if is_due || self.is_stirred || !self.received.is_empty() {
+            self.is_stirred = false;
+            self.session.handle_timeout(now);
+            self.session.handle_bytes(now, &self.received);
+            self.digest(now, journal);
+            self.act(now, journal);
+            self.may_send = true;
+        }
+        let line = cable.line(Direction::ToBoard);
+        let room = line.room(now);
+        if self.may_send && room > 0 {
+            let mut bytes = vec![0; room];
+            let count = self.session.poll_transmit(now, &mut bytes);
+            line.send(now, bytes.get(..count).unwrap_or_default());
+            self.may_send = count == room;
+        }
+    }
+
+    /// When [`Host::turn`] is to be called.
+    pub(crate) fn wake(&self, cable: &mut Cable) -> Option<Instant> {
+        if self.is_stirred {
+            return Some(Instant(0));
+        }
+        let room = self.may_send.then(|| cable.line(Direction::ToBoard).room_at());
+        let arrival = cable.line(Direction::ToHost).arrival();
+        [room, arrival, self.session.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn digest(&mut self, now: Instant, journal: Journal) {
+        let unix_seconds = unix_seconds(now);
+        while let Some(event) = self.session.poll_event() {
+            journal.note(now, || format!("host: {event:?}"));
+            for upload in &mut self.uploads {
+                upload.handle_event(&event);
+            }
+            self.conversation.handle_session(&event);
+            match event {
+                SessionEvent::Up { peer } => self.meet(&peer),
+                SessionEvent::Down { .. } if !matches!(self.stage, Stage::Failed(_)) => {
+                    self.stage = Stage::Absent;
+                }
+                _ => {}
+            }
+        }
+        while let Some(bytes) = self.session.receive(&mut self.buffer) {
+            let Some(message) = DeviceMessage::decode(bytes) else {
+                journal.note(now, || format!("host: not a message: {bytes:?}"));
+                continue;
+            };
+            journal.note(now, || format!("host hears {message:?}"));
+            for upload in &mut self.uploads {
+                upload.handle(&message);
+            }
+            self.conversation.handle_message(&message, unix_seconds);
+            match message {
+                DeviceMessage::Refused { refusal, detail } => {
+                    self.refusals.push((refusal, detail));
+                }
+                DeviceMessage::Crashed(_) if self.stage == Stage::Loading => {
+                    self.owes_crash_seen = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn meet(&mut self, peer: &Identity) {
+        self.sessions += 1;
+        self.stage = match peer.role {
+            _ if matches!(self.stage, Stage::Failed(_)) => self.stage,
+            Role::Bootloader => Stage::Loading,
+            Role::Firmware if peer.persona == Some(self.persona) => Stage::Online,
+            Role::Firmware => Stage::Rebooting,
+            Role::Host => Stage::Absent,
+        };
+        if self.stage == Stage::Rebooting {
+            // A fresh session has room.
+            let _ = self.session.send_host(&HostMessage::Reboot);
+        }
+    }
+
+    fn act(&mut self, now: Instant, journal: Journal) {
+        if self.owes_crash_seen {
+            self.owes_crash_seen = self.session.send_host(&HostMessage::CrashSeen).is_err();
+        }
+        if self.stage == Stage::Loading {
+            self.load(now, journal);
+        }
+        self.conversation.transmit(&mut self.session);
+        while let Some(update) = self.conversation.poll_update() {
+            journal.note(now, || format!("host shows {update:?}"));
+            self.updates.push(update);
+        }
+    }
+
+    /// One upload after the other, then the start.
+    fn load(&mut self, now: Instant, journal: Journal) {
+        for upload in &mut self.uploads {
+            let before = upload.phase();
+            upload.poll(&mut self.session);
+            let phase = upload.phase();
+            if phase != before {
+                journal.note(now, || format!("host: {:?} {phase:?}", upload.slot()));
+            }
+            match phase {
+                Phase::Done => {}
+                Phase::Failed(error) => {
+                    self.stage = Stage::Failed(error);
+                    return;
+                }
+                _ => return,
+            }
+        }
+        if self.session.send_host(&HostMessage::Launch).is_ok() {
+            self.stage = Stage::Launched;
+        }
+    }
+}
+
+/// What the host's calendar says.
+pub fn unix_seconds(now: Instant) -> u64 {
+    BEGINNING + now.0 / 1_000_000
+}
