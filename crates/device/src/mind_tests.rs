@@ -1,9 +1,9 @@
 //! Random conversations with random interruptions, checked against a computation from scratch.
 
 use super::*;
-use crate::test_model::{CHAT, Oracle, STORY, tiny};
+use crate::test_model::{CHAT, Oracle, STORY, stories260k, tiny};
 use engine::{Engine, Portable, SamplerSettings};
-use model_format::Model;
+use model_format::{Model, WeightFormat};
 use persona::Style;
 use proptest::prelude::*;
 use std::string::String as Text;
@@ -244,10 +244,21 @@ fn sampling(temperature_milli: u16) -> Settings {
 
 fn converse(style: Style, context: usize, slice: u32, temperature: u16, acts: &[Act]) -> u32 {
     let file = tiny(style, context, 3);
-    let settings = sampling(temperature);
+    converse_with(&file, style, context, slice, sampling(temperature), acts)
+}
+
+fn converse_with(
+    file: &[u8],
+    style: Style,
+    context: usize,
+    slice: u32,
+    settings: Settings,
+    acts: &[Act],
+) -> u32 {
     let for_sampler: SamplerSettings = settings::for_sampler(&settings);
-    let oracle = Oracle::new(&file, style, context, for_sampler, 12);
-    let mut watcher = Watcher::new(mind(&file, style, slice, settings), oracle);
+    let longest = u32::from(settings.max_reply_tokens);
+    let oracle = Oracle::new(file, style, context, for_sampler, longest);
+    let mut watcher = Watcher::new(mind(file, style, slice, settings), oracle);
     for act in acts {
         watcher.act(act);
     }
@@ -289,6 +300,40 @@ fn a_long_chat_has_replies_and_never_ends() {
     let acts: Vec<Act> = (0..60).flat_map(say).collect();
     assert!(converse(CHAT, 48, 10_000, 900, &acts) > 20);
     assert!(converse(STORY, 48, 10_000, 900, &acts) > 20);
+}
+
+#[test]
+fn a_real_model_goes_on_as_if_computed_from_scratch() {
+    let file = stories260k(WeightFormat::F32);
+    let style = match Model::open(&file).unwrap().persona().style {
+        model_format::Style::Story { begin, end } => Style::Story { begin, end },
+        other => panic!("{other:?}"),
+    };
+    let settings = Settings { max_reply_tokens: 60, ..sampling(900) };
+    let say = |text: &str| Act::Say(Text::from(text), 5);
+    // About 40 pieces of work a token: the waits end in reading, in thinking and in the reply.
+    let acts = [
+        say("Once upon a time"),
+        Act::Rest,
+        Act::Regenerate,
+        Act::Wait(300),
+        Act::Stop,
+        say("The dog was"),
+        Act::Wait(20),
+        say("very sad. He"),
+        Act::Wait(700),
+        Act::Regenerate,
+        Act::Rest,
+        Act::Regenerate,
+        Act::Wait(900),
+        say("Tim said"),
+        Act::Rest,
+        Act::Forget,
+        say("Lily"),
+        Act::Rest,
+    ];
+    let replies = converse_with(&file, style, 512, 7_000, settings, &acts);
+    assert!(replies >= 6, "{replies}");
 }
 
 /// A chat that has come to the moment when Wisp writes: with nothing shown yet, or with something.

@@ -50,6 +50,19 @@ pub fn tiny(style: Style, context: usize, seed: u64) -> AlignedBytes {
     synthetic::model(&spec, persona, &table, WeightFormat::F32, seed).unwrap()
 }
 
+/// stories260K, a real model of children's stories.
+pub fn stories260k(format: WeightFormat) -> AlignedBytes {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/stories260K");
+    let folder = std::path::Path::new(folder);
+    let about = wisp_model::import::About {
+        name: "Stories".into(),
+        source: String::new(),
+        licences: String::new(),
+    };
+    let (checkpoint, tokens) = (folder.join("stories260K.bin"), folder.join("tok512.bin"));
+    wisp_model::import::llama2c(&checkpoint, &tokens, &about, format).unwrap()
+}
+
 /// What a message of Wisp should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
