@@ -34,11 +34,12 @@ pub(super) struct ChatArguments {
 /// Chats until the friend leaves.
 pub(super) fn run(arguments: ChatArguments) -> Result<()> {
     let wanted = arguments.images.named()?;
+    let name = wanted.name().to_string();
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
     let mut client = Client::start(connector, ClientOptions { wanted })?;
     Progress::new().wait_until_online(&client, &interrupt)?;
-    talk(&mut client, &interrupt)
+    talk(&mut client, &name, &interrupt)
 }
 
 /// What can happen next.
@@ -63,7 +64,7 @@ enum Order {
 ///
 /// # Errors
 /// The terminal or the driver is gone.
-pub(super) fn talk(client: &mut Client, interrupt: &Interrupt) -> Result<()> {
+pub(super) fn talk(client: &mut Client, name: &str, interrupt: &Interrupt) -> Result<()> {
     let (sender, happenings) = mpsc::channel();
     let updates = client.take_updates().ok_or(WispError::DriverGone)?;
     let update_sender = sender.clone();
@@ -85,7 +86,7 @@ pub(super) fn talk(client: &mut Client, interrupt: &Interrupt) -> Result<()> {
     });
 
     print(&format!("Write a message and press Enter.\n{HELP}\n"))?;
-    let mut text = ChatText::new("Wisp");
+    let mut text = ChatText::new(name);
     let mut has_ended = false;
     loop {
         if interrupt.is_raised() || (has_ended && text.is_settled()) {
@@ -96,8 +97,10 @@ pub(super) fn talk(client: &mut Client, interrupt: &Interrupt) -> Result<()> {
             Ok(Happening::Update(update)) => print(&text.show(&update))?,
             Ok(Happening::Line(line)) => match read_order(&line) {
                 Order::Send(command) => {
-                    if matches!(command, Command::Say(_) | Command::Regenerate) {
-                        text.note_said();
+                    match command {
+                        Command::Say(_) => text.note_said(),
+                        Command::Regenerate => text.note_asked_again(),
+                        _ => {}
                     }
                     client.send(command)?;
                 }

@@ -17,8 +17,10 @@ pub(super) struct ChatText {
     name: String,
     is_line_open: bool,
     words: String,
-    /// Messages said that the persona has neither answered nor left unanswered.
-    open_messages: u32,
+    /// Messages said that the persona has not read.
+    unread: u32,
+    /// Something was read, or is to be answered again, and there is no answer yet.
+    is_awaited: bool,
 }
 
 impl ChatText {
@@ -26,14 +28,19 @@ impl ChatText {
         Self { name: sanitise::one_line(name), ..Self::default() }
     }
 
-    /// Takes note that something was said; the answer to it is awaited.
+    /// Takes note that something was said.
     pub(super) fn note_said(&mut self) {
-        self.open_messages += 1;
+        self.unread += 1;
+    }
+
+    /// Takes note that another answer was asked for.
+    pub(super) fn note_asked_again(&mut self) {
+        self.is_awaited = true;
     }
 
     /// Whether everything said was answered, or read and left at that.
     pub(super) fn is_settled(&self) -> bool {
-        self.open_messages == 0 && self.writing.is_none()
+        self.unread == 0 && !self.is_awaited && self.writing.is_none()
     }
 
     /// What to print.
@@ -54,13 +61,13 @@ impl ChatText {
                 self.status(&mut out, &format!("{} is thinking…", self.name));
             }
             Update::Activity { activity: Activity::Silent } => {
-                self.open_messages = 0;
+                self.is_awaited = false;
                 self.status(&mut out, "read, and left at that");
             }
             Update::Forgotten => {
                 self.deliveries.clear();
                 self.writing = None;
-                self.open_messages = 0;
+                self.is_awaited = false;
                 self.status(&mut out, "everything is forgotten");
             }
             Update::Notice { notice } | Update::Crashed { notice } => {
@@ -90,7 +97,11 @@ impl ChatText {
             Delivery::Waiting => self.status(out, "waiting for the board"),
             Delivery::Sent => {}
             Delivery::Received => self.status(out, "received"),
-            Delivery::Read => self.status(out, "read"),
+            Delivery::Read => {
+                self.unread = self.unread.saturating_sub(1);
+                self.is_awaited = true;
+                self.status(out, "read");
+            }
         }
     }
 
@@ -114,7 +125,7 @@ impl ChatText {
             return;
         }
         self.writing = None;
-        self.open_messages = 0;
+        self.is_awaited = false;
         match message.reply {
             Some(ReplyState::Stopped) => out.push_str(" (stopped)"),
             Some(ReplyState::Interrupted) => out.push_str(" (the board restarted here)"),

@@ -48,7 +48,8 @@ pub(super) fn run(arguments: QemuArguments) -> Result<()> {
         }
         return Ok(());
     };
+    let name = wanted.name().to_string();
     let mut client = Client::start(Box::new(board.connector()), ClientOptions { wanted })?;
     Progress::new().wait_until_online(&client, &interrupt)?;
-    chat::talk(&mut client, &interrupt)
+    chat::talk(&mut client, &name, &interrupt)
 }

@@ -62,7 +62,7 @@ pub(super) fn serve(
     mut check: impl FnMut() -> Result<()>,
 ) -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    let name = wanted.persona.as_ref().map_or("Wisp".to_string(), |image| title(&image.name));
+    let name = wanted.name().to_string();
     let client = Client::start(connector, ClientOptions { wanted })?;
     let hub = Hub::new(&name, client.commands());
     let relay = Relay::bind(page.http_port)?;
@@ -116,13 +116,4 @@ fn serve_blocking(
         // Ends when the sender is dropped.
         let _ = ended.await;
     }))
-}
-
-/// The file's name as a name: first letter large.
-fn title(name: &str) -> String {
-    let mut characters = name.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => "Wisp".to_string(),
-    }
 }

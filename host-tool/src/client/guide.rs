@@ -40,6 +40,13 @@ pub struct Wanted {
     pub always_compare: bool,
 }
 
+impl Wanted {
+    /// What the persona is called, as far as that is known here.
+    pub fn name(&self) -> &str {
+        self.persona.as_ref().map_or("Wisp", |image| &image.name)
+    }
+}
+
 /// Where the board is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {

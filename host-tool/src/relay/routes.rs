@@ -199,7 +199,9 @@ async fn talk(socket: &mut WebSocket, hub: &Hub) -> u16 {
                     }
                 }
                 Some(Ok(Message::Binary(_))) => return close_code::UNSUPPORTED,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return close_code::NORMAL,
+                Some(Ok(Message::Close(_))) | None => return close_code::NORMAL,
+                // Too large, or no WebSocket at all.
+                Some(Err(_)) => return close_code::POLICY,
             },
             _ = ping.tick() => {
                 let asked = socket.send(Message::Ping(Vec::new().into()));

@@ -1,0 +1,86 @@
+//! The program itself: what it prints and how it ends.
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests to us, not to clippy.
+
+#[path = "common/board.rs"]
+mod board;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use board::{Board, Script};
+use link::message::Role;
+
+fn wisp(arguments: &[&str], input: &str) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_wisp"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    process.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn firmware(folder: &Path) -> Board {
+    let script =
+        Script { role: Role::Firmware, persona: [7; 32], is_loaded: true, can_start: true };
+    Board::start(&folder.join("line"), script)
+}
+
+#[test]
+fn help_names_every_verb() {
+    let output = wisp(&["--help"], "");
+    let help = text(&output.stdout);
+    for verb in ["ports", "qemu", "load", "chat", "serve", "monitor", "demo"] {
+        assert!(help.contains(&format!("\n  {verb}")), "{verb} is missing from\n{help}");
+    }
+}
+
+#[test]
+fn an_error_shows_its_code_and_the_next_step_and_fails() {
+    for (arguments, code, help) in [
+        (&["load", "--persona", "/nowhere/x.wisp"][..], "wisp::file::", ""),
+        (&["chat", "--port", "tcp:nowhere"], "wisp::port::address", "tcp:HOST:PORT"),
+        (&["chat", "--port", "/dev/null"], "wisp::port::not_serial", "/dev/ttyUSB0"),
+        (&["chat", "--persona", "/dev/null"], "wisp::file::persona", "wisp-model inspect"),
+        (&["chat", "--firmware", "/dev/null"], "wisp::file::firmware", "make firmware"),
+        (&["qemu", "--bare", "--bootloader", "/nowhere"], "wisp::file::read", "path"),
+        (&["monitor", "--firmware", "/dev/null"], "wisp::file::log_table", "--firmware"),
+    ] {
+        let output = wisp(arguments, "");
+        let told = text(&output.stderr);
+        // Long lines are wrapped.
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(!output.status.success(), "{arguments:?} did not fail");
+        assert!(told.contains(code), "{arguments:?} told {told}");
+        assert!(told.contains(help), "{arguments:?} told {told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+}
+
+#[test]
+fn ports_always_answers() {
+    let output = wisp(&["ports"], "");
+    assert!(output.status.success());
+    assert!(!output.stdout.is_empty());
+}
+
+#[test]
+fn a_chat_from_a_file_ends_when_everything_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let _board = firmware(folder.path());
+    let port = format!("unix:{}", folder.path().join("line").display());
+    let output = wisp(&["chat", "--port", &port], "hello\x1b[2J\nand\n/nonsense\n");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.contains("Wisp: You said hello\u{fffd}[2J\n"), "{told}");
+    assert!(told.contains("Wisp: You said and\n"), "{told}");
+    assert!(told.contains("no such order"), "{told}");
+    assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+}
