@@ -3,7 +3,7 @@
 //! Page numbers without a title are those of Broadcom's "BCM2835 ARM Peripherals", 6 February
 //! 2012; "TRM" is ARM's "ARM1176JZF-S Technical Reference Manual", r0p7 (DDI 0301H).
 //!
-//! [`start`] turns the processor's MMU and caches on and hands out the drivers, once. On any
+//! `start` turns the processor's MMU and caches on and hands out the drivers, once. On any
 //! other processor only what is pure (divisors, descriptors, mailbox messages) is of use; the
 //! crate compiles there so that it can be tested and linted.
 #![no_std]
@@ -38,7 +38,7 @@ pub use led::ActivityLed;
 pub use mailbox::{Board, Clock, Mailbox, MailboxError};
 pub use mmu::{Access, Section};
 pub use pl011::{BaudError, Divisor, LineCounters, Uart};
-pub use property::{Message, PropertyError};
+pub use property::PropertyError;
 pub use random::Random;
 pub use system_timer::{SystemTimer, uptime_micros};
 pub use watchdog::{Watchdog, reset};
@@ -63,9 +63,8 @@ pub struct Peripherals {
 /// interrupts.
 ///
 /// # Safety
-/// To be called once, first thing after the boot stub, with caches off and interrupts masked.
-/// The sections must cover the program's code, data and stacks, and no two programs' sections may
-/// be relied upon to be unchanged by the other.
+/// To be called once, first thing after the boot stub, with caches off and interrupts masked. The
+/// sections must cover the program's code, data and stacks.
 #[cfg(target_arch = "arm")]
 pub unsafe fn start(sections: &[Section]) -> Peripherals {
     // SAFETY: the caller promises that this is the first and only call, with caches off.

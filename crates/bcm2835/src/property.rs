@@ -12,12 +12,12 @@ const ANSWERED: u32 = 0x8000_0000;
 const RESPONSE: u32 = 0x8000_0000;
 
 /// Most values in a message: what is left beside the header and the end mark.
-pub const MAX_VALUES: usize = WORDS - HEADER - 1;
+const MAX_VALUES: usize = WORDS - HEADER - 1;
 
 /// A message with one tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(32))]
-pub struct Message {
+pub(crate) struct Message {
     words: [u32; WORDS],
 }
 
@@ -38,7 +38,7 @@ impl Message {
 
     /// Asks `tag` with these values; the answer may be as long as it has place for values. A
     /// question has at most [`MAX_VALUES`] of them, further ones are left out.
-    pub fn new(tag: u32, values: &[u32]) -> Self {
+    pub(crate) fn new(tag: u32, values: &[u32]) -> Self {
         let mut words = [0; WORDS];
         let [size, _, tag_word, space, ..] = &mut words;
         *size = size_of::<Self>() as u32;
@@ -52,7 +52,7 @@ impl Message {
     }
 
     /// The first `N` values of the answer.
-    pub fn answer<const N: usize>(&self) -> Result<[u32; N], PropertyError> {
+    pub(crate) fn answer<const N: usize>(&self) -> Result<[u32; N], PropertyError> {
         let [_, code, _, _, length, values @ ..] = &self.words;
         if *code != ANSWERED {
             return Err(PropertyError::Rejected);

@@ -7,6 +7,7 @@ use crate::system_timer;
 
 const GENERATOR: Block = Block::new(0x2010_4000);
 const CONTROL: usize = 0x00;
+const ENABLED: u32 = 1;
 /// Bits 31 to 24: words ready. Below: how many words to throw away first.
 const STATUS: usize = 0x04;
 const DATA: usize = 0x08;
@@ -20,8 +21,11 @@ pub struct Random(());
 
 impl Random {
     pub(crate) fn new() -> Self {
-        GENERATOR.write(STATUS, WARM_UP);
-        GENERATOR.write(CONTROL, GENERATOR.read(CONTROL) | 1);
+        // Already on when the bootloader ran before: no second warm-up.
+        if GENERATOR.read(CONTROL) & ENABLED == 0 {
+            GENERATOR.write(STATUS, WARM_UP);
+            GENERATOR.write(CONTROL, ENABLED);
+        }
         Self(())
     }
 
