@@ -202,8 +202,9 @@ fn small_enums() {
         Refusal::NothingToRegenerate,
         Refusal::WrongRestore,
         Refusal::OutOfMemory,
+        Refusal::Busy,
     ];
-    assert_eq!(numbers(&refusals), up_to(14));
+    assert_eq!(numbers(&refusals), up_to(15));
 }
 
 /// All that a session has to send now.
