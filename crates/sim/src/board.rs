@@ -188,30 +188,39 @@ impl Board {
         }
     }
 
-    /// Does what is due.
+    /// Does what is due: one round of the program's main loop. A slice of work takes its time
+    /// before its results go out; interrupts keep the cable's queue running meanwhile.
     pub(crate) fn turn(&mut self, now: Instant, cable: &mut Cable, journal: Journal) {
-        if now >= self.busy_until {
-            self.received.clear();
-            cable.line(Direction::ToBoard).receive(now, &mut self.received);
-            let is_due = self.due.is_some_and(|due| due <= now);
-            if is_due || !self.received.is_empty() {
-                self.work(now, journal);
+        if now < self.busy_until {
+            return;
+        }
+        self.transmit(now, cable);
+        self.received.clear();
+        cable.line(Direction::ToBoard).receive(now, &mut self.received);
+        let is_due = self.due.is_some_and(|due| due <= now);
+        if is_due || !self.received.is_empty() {
+            self.work(now, journal);
+            self.follow_up(now);
+            if now >= self.busy_until {
+                self.transmit(now, cable);
             }
         }
-        // Interrupts empty the queue while the processor is busy, but only the main loop fills it.
+    }
+
+    fn transmit(&mut self, now: Instant, cable: &mut Cable) {
         let line = cable.line(Direction::ToHost);
         let room = line.room(now);
-        if self.may_send && now >= self.busy_until && room > 0 {
-            let mut bytes = vec![0; room];
-            let count = match &mut self.program {
-                Program::Loader(loader) => loader.poll_transmit(now, &mut bytes),
-                Program::Firmware(firmware) => firmware.device.poll_transmit(now, &mut bytes),
-                _ => 0,
-            };
-            line.send(now, bytes.get(..count).unwrap_or_default());
-            self.may_send = count == room;
+        if !self.may_send || room == 0 {
+            return;
         }
-        self.follow_up(now);
+        let mut bytes = vec![0; room];
+        let count = match &mut self.program {
+            Program::Loader(loader) => loader.poll_transmit(now, &mut bytes),
+            Program::Firmware(firmware) => firmware.device.poll_transmit(now, &mut bytes),
+            _ => 0,
+        };
+        line.send(now, bytes.get(..count).unwrap_or_default());
+        self.may_send = count == room;
     }
 
     /// When [`Board::turn`] is to be called.
