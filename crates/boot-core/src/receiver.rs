@@ -191,7 +191,8 @@ impl<M: Memory> Receiver<M> {
             return Err(Refusal::WrongChunkLength);
         }
         self.drop_job(slot);
-        self.distrust(slot, offer.image);
+        // The record first: see the top of this file.
+        self.set_slot(slot, SlotState::Incomplete(offer.image));
         let target = self.memory.slot_mut(slot).get_mut(range);
         // The offer was checked against this memory.
         let target = target.ok_or(Refusal::NotOffered)?;
@@ -265,12 +266,6 @@ impl<M: Memory> Receiver<M> {
             false => SlotState::Incomplete(image),
         };
         self.set_slot(slot, state);
-    }
-
-    /// Stops calling a slot verified, in the record first.
-    fn distrust(&mut self, slot: Slot, image: ImageInfo) {
-        *self.checked.get_mut(slot) = false;
-        self.set_slot(slot, SlotState::Incomplete(image));
     }
 
     fn set_slot(&mut self, slot: Slot, state: SlotState) {

@@ -29,6 +29,7 @@ fn warm_ram() -> (Ram, ImageInfo) {
     let persona = noise(2, 290 * CHUNK_SIZE);
     ram.slot_mut(Slot::Firmware)[..firmware.len()].copy_from_slice(&firmware);
     ram.slot_mut(Slot::Persona)[..persona.len()].copy_from_slice(&persona);
+    ram.flush();
     let image = describe(PERSONA_ADDRESS, &persona);
     let mut record = Record::default();
     record.slots.firmware = SlotState::Verified(describe(FIRMWARE_ADDRESS, &firmware));

@@ -430,7 +430,7 @@ impl Model for Upload {
 
 #[test]
 fn every_order_of_events_ends_well() {
-    let model = Upload { host_kills: 2, cuts: 1, resets: 2 };
+    let model = Upload { host_kills: 2, cuts: 2, resets: 2 };
     let checker = model.checker().threads(2).spawn_bfs().join();
     checker.assert_properties();
     println!("wisp: upload_model_states {} states", checker.unique_state_count());

@@ -26,6 +26,8 @@ pub struct Ram {
     flushed: Banks,
     /// Where writes to the persona go when its memory has died.
     sink: Option<Vec<u8>>,
+    /// Something other than the loader wrote to a slot.
+    is_spoiled: bool,
 }
 
 #[derive(Clone, PartialEq)]
@@ -43,6 +45,17 @@ impl Banks {
         }
     }
 
+    /// A program that starts here does not take a damaged image for a verified one.
+    fn assert_sound(&self) {
+        let record = handover::load(&self.handover);
+        for slot in [Slot::Firmware, Slot::Persona] {
+            if let SlotState::Verified(image) = *record.slots.get(slot) {
+                let kept = &self.slot(slot)[..image.size as usize];
+                assert_eq!(digest(kept), image.digest, "{slot:?} is marked verified and is not");
+            }
+        }
+    }
+
     fn all(&mut self) -> [&mut Vec<u8>; 3] {
         [&mut self.firmware, &mut self.persona, &mut self.handover]
     }
@@ -57,7 +70,14 @@ impl Ram {
             persona: noise(persona),
             handover: noise(BLOCK_SIZE),
         };
-        Self { now: banks.clone(), flushed: banks, sink: None }
+        Self { now: banks.clone(), flushed: banks, sink: None, is_spoiled: false }
+    }
+
+    /// What a program gone wild does: it writes without asking.
+    pub fn spoil_persona(&mut self, place: usize) {
+        self.is_spoiled = true;
+        self.now.persona[place] ^= 1;
+        self.flushed.persona[place] ^= 1;
     }
 
     /// The persona's memory no longer takes writes.
@@ -102,13 +122,7 @@ impl Ram {
 
     /// What must hold at every moment, whatever was asked of the loader.
     pub fn assert_sound(&self) {
-        let record = handover::load(&self.flushed.handover);
-        for slot in [Slot::Firmware, Slot::Persona] {
-            if let SlotState::Verified(image) = *record.slots.get(slot) {
-                let kept = &self.flushed.slot(slot)[..image.size as usize];
-                assert_eq!(digest(kept), image.digest, "{slot:?} is marked verified and is not");
-            }
-        }
+        self.flushed.assert_sound();
     }
 
     /// Nothing outside the slots and the handover block was touched.
@@ -151,6 +165,12 @@ impl Memory for Ram {
     }
 
     fn flush(&mut self) {
+        // A cache may have written the record back long before, and the image not yet.
+        let mut early = self.flushed.clone();
+        early.handover.clone_from(&self.now.handover);
+        if !self.is_spoiled {
+            early.assert_sound();
+        }
         self.flushed.clone_from(&self.now);
     }
 }
