@@ -1,0 +1,568 @@
+//! The host's side of a chat against a board of few lines, with the session cut and the board
+//! crashed between any two messages. `crates/device` has the same with the real board.
+#![cfg(feature = "host")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use link::conversation::{Conversation, Message, MessageKey, MessageState, SayError, Update};
+use link::message::{
+    CrashKind, CrashReport, DeviceMessage, EndReason, Event, HostMessage, Identity, MAX_TEXT,
+    Refusal, Role, Speaker, Stats, Timing,
+};
+use link::{DownReason, SendError, SessionEvent};
+use proptest::prelude::*;
+use std::collections::VecDeque;
+
+/// An encoded message.
+type Bytes = Vec<u8>;
+
+fn encode(message: &DeviceMessage<'_>) -> Bytes {
+    let mut buffer = [0; 8192];
+    postcard::to_slice(message, &mut buffer).unwrap().to_vec()
+}
+
+fn up(role: Role, boot: u32) -> SessionEvent {
+    SessionEvent::Up { peer: Identity { role, boot, version: [0, 1, 0], persona: None } }
+}
+
+const DOWN: SessionEvent = SessionEvent::Down { reason: DownReason::Timeout };
+
+#[derive(Debug)]
+enum Order {
+    Say(String),
+    Regenerate,
+    Forget,
+}
+
+/// What the board's side of the contract says, and nothing else.
+#[derive(Default)]
+struct Board {
+    boot: u32,
+    last_id: u32,
+    inbox: VecDeque<(u32, Order)>,
+    events: Vec<(u32, Bytes)>,
+    next_event: u32,
+    said: Vec<(Speaker, String, u32)>,
+    next_reply: u32,
+    /// Messages still to come, and whether an answer is due then.
+    restoring: Option<(u32, bool)>,
+    /// The message that is being read.
+    reading: Option<u32>,
+    /// Steps left of the running reply, and its number.
+    replying: Option<(u32, u32)>,
+    /// Whether the last message waits for a decision.
+    pending: bool,
+    out: VecDeque<Bytes>,
+}
+
+impl Board {
+    fn start(boot: u32) -> Self {
+        Self { boot, next_event: 1, next_reply: 1, ..Self::default() }
+    }
+
+    fn happened(&mut self, what: Event<'_>) {
+        let event = self.next_event;
+        self.next_event += 1;
+        let bytes = encode(&DeviceMessage::Happened { event, what });
+        self.events.push((event, bytes.clone()));
+        self.out.push_back(bytes);
+    }
+
+    fn connect(&mut self) {
+        if self.restoring.is_some() {
+            *self = Self { events: std::mem::take(&mut self.events), ..Self::with(self) };
+        }
+        self.out.clear();
+        let messages = self.said.len() as u32;
+        let state = DeviceMessage::ChatState {
+            last_id: self.last_id,
+            next_event: self.next_event,
+            messages,
+        };
+        self.out.push_back(encode(&state));
+        self.out.extend(self.events.iter().map(|(_, bytes)| bytes.clone()));
+    }
+
+    /// The same run, without a conversation.
+    fn with(old: &Self) -> Self {
+        Self { next_event: old.next_event, ..Self::start(old.boot) }
+    }
+
+    fn handle(&mut self, message: &HostMessage<'_>) {
+        let order = match *message {
+            HostMessage::Say { id, text, .. } => (id, Order::Say(text.into())),
+            HostMessage::Regenerate { id } => (id, Order::Regenerate),
+            HostMessage::Forget { id } => (id, Order::Forget),
+            HostMessage::Seen { event } => {
+                assert!(event < self.next_event);
+                self.events.retain(|(number, _)| *number > event);
+                return;
+            }
+            HostMessage::RestoreBegin { messages, last_id, pending } => {
+                *self = Self { events: std::mem::take(&mut self.events), ..Self::with(self) };
+                self.last_id = last_id;
+                self.restoring = Some((messages, pending));
+                return;
+            }
+            HostMessage::RestoreMessage { speaker, text, .. } => {
+                let (left, pending) = self.restoring.expect("a beginning");
+                let number = if speaker == Speaker::Wisp {
+                    self.next_reply += 1;
+                    self.next_reply - 1
+                } else {
+                    0
+                };
+                self.said.push((speaker, text.into(), number));
+                self.restoring = Some((left - 1, pending));
+                if left == 1 {
+                    self.restoring = None;
+                    self.pending = pending;
+                    self.happened(Event::Restored { messages: self.said.len() as u32 });
+                }
+                return;
+            }
+            _ => return,
+        };
+        assert!(self.restoring.is_none(), "orders come after what they follow");
+        let (id, order) = order;
+        assert!(id <= self.last_id + 1, "ids count up by one: {id} after {}", self.last_id);
+        assert!(self.inbox.len() < 16);
+        if id > self.last_id {
+            self.last_id = id;
+            self.inbox.push_back((id, order));
+        }
+        self.out.push_back(encode(&DeviceMessage::Received { id }));
+    }
+
+    fn carry_out(&mut self) {
+        let Some((id, order)) = self.inbox.pop_front() else { return };
+        match order {
+            Order::Say(text) => {
+                self.said.push((Speaker::You, text, 0));
+                self.reading = Some(id);
+                return;
+            }
+            Order::Regenerate => {
+                while let Some((Speaker::Wisp, _, number)) = self.said.last() {
+                    let reply = *number;
+                    self.said.pop();
+                    self.happened(Event::Withdrawn { reply });
+                }
+                self.pending = !self.said.is_empty();
+            }
+            Order::Forget => {
+                self.said.clear();
+                self.pending = false;
+                self.happened(Event::Forgotten);
+            }
+        }
+        self.happened(Event::Read { id });
+    }
+
+    fn work(&mut self, dice: u8) {
+        if self.restoring.is_some() {
+        } else if let (Some(_), Some((_, Order::Forget))) = (self.reading, self.inbox.front()) {
+            // Not even read to the end.
+            self.reading = None;
+            self.carry_out();
+        } else if let Some(id) = self.reading.take() {
+            self.pending = true;
+            self.happened(Event::Read { id });
+        } else if let Some((left, reply)) = self.replying {
+            let text = &mut self.said.last_mut().unwrap().1;
+            let offset = text.len() as u32;
+            if left > 0 {
+                let piece = format!("{}{left} ", if offset == 0 { "reply " } else { "" });
+                text.push_str(&piece);
+                self.replying = Some((left - 1, reply));
+                self.happened(Event::Delta { reply, offset, text: &piece });
+            } else {
+                self.replying = None;
+                let (reason, timing) = (EndReason::Finished, Timing::default());
+                self.happened(Event::End { reply, reason, timing });
+            }
+        } else if !self.inbox.is_empty() {
+            self.carry_out();
+        } else if self.pending {
+            self.pending = false;
+            if dice < 80 {
+                self.happened(Event::StayedSilent { after: self.last_id });
+            } else {
+                let reply = self.next_reply;
+                self.next_reply += 1;
+                self.said.push((Speaker::Wisp, String::new(), reply));
+                self.replying = Some((u32::from(dice % 4) + 1, reply));
+                self.happened(Event::Thinking { reply });
+            }
+        }
+    }
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Say,
+    Regenerate,
+    Forget,
+    Work(u8),
+    /// Messages that arrive at the board, and at the host.
+    Deliver(u8, u8),
+    Cut,
+    Crash,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        6 => Just(Act::Say),
+        3 => Just(Act::Regenerate),
+        1 => Just(Act::Forget),
+        12 => any::<u8>().prop_map(Act::Work),
+        16 => (0u8..5, 0u8..5).prop_map(|(a, b)| Act::Deliver(a, b)),
+        3 => Just(Act::Cut),
+        2 => Just(Act::Crash),
+    ];
+    proptest::collection::vec(act, 1..80)
+}
+
+struct World {
+    conversation: Conversation,
+    board: Board,
+    to_board: VecDeque<Bytes>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            conversation: Conversation::new(),
+            board: Board::start(1),
+            to_board: VecDeque::new(),
+        };
+        world.connect();
+        world
+    }
+
+    fn connect(&mut self) {
+        self.to_board.clear();
+        self.board.connect();
+        self.conversation.handle_session(&up(Role::Firmware, self.board.boot));
+    }
+
+    fn transmit(&mut self) {
+        let queue = &mut self.to_board;
+        self.conversation.transmit_with(|message| {
+            if queue.len() >= 6 {
+                return Err(SendError::Full);
+            }
+            queue.push_back(postcard::to_slice(message, &mut [0; 8192]).unwrap().to_vec());
+            Ok(())
+        });
+    }
+
+    fn deliver(&mut self, to_board: u8, to_host: u8) {
+        for _ in 0..to_board {
+            if let Some(bytes) = self.to_board.pop_front() {
+                self.board.handle(&HostMessage::decode(&bytes).unwrap());
+            }
+        }
+        for _ in 0..to_host {
+            if let Some(bytes) = self.board.out.pop_front() {
+                let message = DeviceMessage::decode(&bytes).unwrap();
+                self.conversation.handle_message(&message, 0);
+            }
+        }
+        self.transmit();
+        self.check();
+    }
+
+    /// What holds at any moment.
+    fn check(&mut self) {
+        while self.conversation.poll_update().is_some() {}
+        let messages = self.conversation.messages();
+        let unread = messages.iter().skip_while(|message| message.is_known());
+        assert!(!unread.clone().any(|message| message.is_known()));
+        let keys: Vec<MessageKey> = messages.iter().map(|message| message.key).collect();
+        let mut distinct = keys.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), keys.len());
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..2000 {
+            self.deliver(9, 9);
+            self.board.work(200);
+        }
+        assert!(self.conversation.is_settled());
+        assert!(self.board.events.is_empty(), "all seen");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_ends_agree_in_the_end(acts in acts()) {
+        let mut world = World::new();
+        let mut said = Vec::new();
+        let mut forgotten = 0;
+        for act in acts {
+            match act {
+                Act::Say => {
+                    said.push(format!("message {}", said.len()));
+                    world.conversation.say(said.last().unwrap(), 0).unwrap();
+                }
+                Act::Regenerate => world.conversation.regenerate(),
+                Act::Forget => {
+                    world.conversation.forget();
+                    forgotten = said.len();
+                }
+                Act::Work(dice) => world.board.work(dice),
+                Act::Deliver(to_board, to_host) => world.deliver(to_board, to_host),
+                Act::Cut => {
+                    world.conversation.handle_session(&DOWN);
+                    world.connect();
+                }
+                Act::Crash => {
+                    world.board = Board::start(world.board.boot + 1);
+                    world.connect();
+                }
+            }
+        }
+        world.settle();
+        for message in world.conversation.messages() {
+            prop_assert!(is_final(message), "{:?}", message);
+        }
+        let here = world.conversation.messages().iter().map(|it| (it.speaker, it.text.clone()));
+        let here: Vec<_> = here.collect();
+        let there: Vec<_> =
+            world.board.said.iter().map(|(who, text, _)| (*who, text.clone())).collect();
+        prop_assert_eq!(&here, &there);
+        let yours = here.into_iter().filter(|(who, _)| *who == Speaker::You);
+        let yours: Vec<String> = yours.map(|(_, text)| text).collect();
+        prop_assert_eq!(yours, &said[forgotten..]);
+    }
+
+    #[test]
+    fn no_message_of_a_board_is_too_strange(messages in proptest::collection::vec(strange(), 1..60)) {
+        let mut world = World::new();
+        world.conversation.say("hello", 0).unwrap();
+        world.conversation.regenerate();
+        for bytes in &messages {
+            match DeviceMessage::decode(bytes) {
+                Some(message) => world.conversation.handle_message(&message, 5),
+                // Stands for a new session.
+                None => world.conversation.handle_session(&up(Role::Firmware, 1)),
+            }
+            while world.conversation.poll_update().is_some() {}
+            world.conversation.transmit_with(|_| Ok(()));
+        }
+    }
+}
+
+fn is_final(message: &Message) -> bool {
+    use MessageState::{Answered, Complete, Interrupted, Read, Unanswered};
+    let state = message.state;
+    let fits = match message.speaker {
+        Speaker::You => matches!(state, Read | Answered | Unanswered),
+        Speaker::Wisp => matches!(state, Complete(_) | Interrupted),
+    };
+    fits && !message.text.is_empty()
+}
+
+fn strange() -> impl Strategy<Value = Bytes> {
+    let number = prop_oneof![0u32..5, any::<u32>()];
+    let event =
+        (0u8..9, number.clone(), number.clone(), "[a-z]{0,9}").prop_map(|(kind, a, b, text)| {
+            match kind {
+                0 => encode_event(Event::Read { id: a }, b),
+                1 => encode_event(Event::Thinking { reply: a }, b),
+                2 => encode_event(Event::Delta { reply: a, offset: b % 20, text: &text }, b),
+                3 => {
+                    let (reason, timing) = (EndReason::Length, Timing::default());
+                    encode_event(Event::End { reply: a, reason, timing }, b)
+                }
+                4 => encode_event(Event::Withdrawn { reply: a }, b),
+                5 => encode_event(Event::StayedSilent { after: a }, b),
+                6 => encode_event(Event::Shifted { dropped: a }, b),
+                7 => encode_event(Event::Restored { messages: a }, b),
+                _ => encode_event(Event::Forgotten, b),
+            }
+        });
+    let other = (0u8..7, number.clone(), number).prop_map(|(kind, a, b)| match kind {
+        0 => encode(&DeviceMessage::ChatState { last_id: a, next_event: b, messages: a }),
+        1 => encode(&DeviceMessage::Received { id: a }),
+        2 => encode(&DeviceMessage::Refused { refusal: Refusal::Busy, detail: a }),
+        3 => encode(&DeviceMessage::Refused { refusal: Refusal::TextTooLong, detail: a }),
+        4 => encode(&DeviceMessage::Refused { refusal: Refusal::WrongId, detail: a }),
+        5 => encode(&DeviceMessage::Stats(Stats::default())),
+        _ => Bytes::new(),
+    });
+    prop_oneof![2 => event, 1 => other]
+}
+
+fn encode_event(what: Event<'_>, event: u32) -> Bytes {
+    encode(&DeviceMessage::Happened { event, what })
+}
+
+/// What the conversation sends now, in words.
+fn sent(conversation: &mut Conversation) -> Vec<String> {
+    let mut sent = Vec::new();
+    conversation.transmit_with(|message| {
+        sent.push(match message {
+            HostMessage::Say { id, gap_seconds, text } => format!("say {id} {gap_seconds} {text}"),
+            HostMessage::Regenerate { id } => format!("regenerate {id}"),
+            HostMessage::Forget { id } => format!("forget {id}"),
+            HostMessage::Seen { event } => format!("seen {event}"),
+            HostMessage::Stop => "stop".into(),
+            HostMessage::CrashSeen => "crash seen".into(),
+            HostMessage::Clock { unix_seconds } => format!("clock {unix_seconds}"),
+            other => format!("{other:?}"),
+        });
+        Ok(())
+    });
+    sent
+}
+
+fn connected(last_id: u32) -> Conversation {
+    let mut conversation = Conversation::new();
+    conversation.handle_session(&up(Role::Firmware, 1));
+    let state = DeviceMessage::ChatState { last_id, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 1000);
+    assert_eq!(sent(&mut conversation), ["clock 1000"]);
+    conversation
+}
+
+#[test]
+fn what_is_said_without_a_board_waits_for_one() {
+    let mut conversation = Conversation::new();
+    let key = conversation.say("hello", 100).unwrap();
+    conversation.say("there", 107).unwrap();
+    conversation.stop();
+    assert!(sent(&mut conversation).is_empty());
+    conversation.handle_session(&up(Role::Bootloader, 9));
+    assert!(sent(&mut conversation).is_empty());
+    conversation.handle_session(&up(Role::Firmware, 1));
+    assert!(sent(&mut conversation).is_empty(), "the board speaks first");
+    let state = DeviceMessage::ChatState { last_id: 0, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 200);
+    assert_eq!(sent(&mut conversation), ["say 1 0 hello", "say 2 7 there", "clock 200"]);
+    assert_eq!(conversation.message(key).unwrap().state, MessageState::Sent);
+    assert!(sent(&mut conversation).is_empty());
+}
+
+#[test]
+fn a_board_in_the_middle_of_a_chat_is_joined() {
+    let mut conversation = connected(41);
+    conversation.say("hello", 100).unwrap();
+    assert_eq!(sent(&mut conversation), ["say 42 0 hello"]);
+    let event = |event, what| DeviceMessage::Happened { event, what };
+    let delta = Event::Delta { reply: 7, offset: 30, text: "the end" };
+    conversation.handle_message(&event(90, delta), 100);
+    assert_eq!(conversation.messages()[0].text, "the end");
+    assert_eq!(sent(&mut conversation), ["seen 90"]);
+}
+
+#[test]
+fn a_board_that_talked_with_someone_else_is_given_our_conversation() {
+    let mut conversation = connected(0);
+    conversation.say("ours", 0).unwrap();
+    sent(&mut conversation);
+    let read = DeviceMessage::Happened { event: 1, what: Event::Read { id: 1 } };
+    conversation.handle_message(&read, 0);
+    conversation.handle_session(&DOWN);
+    let other_run = |conversation: &mut Conversation| {
+        conversation.handle_session(&up(Role::Firmware, 2));
+        let state = DeviceMessage::ChatState { last_id: 30, next_event: 70, messages: 12 };
+        conversation.handle_message(&state, 9);
+    };
+    other_run(&mut conversation);
+    // The session is lost before any of this arrives: the board's count shows it.
+    for last_id in [31, 32] {
+        let begin = HostMessage::RestoreBegin { messages: 1, last_id, pending: true };
+        let restore =
+            HostMessage::RestoreMessage { speaker: Speaker::You, gap_seconds: 0, text: "ours" };
+        let expected = [format!("{begin:?}"), format!("{restore:?}"), "clock 9".into()];
+        assert_eq!(sent(&mut conversation), expected);
+        conversation.handle_session(&DOWN);
+        other_run(&mut conversation);
+    }
+}
+
+#[test]
+fn after_a_lost_session_only_what_was_not_taken_is_sent_again() {
+    let mut conversation = connected(0);
+    for text in ["a", "b", "c"] {
+        conversation.say(text, 0).unwrap();
+    }
+    assert_eq!(sent(&mut conversation).len(), 3);
+    conversation.handle_message(&DeviceMessage::Received { id: 1 }, 0);
+    conversation.stop();
+    conversation.handle_session(&DOWN);
+    conversation.handle_session(&up(Role::Firmware, 1));
+    // Its answer to the second was lost.
+    let state = DeviceMessage::ChatState { last_id: 2, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 5);
+    assert_eq!(sent(&mut conversation), ["say 3 0 c", "clock 5"]);
+}
+
+#[test]
+fn no_more_is_under_way_than_a_board_can_hold() {
+    let mut conversation = connected(0);
+    for _ in 0..20 {
+        conversation.say("x", 0).unwrap();
+    }
+    assert_eq!(sent(&mut conversation).len(), 8);
+    conversation.stop();
+    assert_eq!(sent(&mut conversation), ["stop"], "a signal is not held up");
+    conversation.handle_message(&DeviceMessage::Received { id: 8 }, 0);
+    assert!(sent(&mut conversation).is_empty());
+    let read = DeviceMessage::Happened { event: 1, what: Event::Read { id: 2 } };
+    conversation.handle_message(&read, 0);
+    assert_eq!(sent(&mut conversation), ["seen 1", "say 9 0 x", "say 10 0 x"]);
+}
+
+#[test]
+fn a_full_board_is_asked_again_when_something_has_happened_there() {
+    let mut conversation = connected(0);
+    conversation.say("a", 0).unwrap();
+    conversation.say("b", 0).unwrap();
+    assert_eq!(sent(&mut conversation).len(), 2);
+    let refused = |detail| DeviceMessage::Refused { refusal: Refusal::Busy, detail };
+    conversation.handle_message(&refused(1), 0);
+    let wrong = DeviceMessage::Refused { refusal: Refusal::WrongId, detail: 2 };
+    conversation.handle_message(&wrong, 0);
+    assert!(sent(&mut conversation).is_empty());
+    let happened = DeviceMessage::Happened { event: 1, what: Event::Shifted { dropped: 1 } };
+    conversation.handle_message(&happened, 0);
+    assert_eq!(sent(&mut conversation), ["seen 1", "say 1 0 a", "say 2 0 b"]);
+}
+
+#[test]
+fn a_text_that_is_too_long_is_not_said() {
+    let mut conversation = connected(0);
+    let long = "x".repeat(MAX_TEXT + 1);
+    let error = SayError::TooLong { bytes: MAX_TEXT + 1 };
+    assert_eq!(conversation.say(&long, 0), Err(error));
+    assert!(conversation.messages().is_empty());
+    assert!(conversation.say(&long[1..], 0).is_ok());
+}
+
+#[test]
+fn a_crash_is_told_once_however_often_it_is_reported() {
+    let mut conversation = connected(0);
+    let report = CrashReport {
+        role: Role::Firmware,
+        kind: CrashKind::Panic,
+        program_counter: 1,
+        link_register: 2,
+        fault_status: 0,
+        fault_address: 0,
+        message: "index out of bounds",
+    };
+    for _ in 0..3 {
+        conversation.handle_message(&DeviceMessage::Crashed(report), 0);
+        assert_eq!(sent(&mut conversation), ["crash seen"]);
+    }
+    let updates = std::iter::from_fn(|| conversation.poll_update());
+    let crashes = updates.filter(|update| matches!(update, Update::Crashed(_)));
+    assert_eq!(crashes.count(), 1);
+}
