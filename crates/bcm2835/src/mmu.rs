@@ -3,6 +3,8 @@
 //! The ARMv6 format without subpages (SCTLR.XP), TRM 6.11.2; what no section names is a translation
 //! fault.
 
+use core::ops::Range;
+
 /// How a section may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -24,6 +26,13 @@ pub struct Section {
     pub end: usize,
     /// Its use.
     pub access: Access,
+}
+
+impl Section {
+    /// This memory for this use.
+    pub const fn new(memory: Range<usize>, access: Access) -> Self {
+        Self { start: memory.start, end: memory.end, access }
+    }
 }
 
 const KIBIBYTE: usize = 1 << 10;
@@ -200,11 +209,10 @@ mod tests {
 
     fn tables() -> Tables {
         let mut tables = Tables { sections: [u32::MAX; SECTIONS], first_pages: [u32::MAX; PAGES] };
-        let section = |start, end, access| Section { start, end, access };
         let sections = [
-            section(0x8000, 0x10_0000, Access::Execute),
-            section(0x1a30_0000, 0x1a31_0000, Access::Data),
-            section(0x2000_0000, 0x2100_0000, Access::Device),
+            Section::new(0x8000..0x10_0000, Access::Execute),
+            Section::new(0x1a30_0000..0x1a31_0000, Access::Data),
+            Section::new(0x2000_0000..0x2100_0000, Access::Device),
         ];
         tables.fill(&sections, 0x4400);
         tables
