@@ -39,7 +39,8 @@ const STEPS: &[Step] = &[
     Step { name: "format", command: "cargo fmt --all --check", kind: Kind::Check, quick: true },
     Step {
         name: "clippy",
-        command: "cargo clippy --all-targets -- -D warnings",
+        command: "cargo clippy --workspace --exclude bootloader --exclude firmware \
+                  --exclude board-test --all-targets --all-features -- -D warnings",
         kind: Kind::Check,
         quick: true,
     },
@@ -84,13 +85,20 @@ const STEPS: &[Step] = &[
     Step {
         name: "logic",
         command: "cargo test --workspace --exclude bootloader --exclude firmware \
-                  --exclude sim --exclude wisp -- --show-output",
+                  --exclude board-test --exclude sim --exclude wisp -- --show-output",
         kind: Kind::Tests,
         quick: true,
     },
     Step {
         name: "faults",
         command: "cargo test -p sim -- --show-output",
+        kind: Kind::Tests,
+        quick: false,
+    },
+    // A minute or more of hashing: too long for the quick part.
+    Step {
+        name: "byte-changes",
+        command: "cargo test -p boot-core --test byte_changes -- --ignored --show-output",
         kind: Kind::Tests,
         quick: false,
     },
