@@ -109,19 +109,14 @@ fn is_lit(state: LoaderState, now: Instant) -> bool {
 
 /// What the bootloader may touch: itself, the images it brings, the handover block, registers.
 fn sections() -> [Section; 8] {
-    let section = |range: core::ops::Range<usize>, access| Section {
-        start: range.start,
-        end: range.end,
-        access,
-    };
     [
-        section(memory::firmware_image(), Access::Data),
-        section(memory::persona(), Access::Data),
-        section(memory::bootloader(), Access::Execute),
-        section(memory::staging(), Access::Data),
-        section(memory::handover(), Access::Data),
-        section(memory::bootloader_stack(), Access::Data),
-        section(memory::bootloader_exception_stacks(), Access::Data),
-        section(memory::peripherals(), Access::Device),
+        Section::new(memory::firmware_image(), Access::Data),
+        Section::new(memory::persona(), Access::Data),
+        Section::new(memory::bootloader(), Access::Execute),
+        Section::new(memory::staging(), Access::Data),
+        Section::new(memory::handover(), Access::Data),
+        Section::new(memory::bootloader_stack(), Access::Data),
+        Section::new(memory::bootloader_exception_stacks(), Access::Data),
+        Section::new(memory::peripherals(), Access::Device),
     ]
 }

@@ -11,17 +11,15 @@ use sha2::{Digest as _, Sha256};
 
 /// Everything the firmware may touch. The bootloader and the staged image are not among it.
 pub(crate) fn sections() -> [Section; 8] {
-    let section =
-        |range: Range<usize>, access| Section { start: range.start, end: range.end, access };
     [
-        section(memory::firmware_image(), Access::Execute),
-        section(memory::firmware_data(), Access::Data),
-        section(memory::firmware_stack(), Access::Data),
-        section(memory::firmware_exception_stacks(), Access::Data),
-        section(memory::firmware_heap(), Access::Data),
-        section(memory::persona(), Access::Data),
-        section(memory::handover(), Access::Data),
-        section(memory::peripherals(), Access::Device),
+        Section::new(memory::firmware_image(), Access::Execute),
+        Section::new(memory::firmware_data(), Access::Data),
+        Section::new(memory::firmware_stack(), Access::Data),
+        Section::new(memory::firmware_exception_stacks(), Access::Data),
+        Section::new(memory::firmware_heap(), Access::Data),
+        Section::new(memory::persona(), Access::Data),
+        Section::new(memory::handover(), Access::Data),
+        Section::new(memory::peripherals(), Access::Device),
     ]
 }
 

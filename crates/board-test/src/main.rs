@@ -15,7 +15,6 @@ mod crashes;
 mod semihosting;
 
 use core::fmt::Write;
-use core::ops::Range;
 
 use bcm2835::{Access, Fault, FaultKind, Peripherals, Section, memory, reset};
 
@@ -69,15 +68,13 @@ fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
 
 /// What the firmware maps, so that its guards are tested.
 fn sections() -> [Section; 6] {
-    let section =
-        |range: Range<usize>, access| Section { start: range.start, end: range.end, access };
     [
-        section(memory::firmware_image(), Access::Execute),
-        section(memory::firmware_data(), Access::Data),
-        section(memory::firmware_stack(), Access::Data),
-        section(memory::firmware_exception_stacks(), Access::Data),
-        section(memory::handover(), Access::Data),
-        section(memory::peripherals(), Access::Device),
+        Section::new(memory::firmware_image(), Access::Execute),
+        Section::new(memory::firmware_data(), Access::Data),
+        Section::new(memory::firmware_stack(), Access::Data),
+        Section::new(memory::firmware_exception_stacks(), Access::Data),
+        Section::new(memory::handover(), Access::Data),
+        Section::new(memory::peripherals(), Access::Device),
     ]
 }
 
