@@ -488,6 +488,33 @@ fn a_board_that_talked_with_someone_else_is_given_our_conversation() {
 }
 
 #[test]
+fn replies_that_are_given_back_have_the_numbers_that_the_board_gives_them() {
+    let mut conversation = connected(0);
+    let mut event = 0;
+    let mut happened = |conversation: &mut Conversation, what| {
+        event += 1;
+        conversation.handle_message(&DeviceMessage::Happened { event, what }, 0);
+    };
+    // Replies 5 and 6: earlier ones were withdrawn.
+    for (reply, text) in [(5, "first"), (6, "second")] {
+        happened(&mut conversation, Event::Thinking { reply });
+        happened(&mut conversation, Event::Delta { reply, offset: 0, text });
+        let (reason, timing) = (EndReason::Finished, Timing::default());
+        happened(&mut conversation, Event::End { reply, reason, timing });
+    }
+    conversation.handle_session(&up(Role::Firmware, 2));
+    let state = DeviceMessage::ChatState { last_id: 0, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 0);
+    sent(&mut conversation);
+    for (event, what) in [(1, Event::Restored { messages: 2 }), (2, Event::Withdrawn { reply: 2 })]
+    {
+        conversation.handle_message(&DeviceMessage::Happened { event, what }, 0);
+    }
+    let texts: Vec<_> = conversation.messages().iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["first"]);
+}
+
+#[test]
 fn after_a_lost_session_only_what_was_not_taken_is_sent_again() {
     let mut conversation = connected(0);
     for text in ["a", "b", "c"] {
