@@ -1,6 +1,7 @@
 //! The emulated board: QEMU's raspi0 with the real bootloader, on a Unix socket.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,6 +78,8 @@ impl Board {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(log_again)
+            // Ctrl-C in the terminal is for this program, which then ends the board in order.
+            .process_group(0)
             .spawn()
             .map_err(failed)?;
         let mut board = Self { process, socket, output, _folder: folder };

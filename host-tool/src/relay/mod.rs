@@ -100,3 +100,18 @@ impl Relay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_computer_is_listened_to_and_a_taken_port_is_named() {
+        let relay = Relay::bind(0).unwrap();
+        let address = relay.listener.local_addr().unwrap();
+        assert!(address.ip().is_loopback());
+        let error = Relay::bind(relay.port()).map(|_| ()).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::serve::listen");
+        assert!(error.to_string().contains(&relay.port().to_string()));
+    }
+}

@@ -88,7 +88,7 @@ function handle(told) {
     case "activity": activity = told.activity; showActivity(); showStatus(); break;
     case "notice":
     case "crashed": notice = told.notice; showStatus(); break;
-    case "taken": confirm(told.tag); break;
+    case "taken": dropUnconfirmed(told.tag); break;
     default: break; // stats and the like are for the terminal
   }
 }
@@ -311,7 +311,7 @@ new ResizeObserver(() => { if (wasAtEnd) scrollToEnd(); }).observe(page.scroller
 
 // ---- Writing ----
 
-function confirm(tag) {
+function dropUnconfirmed(tag) {
   const entry = unconfirmed.get(tag);
   if (entry === undefined) return;
   unconfirmed.delete(tag);
