@@ -11,7 +11,7 @@ use model_format::Model;
 use tokenizer::Tokenizer;
 
 use crate::transcript::{self, Line};
-use crate::{Cable, Direction, Images, Journal, Ram, Random};
+use crate::{Cable, Direction, Host, Images, Journal, Ram, Random};
 
 /// A firmware that has run for so long does not crash at every start; as in `firmware/`.
 const HEALTHY_AFTER: u64 = 20_000_000;
@@ -73,6 +73,8 @@ pub enum Program {
 
 /// The persona's program.
 pub struct Firmware {
+    /// What this run calls itself.
+    boot: u32,
     device: Device<'static, Portable>,
     tokenizer: Tokenizer<'static>,
     style: model_format::Style,
@@ -82,6 +84,13 @@ pub struct Firmware {
 }
 
 impl Firmware {
+    /// Whether it and this host program have a session.
+    fn is_linked_to(&self, host: &Host) -> bool {
+        let theirs = host.session().peer().map(|peer| peer.boot);
+        let ours = self.device.session().peer().map(|peer| peer.boot);
+        theirs == Some(self.boot) && ours == Some(host.boot())
+    }
+
     /// Whether it waits for the cable or the clock.
     pub fn is_idle(&self) -> bool {
         self.is_idle
@@ -131,6 +140,11 @@ impl Board {
     /// How often the firmware was started.
     pub fn launches(&self) -> u32 {
         self.launches
+    }
+
+    /// Whether the persona runs and has a session with this host program.
+    pub fn is_linked_to(&self, host: &Host) -> bool {
+        matches!(&self.program, Program::Firmware(firmware) if firmware.is_linked_to(host))
     }
 
     /// Whether the persona runs and has nothing to do.
@@ -354,6 +368,7 @@ impl Board {
         let tokenizer =
             Tokenizer::open(model.tokenizer()).map_err(|error| FirmwareError::Device(error.into()))?;
         Ok(Firmware {
+            boot: identity.boot,
             device,
             tokenizer,
             style: model.persona().style,

@@ -34,6 +34,8 @@ pub enum Stage {
 
 /// One run of the host program.
 pub struct Host {
+    /// What this run calls itself.
+    boot: u32,
     session: Session,
     buffer: Box<[u8; MAX_MESSAGE]>,
     uploads: [Uploader<Arc<[u8]>>; 2],
@@ -67,6 +69,7 @@ impl Host {
             Identity { role: Role::Host, boot, version: [0, 1, 0], persona: Some(persona) };
         let bytes: Arc<[u8]> = images.persona.as_slice().into();
         Ok(Self {
+            boot,
             session: Session::new(identity, nonce),
             buffer: Box::new([0; MAX_MESSAGE]),
             uploads: [
@@ -84,6 +87,11 @@ impl Host {
             updates: Vec::new(),
             sessions: 0,
         })
+    }
+
+    /// What this run of the program calls itself.
+    pub fn boot(&self) -> u32 {
+        self.boot
     }
 
     /// Where the board is on its way.

@@ -6,7 +6,7 @@
 use link::conversation::{Conversation, MessageState};
 use link::message::Speaker;
 use model_format::Style;
-use tokenizer::Tokenizer;
+use tokenizer::{Kind, Tokenizer};
 
 /// One message: who wrote it, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn of_host(conversation: &Conversation) -> Vec<Line> {
 
 /// What the board has in its context, which may begin late in the conversation.
 pub fn of_board(tokens: &[u32], style: Style, tokenizer: &Tokenizer<'_>) -> Vec<Line> {
-    let Style::Chat { begin, you, wisp, end, gaps } = style else { return Vec::new() };
+    let Style::Chat { you, wisp, end, .. } = style else { return Vec::new() };
     let mut lines = Vec::new();
     let mut open: Option<(Speaker, Vec<u8>)> = None;
     for token in tokens.iter().copied() {
@@ -44,10 +44,10 @@ pub fn of_board(tokens: &[u32], style: Style, tokenizer: &Tokenizer<'_>) -> Vec<
             open = Some((speaker, Vec::new()));
         } else if token == end {
             lines.extend(open.take());
-        } else if token != begin && !gaps.contains(&token) {
-            if let Some((_, text)) = &mut open {
-                text.extend_from_slice(tokenizer.bytes(token));
-            }
+        } else if tokenizer.kind(token) != Some(Kind::Control)
+            && let Some((_, text)) = &mut open
+        {
+            text.extend_from_slice(tokenizer.bytes(token));
         }
     }
     lines.extend(open);

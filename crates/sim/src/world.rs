@@ -158,17 +158,18 @@ impl World {
         self.cable.line(direction).inject(self.now, bytes);
     }
 
-    /// Whether the persona can be talked to.
+    /// Whether the persona can be talked to: both ends are in the same session, and know it.
     pub fn is_online(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| host.stage() == Stage::Online)
+        self.host.as_ref().is_some_and(|host| {
+            host.stage() == Stage::Online && self.board.is_linked_to(host)
+        })
     }
 
     /// Whether everything that was to be said is said and answered: both ends have come to rest.
     /// Messages may still be under way from the board.
     pub fn is_settled(&self) -> bool {
-        let host = self.host.as_ref();
-        host.is_some_and(|host| host.stage() == Stage::Online && host.conversation().is_settled())
-            && self.board.is_idle()
+        let is_said = self.host.as_ref().is_some_and(|host| host.conversation().is_settled());
+        is_said && self.is_online() && self.board.is_idle()
     }
 
     /// Whether both ends tell the same story.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses another part")]
 #![allow(clippy::unwrap_used, reason = "a test helper may fail the test")]
 
+use link::conversation::MessageKey;
 use link::message::Settings;
 use sim::transcript::{self, Line};
 use sim::{Host, World, host};
@@ -23,9 +24,9 @@ pub fn host(world: &mut World) -> &mut Host {
 }
 
 /// The friend writes something.
-pub fn say(world: &mut World, text: &str) {
+pub fn say(world: &mut World, text: &str) -> MessageKey {
     let now = host::unix_seconds(world.now);
-    host(world).conversation_mut().say(text, now).unwrap();
+    host(world).conversation_mut().say(text, now).unwrap()
 }
 
 /// The conversation as the host knows it; empty while no host program runs.
