@@ -39,7 +39,7 @@ pub struct Browser {
     /// To drive it.
     pub client: Client,
     driver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// What a window looks like.
@@ -100,7 +100,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Some(Self { client, driver, _profile: profile })
+        Some(Self { client, driver, profile })
     }
 
     /// Text of the element with this selector, once `is_right` likes it.
@@ -191,9 +191,18 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its browser ends with it.
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        // After a failed test the browser is still there: it is the one with our profile.
+        let profile = self.profile.path().display().to_string();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        for process in processes {
+            let arguments = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&arguments).contains(&profile) {
+                let _ =
+                    Command::new("kill").arg(process.file_name()).stderr(Stdio::null()).status();
+            }
+        }
     }
 }
 
