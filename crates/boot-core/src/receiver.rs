@@ -162,7 +162,7 @@ impl<M: Memory> Receiver<M> {
     ///
     /// # Errors
     /// [`Refusal::NotOffered`] without an offer or beyond its end, [`Refusal::Malformed`] when
-    /// this is not a list of 1 to [`MAX_DIGESTS`] digests.
+    /// this is not a list of 1 to [`MAX_DIGESTS`](link::message::MAX_DIGESTS) digests.
     pub fn digests(&mut self, slot: Slot, first: u32, digests: &[u8]) -> Result<(), Refusal> {
         let size = self.offered(slot)?.image.size;
         let (digests, rest) = digests.as_chunks::<{ size_of::<ChunkDigest>() }>();

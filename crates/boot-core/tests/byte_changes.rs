@@ -51,10 +51,10 @@ fn the_receiver_refuses_a_change_at_every_position() {
 /// The digest itself, for every position and every wrong value.
 ///
 /// The bytes before the changed block are hashed once per block; those after it 16,320 times:
-/// 137 GB in all. A minute or two on a processor with SHA instructions, so the quick tests leave
-/// it out.
-#[test]
-#[ignore = "hashes 137 GB; `make test` runs it"]
+/// 137 GB in all. A minute or two on a processor with SHA instructions, so only `make test` runs
+/// it, with the feature.
+#[cfg_attr(feature = "long-tests", test)]
+#[cfg_attr(not(feature = "long-tests"), allow(dead_code))]
 fn no_changed_image_has_the_digest_of_the_right_one() {
     let bytes = noise(1, SIZE);
     let right = digest(&bytes);

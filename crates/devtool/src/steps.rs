@@ -98,7 +98,8 @@ const STEPS: &[Step] = &[
     // A minute or more of hashing: too long for the quick part.
     Step {
         name: "byte-changes",
-        command: "cargo test -p boot-core --test byte_changes -- --ignored --show-output",
+        command: "cargo test -p boot-core --features long-tests --test byte_changes \
+                  no_changed_image -- --show-output",
         kind: Kind::Tests,
         quick: false,
     },
