@@ -3,8 +3,9 @@
 use super::*;
 use crate::test_model::{CHAT, Oracle, STORY, stories260k, tiny};
 use engine::{Engine, Portable, SamplerSettings};
+use link::message::EndReason;
 use model_format::{Model, WeightFormat};
-use persona::Style;
+use persona::{Decision, Dice, Style};
 use proptest::prelude::*;
 use std::string::String as Text;
 use std::vec::Vec;
@@ -300,6 +301,37 @@ fn a_long_chat_has_replies_and_never_ends() {
     let acts: Vec<Act> = (0..60).flat_map(say).collect();
     assert!(converse(CHAT, 48, 10_000, 900, &acts) > 20);
     assert!(converse(STORY, 48, 10_000, 900, &acts) > 20);
+}
+
+#[test]
+fn any_two_interruptions_at_any_moment_are_as_if_computed_from_scratch() {
+    let interruptions = [Act::Say(Text::from("b"), 3), Act::Regenerate, Act::Stop, Act::Forget];
+    let settings = Settings { max_reply_tokens: 4, ..sampling(900) };
+    let mut runs = 0;
+    for style in [CHAT, STORY] {
+        let file = tiny(style, 200, 3);
+        for first in &interruptions {
+            for second in &interruptions {
+                // One piece of work is one token here. The answer takes about twelve.
+                for moment in 0..14 {
+                    for later in 0..6 {
+                        let acts = [
+                            Act::Say(Text::from("a"), 0),
+                            Act::Wait(moment),
+                            first.clone(),
+                            Act::Wait(later),
+                            second.clone(),
+                            Act::Rest,
+                            Act::Say(Text::from("c"), 0),
+                        ];
+                        converse_with(&file, style, 200, u32::MAX, settings, &acts);
+                        runs += 1;
+                    }
+                }
+            }
+        }
+    }
+    std::println!("wisp: chat_race_interleavings {runs} runs");
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! How a conversation that the board lost comes back.
+
+use engine::Kernels;
+use link::message::{Event, Speaker as Who};
+use persona::Speaker;
+
+use super::{Mind, Phase};
+use crate::restore::Restore;
+
+impl<K: Kernels> Mind<'_, K> {
+    /// A transcript is announced: it replaces the conversation.
+    pub(crate) fn begin_restore(&mut self, restore: Restore) {
+        self.empty();
+        self.inbox.restart(restore.last_id);
+        self.last_read = restore.last_id;
+        self.next_reply = 1;
+        self.phase = Phase::Restoring(restore);
+    }
+
+    /// One message of it. `false` when none was announced.
+    pub(crate) fn restore_message(&mut self, who: Who, gap_seconds: u32, text: &str) -> bool {
+        let Phase::Restoring(restore) = &mut self.phase else { return false };
+        if restore.is_complete() {
+            return false;
+        }
+        restore.message_arrived();
+        let (speaker, reply) = match who {
+            Who::You => (Speaker::You, 0),
+            Who::Wisp => {
+                // Both ends count Wisp's messages, so that both know which one is taken back.
+                let reply = self.next_reply;
+                self.next_reply = reply.wrapping_add(1);
+                (Speaker::Wisp, reply)
+            }
+        };
+        self.add_message(speaker, gap_seconds, reply, text);
+        true
+    }
+
+    pub(super) fn read_restored(&mut self, restore: Restore) {
+        if !self.caught_up(false) {
+            return;
+        }
+        self.log.push(Event::Restored { messages: self.context.messages_kept() });
+        let friend_spoke_last =
+            self.context.last().is_some_and(|message| message.speaker == Speaker::You);
+        self.phase = if restore.pending && friend_spoke_last {
+            Phase::Deciding { burst: 0, forced: false, trial: false }
+        } else {
+            Phase::Idle
+        };
+    }
+
+    /// The session is gone. Half a transcript is none: the host begins again in the next one.
+    pub(crate) fn session_lost(&mut self) {
+        if let Phase::Restoring(restore) = &self.phase
+            && !restore.is_complete()
+        {
+            self.empty();
+            self.inbox.restart(0);
+        }
+    }
+}
