@@ -27,11 +27,37 @@ impl<'m> Words<'m> {
         let style = self.style;
         // No text that a message can carry is too long for the encoder.
         let tokens = self.encoder.encode(&self.tokenizer, text).unwrap_or_default();
+        // The encoder puts a blank before every text.
+        let tokenizer = &self.tokenizer;
+        let tokens = match tokens.split_first() {
+            Some((first, rest)) if style.joins(text) && tokenizer.bytes(*first) == b" " => rest,
+            _ => tokens,
+        };
         let cut = tokens.len().saturating_sub(longest);
         let kept = tokens.get(cut..).unwrap_or_default().iter().copied();
         let is_mark = move |token: &u32| {
             style.ends_text(*token) || style.forbidden_in_text().any(|mark| mark == *token)
         };
         (cut, kept.filter(move |token| !is_mark(token)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_model::stories260k;
+    use model_format::{Model, WeightFormat};
+    use std::vec::Vec;
+
+    #[test]
+    fn a_story_in_pieces_has_the_tokens_of_the_whole() {
+        let file = stories260k(WeightFormat::F32);
+        let table = Model::open(&file).unwrap().tokenizer();
+        let style = Style::Story { begin: 1, end: 2 };
+        let mut words = Words::new(style, Tokenizer::open(table).unwrap());
+        let mut encode = |text: &str| words.encode(text, 1000).1.collect::<Vec<u32>>();
+        let pieces = ["Once upon a time", ", there was a little girl", "named Lily", ". She"];
+        let joined: Vec<u32> = pieces.iter().flat_map(|piece| encode(piece)).collect();
+        assert_eq!(joined, encode("Once upon a time, there was a little girl named Lily. She"));
     }
 }

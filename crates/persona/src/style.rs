@@ -128,6 +128,13 @@ impl Style {
         own.into_iter().flatten().chain(gaps.into_iter().flatten())
     }
 
+    /// Whether a text goes on right where the one before it ended, with no blank between them: a
+    /// story may be handed over in the middle of a sentence.
+    pub fn joins(&self, text: &str) -> bool {
+        let closes = text.starts_with(['.', ',', '!', '?', ';', ':']);
+        matches!(self, Self::Story { .. }) && closes
+    }
+
     /// Whether Wisp may write several messages in a row.
     pub fn has_bursts(&self) -> bool {
         matches!(self, Self::Chat { .. })
@@ -185,6 +192,13 @@ mod tests {
         assert!(CHAT.forbidden_in_text().eq([1, 10, 11, 20, 21, 22, 23, 24]));
         assert!(CHAT.ends_text(12) && !CHAT.ends_text(11));
         assert_eq!(STORY.forbidden_in_text().count(), 0);
+    }
+
+    #[test]
+    fn a_story_is_joined_at_its_punctuation() {
+        assert!(STORY.joins(", there was"));
+        assert!(!STORY.joins("there was") && !STORY.joins("") && !STORY.joins("\"Hi\""));
+        assert!(!CHAT.joins("... what?"));
     }
 
     #[test]
