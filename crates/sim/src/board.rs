@@ -365,8 +365,8 @@ impl Board {
         if let Some(crash) = &record.crash {
             device.set_crash(&crash.report());
         }
-        let tokenizer =
-            Tokenizer::open(model.tokenizer()).map_err(|error| FirmwareError::Device(error.into()))?;
+        let tokenizer = Tokenizer::open(model.tokenizer())
+            .map_err(|error| FirmwareError::Device(error.into()))?;
         Ok(Firmware {
             boot: identity.boot,
             device,

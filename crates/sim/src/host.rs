@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use link::conversation::{Conversation, Update};
+use link::conversation::{Conversation, Crash, Update};
 use link::message::{
-    DeviceMessage, Digest, HostMessage, Identity, MAX_MESSAGE, Refusal, Role, Slot,
+    DeviceMessage, Digest, Event, HostMessage, Identity, MAX_MESSAGE, Refusal, Role, Slot,
 };
 use link::upload::{Phase, UploadError, Uploader};
 use link::{Instant, Session, SessionEvent};
@@ -32,6 +32,18 @@ pub enum Stage {
     Failed(UploadError),
 }
 
+/// What the board said about the chat, without the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It has taken this order.
+    Received {
+        /// Id of the order.
+        id: u32,
+    },
+    /// This happened. The text of a delta is left out.
+    Happened(Event<'static>),
+}
+
 /// One run of the host program.
 pub struct Host {
     /// What this run calls itself.
@@ -50,6 +62,8 @@ pub struct Host {
     received: Vec<u8>,
     refusals: Vec<(Refusal, u32)>,
     updates: Vec<Update>,
+    heard: Vec<(Instant, Heard)>,
+    crashes: Vec<Crash>,
     sessions: u32,
 }
 
@@ -85,6 +99,8 @@ impl Host {
             received: Vec::new(),
             refusals: Vec::new(),
             updates: Vec::new(),
+            heard: Vec::new(),
+            crashes: Vec::new(),
             sessions: 0,
         })
     }
@@ -132,6 +148,16 @@ impl Host {
     /// Everything the conversation told in this run.
     pub fn updates(&self) -> &[Update] {
         &self.updates
+    }
+
+    /// Everything the board said about the chat in this run, and when it arrived.
+    pub fn heard(&self) -> &[(Instant, Heard)] {
+        &self.heard
+    }
+
+    /// Every crash report of this run, from bootloader and firmware.
+    pub fn crashes(&self) -> &[Crash] {
+        &self.crashes
     }
 
     /// Sessions that came up in this run.
@@ -215,8 +241,16 @@ impl Host {
                 DeviceMessage::Refused { refusal, detail } => {
                     self.refusals.push((refusal, detail));
                 }
-                DeviceMessage::Crashed(_) if self.stage == Stage::Loading => {
-                    self.owes_crash_seen = true;
+                DeviceMessage::Received { id } => {
+                    self.heard.push((now, Heard::Received { id }));
+                }
+                DeviceMessage::Happened { what, .. } => {
+                    self.heard.push((now, Heard::Happened(wordless(&what))));
+                }
+                DeviceMessage::Crashed(report) => {
+                    self.crashes.push(Crash::from(&report));
+                    // What the firmware reports is the conversation's to answer.
+                    self.owes_crash_seen |= self.stage == Stage::Loading;
                 }
                 _ => {}
             }
@@ -273,6 +307,21 @@ impl Host {
         if self.session.send_host(&HostMessage::Launch).is_ok() {
             self.stage = Stage::Launched;
         }
+    }
+}
+
+/// An event that owns itself.
+fn wordless(event: &Event<'_>) -> Event<'static> {
+    match *event {
+        Event::Delta { reply, offset, .. } => Event::Delta { reply, offset, text: "" },
+        Event::Read { id } => Event::Read { id },
+        Event::Thinking { reply } => Event::Thinking { reply },
+        Event::End { reply, reason, timing } => Event::End { reply, reason, timing },
+        Event::Withdrawn { reply } => Event::Withdrawn { reply },
+        Event::StayedSilent { after } => Event::StayedSilent { after },
+        Event::Shifted { dropped } => Event::Shifted { dropped },
+        Event::Restored { messages } => Event::Restored { messages },
+        Event::Forgotten => Event::Forgotten,
     }
 }
 

@@ -26,10 +26,7 @@ pub struct Images {
 impl Images {
     /// A firmware of this size, and this persona.
     pub fn new(firmware_bytes: usize, persona: AlignedBytes) -> Self {
-        Self {
-            firmware: noise(firmware_bytes, 0x11).into(),
-            persona: Box::leak(Box::new(persona)),
-        }
+        Self { firmware: noise(firmware_bytes, 0x11).into(), persona: Box::leak(Box::new(persona)) }
     }
 
     /// A persona of random bytes, only good for being uploaded.
@@ -58,9 +55,8 @@ impl Images {
         persona.name = "Tiny";
         persona.style = STYLE;
         persona.sampler.max_reply_tokens = 10;
-        let persona =
-            synthetic::model(&architecture, persona, &table, WeightFormat::Fp8E4M3, seed)
-                .expect("a persona within all limits");
+        let persona = synthetic::model(&architecture, persona, &table, WeightFormat::Fp8E4M3, seed)
+            .expect("a persona within all limits");
         Self::new(300, persona)
     }
 

@@ -26,7 +26,7 @@ pub mod world;
 pub use board::{Board, BoardSettings, Program};
 pub use cable::{Cable, CableSettings, Direction};
 pub use fault::{ByteFault, Noise, PlannedFault};
-pub use host::{Host, Stage};
+pub use host::{Heard, Host, Stage};
 pub use images::Images;
 pub use journal::Journal;
 pub use ram::Ram;

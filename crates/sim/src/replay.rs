@@ -40,10 +40,10 @@ where
                     if case >= count {
                         return;
                     }
-                    if let Err(cause) = attempt(&run, case, Journal::silent()) {
-                        if let Ok(mut failures) = failures.lock() {
-                            failures.push((case, cause));
-                        }
+                    if let Err(cause) = attempt(&run, case, Journal::silent())
+                        && let Ok(mut failures) = failures.lock()
+                    {
+                        failures.push((case, cause));
                     }
                 }
             });

@@ -160,9 +160,9 @@ impl World {
 
     /// Whether the persona can be talked to: both ends are in the same session, and know it.
     pub fn is_online(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| {
-            host.stage() == Stage::Online && self.board.is_linked_to(host)
-        })
+        self.host
+            .as_ref()
+            .is_some_and(|host| host.stage() == Stage::Online && self.board.is_linked_to(host))
     }
 
     /// Whether everything that was to be said is said and answered: both ends have come to rest.

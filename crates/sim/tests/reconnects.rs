@@ -3,6 +3,7 @@
 //! After each: within two seconds of the last obstacle's end the board has what the friend then
 //! writes. Whenever both ends come to rest: the same conversation at both, and every text in it
 //! exactly once.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 
@@ -67,7 +68,12 @@ impl Chat {
         // Every other case has a slightly bad cable on top.
         let noise = match case % 2 {
             0 => Noise::default(),
-            _ => Noise { dropped: 20_000, pauses: 50_000, longest_pause: 30_000, ..Noise::bit_errors(5_000) },
+            _ => Noise {
+                dropped: 20_000,
+                pauses: 50_000,
+                longest_pause: 30_000,
+                ..Noise::bit_errors(5_000)
+            },
         };
         let cable = CableSettings { baud: 460_800, ..CableSettings::default() }.with_noise(noise);
         let images = Images::tiny(case % 4);

@@ -3,6 +3,7 @@
 //! What must come out is the very conversation of the undisturbed session, no later than five
 //! seconds after it. That is stricter than "or a named error": there is no error that one fault
 //! on the cable could excuse.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 
@@ -114,17 +115,18 @@ fn every_fault_at_every_byte() {
     assert!(to_board + to_host >= LEAST_BYTES, "{to_board} + {to_host} bytes");
 
     let faults = ByteFault::ALL.len() as u64;
-    let runs = sim::replay::sweep("single_faults", (to_board + to_host) * faults, |case, journal| {
-        let (position, fault) = (case / faults, ByteFault::ALL[(case % faults) as usize]);
-        let (direction, position) = match position.checked_sub(to_board) {
-            None => (Direction::ToBoard, position),
-            Some(position) => (Direction::ToHost, position),
-        };
-        let fault = PlannedFault { position, fault };
-        journal.note(Instant(0), || format!("{direction:?} {fault:?}"));
-        disturbed(&images, &clean, direction, fault, journal)
-            .map_err(|cause| format!("{direction:?} {fault:?}: {cause}"))
-    });
+    let runs =
+        sim::replay::sweep("single_faults", (to_board + to_host) * faults, |case, journal| {
+            let (position, fault) = (case / faults, ByteFault::ALL[(case % faults) as usize]);
+            let (direction, position) = match position.checked_sub(to_board) {
+                None => (Direction::ToBoard, position),
+                Some(position) => (Direction::ToHost, position),
+            };
+            let fault = PlannedFault { position, fault };
+            journal.note(Instant(0), || format!("{direction:?} {fault:?}"));
+            disturbed(&images, &clean, direction, fault, journal)
+                .map_err(|cause| format!("{direction:?} {fault:?}: {cause}"))
+        });
     figure("fault_session_bytes", to_board + to_host, "bytes");
     figure("fault_runs", runs, "runs");
 }
