@@ -1,7 +1,7 @@
 # Index of what can be done here. `make` alone prints it. Logic lives in crates/devtool.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check build firmware bootloader personas fmt clean
+.PHONY: help setup demo test check build firmware bootloader personas kernel.img fmt clean
 
 BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
@@ -19,6 +19,7 @@ help:
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and demo persona"
+	@echo "  make kernel.img  the bootloader as an SD card wants it"
 	@echo "  make fmt         format the code"
 	@echo "  make clean       remove everything that was built"
 
@@ -41,6 +42,9 @@ $(PERSONAS)/stories260K-%.wisp: $(MODELS)/stories260K.bin $(MODELS)/tok512.bin
 	@$(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin \
 	    --format $* --name Stories --source "stories260K by Andrej Karpathy" \
 	    --licence $(MODELS)/LICENSE -o $@
+
+kernel.img: bootloader
+	@$(WISP) image --bootloader $(BARE)/bootloader --output $@
 
 demo: setup build
 	@$(WISP) demo --persona $(PERSONAS)/stories260K-fp8.wisp

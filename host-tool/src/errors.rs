@@ -127,6 +127,10 @@ pub enum WispError {
     #[diagnostic(code(wisp::file::read), help("Check the path and its permissions."))]
     FileRead { path: PathBuf, cause: std::io::Error },
 
+    #[error("cannot write {path}: {cause}", path = path.display())]
+    #[diagnostic(code(wisp::file::write), help("Check the folder, its permissions and its space."))]
+    FileWrite { path: PathBuf, cause: std::io::Error },
+
     #[error("several personas were found: {names}")]
     #[diagnostic(code(wisp::file::which_persona), help("Choose one with `--persona FILE`."))]
     WhichPersona { names: String },
@@ -303,6 +307,7 @@ mod tests {
                 option: "--firmware",
             },
             WispError::FileRead { path: file(), cause: cause() },
+            WispError::FileWrite { path: file(), cause: cause() },
             WispError::WhichPersona { names: "a, b".into() },
             WispError::BadFirmware { path: file(), cause: "cause".into() },
             WispError::BadPersona { path: file(), cause: "cause".into() },

@@ -4,6 +4,7 @@ mod browser;
 mod chat;
 mod chat_text;
 mod demo;
+mod image;
 mod interrupt;
 mod load;
 mod monitor;
@@ -41,6 +42,8 @@ enum Verb {
     Serve(serve::ServeArguments),
     /// Show the board's logs and counters.
     Monitor(monitor::MonitorArguments),
+    /// Write the bootloader as kernel.img, for an SD card.
+    Image(image::ImageArguments),
     /// Show it all without a board: emulate one, load it, open the page.
     Demo(demo::DemoArguments),
 }
@@ -57,6 +60,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Verb::Chat(arguments) => chat::run(arguments),
         Verb::Serve(arguments) => serve::run(arguments),
         Verb::Monitor(arguments) => monitor::run(arguments),
+        Verb::Image(arguments) => image::run(arguments),
         Verb::Demo(arguments) => demo::run(arguments),
     }
 }

@@ -58,6 +58,7 @@ impl Browser {
     /// Starts one; `None`, with a message, where Chromium is not installed.
     pub async fn start() -> Option<Self> {
         if !Path::new(CHROMIUM).exists() || !Path::new(CHROMEDRIVER).exists() {
+            assert!(std::env::var_os("WISP_REQUIRE_ALL").is_none(), "no {CHROMIUM}");
             println!(
                 "skipped: no {CHROMIUM} and {CHROMEDRIVER} here (apt install chromium-driver)"
             );
