@@ -49,9 +49,10 @@ impl Inbox {
 
     /// Takes an order if it is the next one.
     pub(crate) fn arrive(&mut self, id: u32, order: impl FnOnce() -> Order) -> Arrival {
-        if id <= self.last_id {
+        if (1..=self.last_id).contains(&id) {
             return Arrival::Repeated;
         }
+        // There is no order 0: it is the count before the first.
         if self.last_id.checked_add(1) != Some(id) {
             return Arrival::Refused(Refusal::WrongId);
         }
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(forget(&mut inbox, 2), Arrival::Refused(Refusal::WrongId));
         assert_eq!(forget(&mut inbox, 1), Arrival::Taken);
         assert_eq!(forget(&mut inbox, 1), Arrival::Repeated);
-        assert_eq!(forget(&mut inbox, 0), Arrival::Repeated);
+        assert_eq!(forget(&mut inbox, 0), Arrival::Refused(Refusal::WrongId));
         assert_eq!(forget(&mut inbox, 2), Arrival::Taken);
         assert_eq!(inbox.pop(), Some((1, Order::Forget)));
         assert_eq!(inbox.pop(), Some((2, Order::Forget)));
@@ -123,7 +124,7 @@ mod tests {
     fn after_the_last_id_of_all_nothing_is_taken() {
         let mut inbox = Inbox::new();
         inbox.restart(u32::MAX);
-        assert_eq!(forget(&mut inbox, 0), Arrival::Repeated);
+        assert_eq!(forget(&mut inbox, 0), Arrival::Refused(Refusal::WrongId));
         assert_eq!(forget(&mut inbox, u32::MAX), Arrival::Repeated);
     }
 }
