@@ -111,9 +111,24 @@ impl Chat {
     fn talk(&mut self) {
         for _ in 0..self.random.below(3) {
             self.say();
-            let pause = self.random.below(400_000);
-            self.world.run_for(pause);
+            self.run_a_while();
+            let conversation = host(&mut self.world).conversation_mut();
+            match self.random.below(20) {
+                0..3 => conversation.regenerate(),
+                3..5 => conversation.stop(),
+                5 => {
+                    conversation.forget();
+                    self.said.clear();
+                }
+                _ => continue,
+            }
+            self.run_a_while();
         }
+    }
+
+    fn run_a_while(&mut self) {
+        let pause = self.random.below(400_000);
+        self.world.run_for(pause);
     }
 
     /// A few obstacles at once, each with its end, in the order of time.
