@@ -119,6 +119,8 @@ impl ChatText {
         };
         let fresh: String = message.text.chars().skip(printed).collect();
         out.push_str(&sanitise::text(&fresh));
+        // A tick may have ended the line in the middle of the reply: this opens another.
+        self.is_line_open |= !fresh.is_empty();
         let printed = printed + fresh.chars().count();
         if message.reply == Some(ReplyState::Writing) {
             self.writing = Some((message.key, printed));
@@ -205,6 +207,16 @@ mod tests {
             out,
             "  · received\n  · read\n  · Wisp is thinking…\nWisp: Hello\u{fffd}[2J (stopped)\n"
         );
+    }
+
+    #[test]
+    fn a_tick_in_the_middle_of_a_reply_has_a_line_of_its_own() {
+        let mut chat = ChatText::new("Wisp");
+        let mut out = chat.show(&reply("Once", ReplyState::Writing));
+        out.push_str(&chat.show(&said(Delivery::Received)));
+        out.push_str(&chat.show(&reply("Once upon", ReplyState::Writing)));
+        out.push_str(&chat.show(&said(Delivery::Read)));
+        assert_eq!(out, "Wisp: Once\n  · received\n upon\n  · read\n");
     }
 
     #[test]
