@@ -27,6 +27,10 @@ const READY_MICROS: u64 = 2_000_000;
 /// Longest time until all that was said is answered: the persona may have to read everything again.
 const ANSWER_MICROS: u64 = 60_000_000;
 
+/// What the friend wants at most before all of it is carried out. The host has eight orders under
+/// way at a time: more would wait there, however good the cable is.
+const MOST_ORDERS: u64 = 6;
+
 /// When the watchdog steps in, and when a board that starts looks at its cable.
 const HANG_MICROS: u64 = 12_000_000;
 
@@ -50,6 +54,8 @@ struct Chat {
     random: Random,
     /// Texts said ever: each is another.
     count: u64,
+    /// What the friend wanted since all of it was last carried out.
+    orders: u64,
     /// What was said since the host last lost its memory.
     said: Vec<String>,
     /// Whether the host has lost its memory: then the board may know what it does not.
@@ -64,7 +70,13 @@ impl Chat {
         let mut random = Random::new(case);
         let mut board = BoardSettings::default();
         board.options.context = 256;
-        board.options.slice = 2000;
+        // Some 40 ms for a token on a fast cable, or some 8 ms on one that is slow to tell: either
+        // way most obstacles come in the middle of something.
+        let (slice_micros, baud, latency_micros) = match case % 4 {
+            0 | 1 => (10_000, 460_800, 1000),
+            _ => (2000, 115_200, 16_000),
+        };
+        board.slice_micros = slice_micros;
         // Every other case has a slightly bad cable on top.
         let noise = match case % 2 {
             0 => Noise::default(),
@@ -75,13 +87,15 @@ impl Chat {
                 ..Noise::bit_errors(5_000)
             },
         };
-        let cable = CableSettings { baud: 460_800, ..CableSettings::default() }.with_noise(noise);
-        let images = Images::tiny(case % 4);
+        let cable = CableSettings { baud, latency_micros, ..CableSettings::default() };
+        let cable = cable.with_noise(noise);
+        let images = Images::tiny(case % 8);
         let world = World::new(&cable, board, &images, random.bits(), journal).unwrap();
         let mut chat = Self {
             world,
             random,
             count: 0,
+            orders: 0,
             said: Vec::new(),
             has_forgotten: false,
             worst_micros: 0,
@@ -107,11 +121,30 @@ impl Chat {
         key
     }
 
+    /// Whether the friend has something to say: not while much is still to be carried out.
+    fn may_order(&mut self) -> bool {
+        if self.world.is_settled() {
+            self.orders = 0;
+        }
+        let may = self.world.host.is_some() && self.orders < MOST_ORDERS;
+        self.orders += u64::from(may);
+        may
+    }
+
+    fn may_say(&mut self) {
+        if self.may_order() {
+            self.say();
+        }
+    }
+
     /// Some talk, which may be in full swing when it returns.
     fn talk(&mut self) {
         for _ in 0..self.random.below(3) {
-            self.say();
+            self.may_say();
             self.run_a_while();
+            if !self.may_order() {
+                continue;
+            }
             let conversation = host(&mut self.world).conversation_mut();
             match self.random.below(20) {
                 0..3 => conversation.regenerate(),
@@ -219,19 +252,30 @@ impl Chat {
     }
 
     fn reconnect(&mut self) -> Result<(), String> {
+        if self.orders > MOST_ORDERS {
+            self.world.run_until("all answers", ANSWER_MICROS, World::is_settled)?;
+            self.orders = 0;
+        }
         let mut over = self.world.now;
         for (at, action) in self.obstacles() {
             let wait = at.micros_since(self.world.now);
             self.world.run_for(wait);
+            // Sometimes a message has only just been sent.
+            if self.random.percent(30) {
+                self.may_say();
+                let pause = self.random.below(30_000);
+                self.world.run_for(pause);
+            }
             over = over.max(self.act(action));
             // The friend does not know and goes on writing.
-            if self.world.host.is_some() && self.random.percent(30) {
-                self.say();
+            if self.random.percent(30) {
+                self.may_say();
             }
         }
         let wait = over.micros_since(self.world.now);
         self.world.run_for(wait);
         let key = self.say();
+        self.orders += 1;
         self.world.run_until("Received", READY_MICROS, |world| has_received(world, key))?;
         self.worst_micros = self.worst_micros.max(self.world.now.micros_since(over));
         Ok(())
