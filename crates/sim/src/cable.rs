@@ -189,6 +189,11 @@ impl Line {
         Instant(self.free_at.saturating_sub(half).div_ceil(1000))
     }
 
+    /// When everything that was sent will have arrived.
+    pub fn quiet_at(&self) -> Instant {
+        Instant((self.free_at + self.latency_nanos).div_ceil(1000))
+    }
+
     /// Whether nothing is on its way.
     pub fn is_empty(&self) -> bool {
         self.on_the_way.is_empty()
