@@ -58,6 +58,13 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     let second = client.say_and_wait(SAID[1]);
     let expected = reference::replies(&artefacts.persona, SETTINGS, &SAID);
     assert_eq!([first, second].map(|reply| reply.text), expected[..]);
+
+    // The firmware's log came along, with its place in the source.
+    let log = client.log(&artefacts);
+    let line = log.iter().find(|line| line.text.starts_with("persona of ")).expect("a log line");
+    let (file, number) = line.place.clone().expect("a place in the source");
+    assert!(file.ends_with("firmware/src/main.rs") && number > 0, "{file}:{number}");
+    println!("wisp: qemu_log_lines_decoded {} lines", log.len());
     drop(client);
 
     // A second load: all is there, nothing travels.

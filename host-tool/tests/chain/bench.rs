@@ -15,6 +15,7 @@ use wisp::client::{
     Wanted,
 };
 use wisp::image::{self, Image};
+use wisp::monitor::{LogLine, LogTable};
 use wisp::port::{FixedConnector, PortAddress};
 
 use crate::cable::{Fault, FaultyConnector};
@@ -28,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// What the build made.
 pub struct Artefacts {
     pub bootloader: PathBuf,
+    pub firmware: PathBuf,
     pub persona: PathBuf,
     images: [Image; 2],
 }
@@ -46,7 +48,7 @@ pub fn artefacts(format: &str) -> Option<Artefacts> {
         }
     }
     let images = [image::firmware(&firmware).unwrap(), image::persona(&persona).unwrap()];
-    Some(Artefacts { bootloader, persona, images })
+    Some(Artefacts { bootloader, firmware, persona, images })
 }
 
 impl Artefacts {
@@ -150,6 +152,7 @@ impl Bench {
             chunks: BTreeMap::new(),
             phases: BTreeSet::new(),
             injected,
+            log: Vec::new(),
         }
     }
 }
@@ -162,6 +165,8 @@ pub struct Watched {
     chunks: BTreeMap<Slot, (u32, u32)>,
     phases: BTreeSet<u8>,
     injected: Arc<AtomicUsize>,
+    /// The log, as it came.
+    log: Vec<u8>,
 }
 
 impl Watched {
@@ -186,6 +191,11 @@ impl Watched {
         all.into_iter().filter(|phase| self.phases.contains(&(*phase as u8))).collect()
     }
 
+    /// The log so far, decoded with the firmware's ELF file.
+    pub fn log(&self, artefacts: &Artefacts) -> Vec<LogLine> {
+        LogTable::read(&artefacts.firmware).unwrap().decoder().lines(&self.log)
+    }
+
     pub fn send(&self, command: Command) {
         self.client.send(command).unwrap();
     }
@@ -199,6 +209,9 @@ impl Watched {
         }
         if let Update::Link { link } = &update {
             assert!(link.phase != Phase::Failed, "{}: {} {}", link.code, link.words, link.help);
+        }
+        if let Update::Log { bytes } = &update {
+            self.log.extend(bytes);
         }
         self.view.apply(&update);
         Some(update)
