@@ -86,8 +86,6 @@ pub struct Loader<M> {
     /// A whole message on its way from the session to its handler.
     buffer: [u8; MAX_MESSAGE],
     is_connected: bool,
-    /// Bytes free in the prompt lane when everything sent was acknowledged.
-    empty_lane: usize,
     /// Since when there has been no host.
     alone_since: Instant,
     /// What the host of this session was told about the slots.
@@ -133,7 +131,6 @@ impl<M: Memory> Loader<M> {
             identity,
             buffer: [0; MAX_MESSAGE],
             is_connected: false,
-            empty_lane: 0,
             alone_since: now,
             told_slots: None,
             told_crash: false,
@@ -226,7 +223,6 @@ impl<M: Memory> Loader<M> {
             match event {
                 SessionEvent::Up { .. } => {
                     self.is_connected = true;
-                    self.empty_lane = self.session.send_space(Lane::Prompt);
                     self.told_slots = None;
                     self.told_crash = false;
                 }
@@ -353,8 +349,7 @@ impl<M: Memory> Loader<M> {
             return Outcome::Continue;
         };
         let waited = now.micros_since(leaving.since);
-        let is_heard =
-            self.session.send_space(Lane::Prompt) >= self.empty_lane && waited >= LEAVE_AFTER;
+        let is_heard = self.session.is_delivered(Lane::Prompt) && waited >= LEAVE_AFTER;
         if self.is_connected && !is_heard && waited < LEAVE_AT_LAST {
             return Outcome::Continue;
         }

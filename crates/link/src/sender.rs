@@ -100,6 +100,11 @@ impl Sender {
         self.written = self.written.saturating_add(bytes.len()).min(LANE_BYTES);
     }
 
+    /// Whether everything that was written has arrived.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.acknowledged == self.written
+    }
+
     /// Whether anything is on its way.
     pub(crate) fn is_in_flight(&self) -> bool {
         self.in_flight > 0

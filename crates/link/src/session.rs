@@ -152,6 +152,12 @@ impl Session {
         self.transport.send_space(lane)
     }
 
+    /// Whether the other end is known to have every message that was put into the lane. Without a
+    /// session there are none.
+    pub fn is_delivered(&self, lane: Lane) -> bool {
+        !self.is_up || self.transport.is_delivered(lane)
+    }
+
     /// The next whole message, prompt lane first. Decode it with [`HostMessage::decode`] or
     /// [`DeviceMessage::decode`].
     pub fn receive<'b>(&mut self, buffer: &'b mut [u8; MAX_MESSAGE]) -> Option<&'b [u8]> {

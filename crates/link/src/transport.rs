@@ -117,6 +117,11 @@ impl Transport {
         space.saturating_sub(LENGTH_BYTES).min(MAX_MESSAGE)
     }
 
+    /// Whether the other end has everything that was put into the lane.
+    pub(crate) fn is_delivered(&self, lane: Lane) -> bool {
+        self.senders.get(lane).is_delivered()
+    }
+
     /// Puts a message into a lane, all or nothing.
     pub(crate) fn send(&mut self, lane: Lane, message: &impl Serialize) -> Result<(), SendError> {
         let size = postcard::ser_flavors::Size::default();
