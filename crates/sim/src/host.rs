@@ -32,7 +32,7 @@ pub enum Stage {
     Failed(UploadError),
 }
 
-/// What the board said about the chat, without the words.
+/// What the board said about its start and the chat, without the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// It has taken this order.
@@ -40,6 +40,8 @@ pub enum Heard {
         /// Id of the order.
         id: u32,
     },
+    /// The firmware starts now.
+    Launching,
     /// This happened. The text of a delta is left out.
     Happened(Event<'static>),
 }
@@ -150,7 +152,7 @@ impl Host {
         &self.updates
     }
 
-    /// Everything the board said about the chat in this run, and when it arrived.
+    /// Everything the board said about its start and the chat in this run, and when it arrived.
     pub fn heard(&self) -> &[(Instant, Heard)] {
         &self.heard
     }
@@ -244,6 +246,7 @@ impl Host {
                 DeviceMessage::Received { id } => {
                     self.heard.push((now, Heard::Received { id }));
                 }
+                DeviceMessage::Launching => self.heard.push((now, Heard::Launching)),
                 DeviceMessage::Happened { what, .. } => {
                     self.heard.push((now, Heard::Happened(wordless(&what))));
                 }
