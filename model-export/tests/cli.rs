@@ -120,12 +120,15 @@ fn texts_in_a_persona_cannot_command_the_terminal() {
     let folder = folder.path();
     let (bin, tok) = (stories("stories260K.bin"), stories("tok512.bin"));
     let mut arguments = import(bin.to_str().unwrap(), tok.to_str().unwrap(), "s.wisp").to_vec();
-    arguments.extend(["--name", "Sto\u{1b}[2Jries", "--source", "\u{9b}31m"]);
+    // A name is refused, other texts are shown harmlessly.
+    let said = fails(folder, &[&arguments[..], &["--name", "Sto\u{1b}[2Jries"]].concat());
+    assert!(said.contains("name is out of range"), "{said}");
+    arguments.extend(["--source", "\u{1b}[2J\u{9b}31m"]);
     works(folder, &arguments);
     for arguments in [&["inspect", "s.wisp"][..], &["inspect", "s.wisp", "--json"]] {
         let page = works(folder, arguments);
         assert!(!page.contains('\u{1b}') && !page.contains('\u{9b}'), "{page:?}");
-        assert!(page.contains("Sto\u{fffd}[2Jries"), "{page:?}");
+        assert!(page.contains("\u{fffd}[2J\u{fffd}31m"), "{page:?}");
     }
 }
 

@@ -86,28 +86,28 @@ const STEPS: &[Step] = &[
     Step { name: "host-build", command: "make build", kind: Kind::Check, quick: false },
     Step {
         name: "logic",
-        command: "cargo test --workspace --exclude bootloader --exclude firmware \
+        command: "cargo test --no-fail-fast --workspace --exclude bootloader --exclude firmware \
                   --exclude board-test --exclude sim --exclude wisp -- --show-output",
         kind: Kind::Tests,
         quick: true,
     },
     Step {
         name: "faults",
-        command: "cargo test -p sim -- --show-output",
+        command: "cargo test --no-fail-fast -p sim -- --show-output",
         kind: Kind::Tests,
         quick: false,
     },
     // A minute or more of hashing: too long for the quick part.
     Step {
         name: "byte-changes",
-        command: "cargo test -p boot-core --features long-tests --test byte_changes \
+        command: "cargo test --no-fail-fast -p boot-core --features long-tests --test byte_changes \
                   no_changed_image -- --show-output",
         kind: Kind::Tests,
         quick: false,
     },
     Step {
         name: "host-tool",
-        command: "WISP_REQUIRE_ALL=1 cargo test -p wisp -- --show-output --test-threads=1",
+        command: "WISP_REQUIRE_ALL=1 cargo test --no-fail-fast -p wisp -- --show-output --test-threads=1",
         kind: Kind::Tests,
         quick: false,
     },
