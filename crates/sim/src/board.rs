@@ -3,18 +3,13 @@
 use std::mem;
 
 use boot_core::{Loader, Memory as _, Outcome, handover};
-use device::{Activity, Device, DeviceError, Options};
-use engine::Portable;
-use link::message::{CrashKind, CrashReport, Identity, Role, Slot};
-use link::{Instant, Session};
-use model_format::Model;
-use tokenizer::Tokenizer;
+use device::{Activity, Options};
+use link::Instant;
+use link::message::Slot;
 
-use crate::transcript::{self, Line};
+use crate::firmware::{Firmware, PLANTED};
+use crate::transcript::Line;
 use crate::{Cable, Direction, Host, Images, Journal, Ram, Random};
-
-/// A firmware that has run for so long does not crash at every start; as in `firmware/`.
-const HEALTHY_AFTER: u64 = 20_000_000;
 
 /// A board that hangs is reset after this; as in `bcm2835`.
 const WATCHDOG_MICROS: u64 = 12_000_000;
@@ -71,32 +66,6 @@ pub enum Program {
     },
 }
 
-/// The persona's program.
-pub struct Firmware {
-    /// What this run calls itself.
-    boot: u32,
-    device: Device<'static, Portable>,
-    tokenizer: Tokenizer<'static>,
-    style: model_format::Style,
-    is_healthy_at: Instant,
-    is_idle: bool,
-    crash_is_told: bool,
-}
-
-impl Firmware {
-    /// Whether it and this host program have a session.
-    fn is_linked_to(&self, host: &Host) -> bool {
-        let theirs = host.session().peer().map(|peer| peer.boot);
-        let ours = self.device.session().peer().map(|peer| peer.boot);
-        theirs == Some(self.boot) && ours == Some(host.boot())
-    }
-
-    /// Whether it waits for the cable or the clock.
-    pub fn is_idle(&self) -> bool {
-        self.is_idle
-    }
-}
-
 /// The board.
 pub struct Board {
     settings: BoardSettings,
@@ -149,20 +118,21 @@ impl Board {
 
     /// Whether the persona runs and has nothing to do.
     pub fn is_idle(&self) -> bool {
-        matches!(&self.program, Program::Firmware(firmware) if firmware.is_idle)
+        matches!(&self.program, Program::Firmware(firmware) if firmware.is_idle())
     }
 
     /// The conversation as the board knows it; `None` when no persona runs.
     pub fn lines(&self) -> Option<Vec<Line>> {
-        let Program::Firmware(firmware) = &self.program else { return None };
-        let tokens = firmware.device.tokens();
-        Some(transcript::of_board(tokens, firmware.style, &firmware.tokenizer))
+        match &self.program {
+            Program::Firmware(firmware) => Some(firmware.lines()),
+            _ => None,
+        }
     }
 
     /// The conversation's tokens; `None` when no persona runs.
     pub fn tokens(&self) -> Option<&[u32]> {
         match &self.program {
-            Program::Firmware(firmware) => Some(firmware.device.tokens()),
+            Program::Firmware(firmware) => Some(firmware.tokens()),
             _ => None,
         }
     }
@@ -230,7 +200,7 @@ impl Board {
         let mut bytes = vec![0; room];
         let count = match &mut self.program {
             Program::Loader(loader) => loader.poll_transmit(now, &mut bytes),
-            Program::Firmware(firmware) => firmware.device.poll_transmit(now, &mut bytes),
+            Program::Firmware(firmware) => firmware.transmit(now, &mut bytes),
             _ => 0,
         };
         line.send(now, bytes.get(..count).unwrap_or_default());
@@ -269,10 +239,8 @@ impl Board {
                 }
             }
             Program::Firmware(firmware) => {
-                firmware.device.handle_bytes(now, &self.received);
-                let activity = firmware.device.poll(now);
+                let activity = firmware.work(now, &self.received);
                 self.may_send = true;
-                firmware.is_idle = matches!(activity, Activity::IdleUntil(_));
                 match activity {
                     Activity::Busy => {
                         self.busy_until = now.plus_micros(self.settings.slice_micros);
@@ -295,16 +263,8 @@ impl Board {
 
     /// What the firmware's main loop does beside the device.
     fn follow_up(&mut self, now: Instant) {
-        let Program::Firmware(firmware) = &mut self.program else { return };
-        if now >= firmware.is_healthy_at {
-            firmware.is_healthy_at = Instant(u64::MAX);
-            handover::note_healthy(self.ram.handover_mut());
-        }
-        if !firmware.crash_is_told && !firmware.device.has_unseen_crash() {
-            firmware.crash_is_told = true;
-            let mut record = handover::load(self.ram.handover());
-            record.crash = None;
-            handover::store(self.ram.handover_mut(), &record);
+        if let Program::Firmware(firmware) = &mut self.program {
+            firmware.do_chores(now, self.ram.handover_mut());
         }
     }
 
@@ -343,65 +303,12 @@ impl Board {
         assert!(starts_with(Slot::Firmware, &self.images.firmware), "a bad firmware was started");
         assert!(starts_with(Slot::Persona, self.images.persona), "a bad persona was started");
         journal.note(now, || "board: the firmware starts".to_string());
-        match self.firmware(now) {
+        let record = handover::load(self.ram.handover());
+        let options = self.settings.options;
+        match Firmware::new(&self.images, &record, options, &mut self.random, now) {
             Ok(firmware) => self.program = Program::Firmware(Box::new(firmware)),
             Err(error) => panic!("the persona does not run: {error}"),
         }
         self.due = Some(now);
     }
-
-    fn firmware(&mut self, now: Instant) -> Result<Firmware, FirmwareError> {
-        let model = Model::open(self.images.persona).map_err(FirmwareError::Format)?;
-        let identity = Identity {
-            role: Role::Firmware,
-            boot: self.random.word(),
-            version: [0, 1, 0],
-            persona: Some(self.images.persona_digest()),
-        };
-        let session = Session::new(identity, self.random.word());
-        let mut device = Device::new(&model, Portable, session, self.settings.options)
-            .map_err(FirmwareError::Device)?;
-        let record = handover::load(self.ram.handover());
-        if let Some(crash) = &record.crash {
-            device.set_crash(&crash.report());
-        }
-        let tokenizer = Tokenizer::open(model.tokenizer())
-            .map_err(|error| FirmwareError::Device(error.into()))?;
-        Ok(Firmware {
-            boot: identity.boot,
-            device,
-            tokenizer,
-            style: model.persona().style,
-            is_healthy_at: now.plus_micros(HEALTHY_AFTER),
-            is_idle: false,
-            crash_is_told: record.crash.is_none(),
-        })
-    }
 }
-
-/// Why a persona does not run.
-#[derive(Debug)]
-enum FirmwareError {
-    Format(model_format::FormatError),
-    Device(DeviceError),
-}
-
-impl std::fmt::Display for FirmwareError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Format(error) => write!(f, "{error}"),
-            Self::Device(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-/// What the firmware's panic handler writes down.
-const PLANTED: CrashReport<'static> = CrashReport {
-    role: Role::Firmware,
-    kind: CrashKind::Panic,
-    program_counter: 0x8000,
-    link_register: 0x8004,
-    fault_status: 0,
-    fault_address: 0,
-    message: "planted by the host",
-};

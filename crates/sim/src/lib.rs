@@ -14,6 +14,7 @@
 pub mod board;
 pub mod cable;
 pub mod fault;
+pub mod firmware;
 pub mod host;
 pub mod images;
 pub mod journal;
@@ -26,6 +27,7 @@ pub mod world;
 pub use board::{Board, BoardSettings, Program};
 pub use cable::{Cable, CableSettings, Direction};
 pub use fault::{ByteFault, Noise, PlannedFault};
+pub use firmware::Firmware;
 pub use host::{Heard, Host, Stage};
 pub use images::Images;
 pub use journal::Journal;
