@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Board {
         let (tell, heard) = mpsc::channel();
         let ended = end.clone();
         let thread = std::thread::spawn(move || {
-            let mut runner = Runner { script, tell, began: std::time::Instant::now(), boots: 0 };
+            let mut runner = Runner { script, tell, began: std::time::Instant::now() };
             while !ended.load(Ordering::SeqCst) {
                 match listener.accept() {
                     Ok((stream, _)) => runner.serve(stream, &ended),
@@ -79,8 +79,10 @@ struct Runner {
     script: Script,
     tell: Sender<String>,
     began: std::time::Instant,
-    boots: u32,
 }
+
+/// Starts so far, of all boards: each must have a boot and a nonce of its own, as real ones have.
+static BOOTS: AtomicU32 = AtomicU32::new(1);
 
 impl Runner {
     fn now(&self) -> Instant {
@@ -89,13 +91,10 @@ impl Runner {
 
     /// A fresh start of the program that is to run now.
     fn boot(&mut self) -> Session {
-        self.boots += 1;
+        let boot = BOOTS.fetch_add(1, Ordering::Relaxed);
         let persona = (self.script.role == Role::Firmware).then_some(self.script.persona);
         let Script { role, .. } = self.script;
-        Session::new(
-            Identity { role, boot: self.boots, version: [0, 1, 0], persona },
-            0x5eed + self.boots,
-        )
+        Session::new(Identity { role, boot, version: [0, 1, 0], persona }, 0x5eed + boot)
     }
 
     fn serve(&mut self, mut stream: UnixStream, ended: &AtomicBool) {
