@@ -35,13 +35,14 @@ bootloader:
 firmware:
 	@scripts/fw-cargo build --quiet --profile firmware -p firmware
 
-personas: $(PERSONAS)/stories260K-f32.wisp $(PERSONAS)/stories260K-fp8.wisp $(PERSONAS)/stories260K-int8.wisp
-
-$(PERSONAS)/stories260K-%.wisp: $(MODELS)/stories260K.bin $(MODELS)/tok512.bin
+# Always made anew: it takes a moment, and a file of yesterday's writer would be tested unnoticed.
+personas:
 	@mkdir -p $(PERSONAS)
-	@$(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin \
-	    --format $* --name Stories --source "stories260K by Andrej Karpathy" \
-	    --licence $(MODELS)/LICENSE -o $@
+	@for format in f32 fp8 int8; do \
+	    $(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin \
+	        --format $$format --name Stories --source "stories260K by Andrej Karpathy" \
+	        --licence $(MODELS)/LICENSE -o $(PERSONAS)/stories260K-$$format.wisp || exit 1; \
+	done
 
 kernel.img: bootloader
 	@$(WISP) image --bootloader $(BARE)/bootloader --output $@

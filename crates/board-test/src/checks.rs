@@ -9,8 +9,11 @@ use embedded_hal::delay::DelayNs;
 /// What went wrong: the value that was seen.
 pub(crate) type Verdict = Result<(), u64>;
 
+/// One check.
+type Check = fn(&mut Peripherals) -> Verdict;
+
 /// Every check and its name.
-pub(crate) const ALL: [(&str, fn(&mut Peripherals) -> Verdict); 10] = [
+pub(crate) const ALL: [(&str, Check); 10] = [
     ("the image is where it was linked", in_place),
     ("zeroed data is zero", zeroed),
     ("atomics of every width", atomics),

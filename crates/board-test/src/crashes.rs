@@ -35,7 +35,7 @@ impl Notebook {
 /// A crash and what it must look like.
 pub(crate) struct Crash {
     name: &'static str,
-    cause: fn(&mut Peripherals),
+    cause: Cause,
     kind: FaultKind,
     /// Where the address in the report must lie.
     address: fn() -> core::ops::Range<usize>,
@@ -82,8 +82,8 @@ pub(crate) const ALL: [Crash; 8] = [
         name: "jump into data",
         cause: |_| {
             static CODE: [u32; 1] = [0xe12f_ff1e]; // bx lr
-            // SAFETY: none: the stack is mapped, but not for execution.
             let code = black_box(CODE);
+            // SAFETY: none: the stack is mapped, but not for execution.
             let jump: extern "C" fn() = unsafe { core::mem::transmute(code.as_ptr()) };
             jump();
         },
@@ -174,8 +174,11 @@ fn is_code_or_target(program_counter: usize, address: usize) -> bool {
     memory::firmware_image().contains(&program_counter) || program_counter == address
 }
 
+/// What crashes the board.
+type Cause = fn(&mut Peripherals);
+
 /// Notes that the next crash begins; its name and cause, if there is one left.
-pub(crate) fn next(notes: &mut Notebook) -> Option<(&'static str, fn(&mut Peripherals))> {
+pub(crate) fn next(notes: &mut Notebook) -> Option<(&'static str, Cause)> {
     let done = if notes.is_fresh() { 0 } else { notes.begun };
     let crash = ALL.get(usize::try_from(done).ok()?);
     let (magic, begun) = match crash {
