@@ -159,6 +159,26 @@ mod tests {
 
     use super::*;
 
+    /// The linker scripts' map is the one truth; the numbers here are a copy of it.
+    #[test]
+    fn addresses_and_limits_are_those_of_the_memory_map() {
+        let map = include_str!("../../linker/memory.ld");
+        for (region, address, length) in [
+            ("FIRMWARE_IMAGE", FIRMWARE_ADDRESS, FIRMWARE_LIMIT),
+            ("PERSONA", PERSONA_ADDRESS, PERSONA_LIMIT),
+            ("BOOTLOADER", BOOTLOADER_ADDRESS, BOOTLOADER_LIMIT),
+        ] {
+            let line = map
+                .lines()
+                .find(|line| line.split_whitespace().next() == Some(region))
+                .expect("a region of this name");
+            let kilobytes = length / 1024;
+            let lengths = [format!("{kilobytes}K"), format!("{}M", kilobytes / 1024)];
+            assert!(line.contains(&format!("ORIGIN = 0x{address:08X}")), "{line}");
+            assert!(lengths.iter().any(|text| line.ends_with(&format!("= {text}"))), "{line}");
+        }
+    }
+
     /// A minimal ELF file: header, program headers, then the segments' bytes.
     fn elf_file(machine: u16, segments: &[(u32, u32, &[u8])]) -> Vec<u8> {
         let mut file = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -57,6 +57,8 @@ impl ChatText {
                 self.writing = None;
                 self.status(&mut out, "taken back");
             }
+            // Stopped before its first word, or there is nothing to answer again.
+            Update::Activity { activity: Activity::Idle } => self.is_awaited = false,
             Update::Activity { activity: Activity::Thinking } => {
                 self.status(&mut out, &format!("{} is thinking…", self.name));
             }
@@ -68,9 +70,12 @@ impl ChatText {
                 self.deliveries.clear();
                 self.writing = None;
                 self.is_awaited = false;
+                self.unread = 0;
                 self.status(&mut out, "everything is forgotten");
             }
             Update::Notice { notice } | Update::Crashed { notice } => {
+                // What was refused is not answered.
+                self.is_awaited &= !matches!(update, Update::Notice { .. });
                 self.status(&mut out, &format!("{} [{}]", notice.message, notice.code));
                 if !notice.help.is_empty() {
                     self.status(&mut out, &notice.help);

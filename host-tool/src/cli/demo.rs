@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::interrupt::Interrupt;
 use super::options::{BoardArguments, ImageOptions};
 use super::out;
 use super::serve::{PageOptions, serve};
@@ -21,7 +22,9 @@ pub(super) struct DemoArguments {
 /// Emulates a board and serves it until Ctrl-C.
 pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
+    // Before the board starts: a Ctrl-C in between would leave it behind.
+    let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(None)?;
     out::line("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
-    serve(Box::new(board.connector()), wanted, &arguments.page, move || board.check())
+    serve(Box::new(board.connector()), wanted, &arguments.page, &interrupt, move || board.check())
 }

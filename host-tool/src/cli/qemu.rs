@@ -31,12 +31,13 @@ pub(super) struct QemuArguments {
 /// Runs the board until the friend leaves.
 pub(super) fn run(arguments: QemuArguments) -> Result<()> {
     let wanted = if arguments.bare { None } else { Some(arguments.images.complete()?) };
+    // Before the board starts: a Ctrl-C in between would leave it behind.
+    let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(arguments.socket)?;
     out::line(&format!(
         "An emulated Raspberry Pi Zero runs; its serial line is {}",
         board.address()
     ));
-    let interrupt = Interrupt::listen()?;
     let Some(wanted) = wanted else {
         out::line(&format!(
             "Reach it with `wisp load --port {}`. Ctrl-C ends it.",

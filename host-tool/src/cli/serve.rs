@@ -46,7 +46,7 @@ pub(super) struct PageOptions {
 pub(super) fn run(arguments: ServeArguments) -> Result<()> {
     let wanted = arguments.images.named()?;
     let connector = arguments.port.connector()?;
-    serve(connector, wanted, &arguments.page, || Ok(()))
+    serve(connector, wanted, &arguments.page, &Interrupt::listen()?, || Ok(()))
 }
 
 /// Serves the page for this board until Ctrl-C. `check` is asked now and then whether the board
@@ -59,9 +59,9 @@ pub(super) fn serve(
     connector: Box<dyn Connector>,
     wanted: Wanted,
     page: &PageOptions,
+    interrupt: &Interrupt,
     mut check: impl FnMut() -> Result<()>,
 ) -> Result<()> {
-    let interrupt = Interrupt::listen()?;
     let name = wanted.name().to_string();
     let client = Client::start(connector, ClientOptions { wanted })?;
     let hub = Hub::new(&name, client.commands());
