@@ -7,8 +7,8 @@ mod board;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use board::{Board, Script};
-use link::message::{Role, Speaker};
+use board::{Board, Quirks, Script};
+use link::message::{Refusal, Role, Speaker};
 use wisp::client::{
     Client, ClientOptions, Command, Delivery, LinkState, Phase, ReplyState, Update, View, Wanted,
 };
@@ -155,6 +155,87 @@ fn firmware_that_does_not_come_up_is_not_started_for_ever() {
     let mut watched = Watched::start(&path, Wanted::default());
     watched.until_link(Phase::Failed, "wisp::load::no_start");
     assert_eq!(board.heard_of("Launch").len(), 3);
+}
+
+#[test]
+fn a_persona_alone_does_not_travel_to_a_board_without_firmware() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let script = Script { is_loaded: false, ..LOADED };
+    let board = Board::start_with(&path, script, Quirks { has_offered: true, ..Quirks::default() });
+    let wanted = Wanted { persona: Some(persona()), ..Wanted::default() };
+    let mut watched = Watched::start(&path, wanted);
+    watched.until_link(Phase::Failed, "wisp::load::nothing");
+    let heard: Vec<_> = board.heard.try_iter().collect();
+    assert!(heard.is_empty(), "{heard:?}");
+}
+
+#[test]
+fn another_board_is_another_chance() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let image = persona();
+    let script = Script { persona: image.info.digest, ..LOADED };
+    let board = Board::start(&path, script);
+    let wanted = Wanted { persona: Some(image), ..Wanted::default() };
+    let mut watched = Watched::start(&path, wanted);
+    watched.until_link(Phase::Failed, "wisp::refused::wrong_size");
+    drop(board);
+    let quirks = Quirks { has_offered: true, ..Quirks::default() };
+    let _board = Board::start_with(&path, script, quirks);
+    watched.until_link(Phase::Online, "");
+}
+
+#[test]
+fn starts_are_counted_anew_after_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let board = Board::start(&path, Script { can_start: false, ..LOADED });
+    let mut watched = Watched::start(&path, Wanted::default());
+    watched.until_link(Phase::Failed, "wisp::load::no_start");
+    drop(board);
+    let board = Board::start(&path, LOADED);
+    watched.until_link(Phase::Online, "");
+    assert_eq!(board.heard_of("Launch").len(), 1);
+}
+
+#[test]
+fn firmware_that_cannot_run_its_persona_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    for (refusal, code) in [
+        (Refusal::OutOfMemory, "wisp::refused::out_of_memory"),
+        (Refusal::BadPersona, "wisp::refused::bad_persona"),
+    ] {
+        let quirks = Quirks { refusal: Some(refusal), has_offered: true, ..Quirks::default() };
+        // With nothing to load there is nothing to try; with a persona, that one is tried once.
+        for (persona, restarts) in [(None, 0), (Some(persona()), 1)] {
+            let path = folder.path().join(format!("{code} {restarts}"));
+            let script = Script { role: Role::Firmware, ..LOADED };
+            let board = Board::start_with(&path, script, quirks);
+            let wanted = Wanted { persona, ..Wanted::default() };
+            let mut watched = Watched::start(&path, wanted);
+            watched.until_link(Phase::Failed, code);
+            let heard: Vec<_> = board.heard.try_iter().collect();
+            let count = |words: &str| heard.iter().filter(|heard| *heard == words).count();
+            assert_eq!((count("Reboot"), count("Launch")), (restarts, restarts), "{heard:?}");
+        }
+    }
+}
+
+#[test]
+fn a_start_that_was_not_announced_is_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let image = persona();
+    let script = Script { persona: image.info.digest, ..LOADED };
+    let quirks = Quirks { has_offered: true, launches_unheard: true, ..Quirks::default() };
+    let board = Board::start_with(&path, script, quirks);
+    let wanted = Wanted { persona: Some(image), always_compare: true, ..Wanted::default() };
+    let mut watched = Watched::start(&path, wanted);
+    watched.until_link(Phase::Online, "");
+    let heard: Vec<_> = board.heard.try_iter().collect();
+    let count = |words: &str| heard.iter().filter(|heard| *heard == words).count();
+    assert_eq!((count("Reboot"), count("Launch")), (0, 1), "{heard:?}");
 }
 
 #[test]

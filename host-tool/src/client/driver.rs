@@ -159,6 +159,7 @@ impl Driver {
                 self.last_failure.clear();
                 self.cable.connections = self.cable.connections.saturating_add(1);
                 self.silent_since = Some(self.now());
+                self.guide.handle_port_opened(self.now());
                 let words = format!("listening on {}", self.connector.describe());
                 self.show(Update::Link { link: LinkState::plain(Phase::Waiting, words) })?;
                 Ok(true)
@@ -231,7 +232,7 @@ impl Driver {
     fn digest(&mut self) -> std::result::Result<(), Ended> {
         let now = self.now();
         while let Some(event) = self.session.poll_event() {
-            self.guide.handle_event(&event);
+            self.guide.handle_event(now, &event);
             // A session with the bootloader or with another persona is none of the chat's business.
             let is_up = matches!(event, SessionEvent::Up { .. });
             if self.guide.is_online() || !is_up {

@@ -9,9 +9,10 @@
 //! Sans-I/O: it is given what the session says and the time, and leaves [`Update`]s.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use link::conversation::Crash;
-use link::message::{DeviceMessage, HostMessage, Identity, Refusal, Role, Slot, SlotState};
+use link::message::{DeviceMessage, Digest, HostMessage, Identity, Refusal, Role, Slot, SlotState};
 use link::upload::{self, UploadError, Uploader};
 use link::{Instant, Session, SessionEvent};
 
@@ -25,6 +26,9 @@ const MAX_STARTS: u32 = 3;
 
 /// How long the firmware may take to say hello after its start.
 pub const START_SECONDS: u64 = 20;
+
+/// How long firmware without a persona may take to say why it has none.
+const REASON_MICROS: u64 = 2_000_000;
 
 /// Shortest time between two reports of an upload, unless its phase changes.
 const REPORT_MICROS: u64 = 100_000;
@@ -51,12 +55,14 @@ impl Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Absent,
-    /// In the bootloader; `is_launched`: the order to start was given.
-    Loading {
-        is_launched: bool,
-    },
+    /// In the bootloader.
+    Loading,
     /// The firmware was started.
     Starting {
+        since: Instant,
+    },
+    /// The firmware that was started has no persona: it is about to say why.
+    Listening {
         since: Instant,
     },
     /// The firmware was told to make way.
@@ -64,12 +70,15 @@ enum Stage {
         is_told: bool,
     },
     Online,
+    /// Until another run of a program appears: somebody restarted or replaced the board.
     Failed,
 }
 
 /// One image on its way.
 struct Upload {
-    uploader: Uploader<Vec<u8>>,
+    uploader: Uploader<Arc<[u8]>>,
+    /// As it was at the beginning: an upload that failed is begun again with it.
+    fresh: Uploader<Arc<[u8]>>,
     name: String,
     meter: Meter,
     reported: Option<(Instant, upload::Phase)>,
@@ -79,8 +88,15 @@ struct Upload {
 pub struct Guide {
     stage: Stage,
     uploads: Vec<Upload>,
-    persona: Option<[u8; 32]>,
+    persona: Option<Digest>,
     must_compare: bool,
+    /// The order to start was given to the bootloader that was met last, and its firmware has not
+    /// come online since.
+    is_launched: bool,
+    /// The board's program that was met last: [`Identity::boot`].
+    boot: Option<u32>,
+    /// What [`Stage::Failed`] is about.
+    failure: LinkState,
     slots: Option<(SlotState, SlotState)>,
     starts: u32,
     owes_crash_seen: bool,
@@ -98,8 +114,10 @@ impl Guide {
         let mut uploads = Vec::new();
         for (slot, image) in [(Slot::Firmware, firmware), (Slot::Persona, persona)] {
             let Some(image) = image else { continue };
+            let fresh = Uploader::new(slot, image.info.address, Arc::from(image.bytes))?;
             uploads.push(Upload {
-                uploader: Uploader::new(slot, image.info.address, image.bytes)?,
+                uploader: fresh.clone(),
+                fresh,
                 name: image.name,
                 meter: Meter::default(),
                 reported: None,
@@ -110,6 +128,9 @@ impl Guide {
             must_compare: always_compare && !uploads.is_empty(),
             uploads,
             persona: persona_digest,
+            is_launched: false,
+            boot: None,
+            failure: LinkState::default(),
             slots: None,
             starts: 0,
             owes_crash_seen: false,
@@ -127,17 +148,30 @@ impl Guide {
         self.updates.pop_front()
     }
 
+    /// Takes note that the port was opened. The board could not be heard before, so its time to
+    /// come up begins anew.
+    pub fn handle_port_opened(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Starting { .. }) {
+            self.wait_for_start(now);
+        }
+    }
+
     /// Takes note of the beginning or end of a session.
-    pub fn handle_event(&mut self, event: &SessionEvent) {
+    pub fn handle_event(&mut self, now: Instant, event: &SessionEvent) {
+        if let SessionEvent::Up { peer } = event {
+            self.note_boot(peer);
+        }
         for upload in &mut self.uploads {
             upload.uploader.handle_event(event);
         }
         match event {
-            SessionEvent::Up { peer } => match peer.role {
-                Role::Bootloader => self.meet_bootloader(),
-                Role::Firmware => self.meet_firmware(peer),
+            SessionEvent::Up { peer } => match (peer.role, self.stage) {
                 // Another host tool at the far end of the cable is not a board.
-                Role::Host => {}
+                (Role::Host, _) => {}
+                // The words about the port have covered it.
+                (_, Stage::Failed) => self.show(self.failure.clone()),
+                (Role::Bootloader, _) => self.meet_bootloader(),
+                (Role::Firmware, _) => self.meet_firmware(now, peer),
             },
             SessionEvent::Down { .. } => self.lose(),
             SessionEvent::Mismatch { .. } => {
@@ -149,22 +183,53 @@ impl Guide {
         }
     }
 
-    fn meet_bootloader(&mut self) {
-        if self.stage == Stage::Failed {
+    /// After a failure, another run of the board's program is another chance.
+    fn note_boot(&mut self, peer: &Identity) {
+        if peer.role == Role::Host {
             return;
         }
+        let is_new = self.boot.replace(peer.boot) != Some(peer.boot);
+        if is_new && self.stage == Stage::Failed {
+            self.stage = Stage::Absent;
+            self.starts = 0;
+            for upload in &mut self.uploads {
+                upload.uploader = upload.fresh.clone();
+                upload.reported = None;
+            }
+        }
+    }
+
+    fn meet_bootloader(&mut self) {
         self.slots = None;
+        self.is_launched = false;
         if self.starts >= MAX_STARTS {
             return self.fail(&WispError::NoStart { seconds: START_SECONDS });
         }
-        self.stage = Stage::Loading { is_launched: false };
+        self.stage = Stage::Loading;
         self.show(LinkState::plain(Phase::Loading, "getting ready"));
     }
 
-    fn meet_firmware(&mut self, peer: &Identity) {
-        let is_wanted = self.persona.is_none() || peer.persona == self.persona;
+    fn meet_firmware(&mut self, now: Instant, peer: &Identity) {
+        if self.is_launched {
+            // It runs what was compared, even if the bootloader's last words were not heard.
+            self.must_compare = false;
+        }
+        // Why there is no persona matters only if a restart, with the images that are here, would
+        // not change it.
+        let is_final = self.is_launched || self.uploads.is_empty();
+        if peer.persona.is_none() && is_final {
+            self.stage = Stage::Listening { since: now };
+        } else {
+            self.judge_firmware(peer.persona);
+        }
+    }
+
+    /// Takes the running firmware as it is, or has it make way.
+    fn judge_firmware(&mut self, persona: Option<Digest>) {
+        let is_wanted = self.persona.is_none() || persona == self.persona;
         if is_wanted && !self.must_compare {
             self.starts = 0;
+            self.is_launched = false;
             self.stage = Stage::Online;
             self.updates.push_back(Update::Loaded);
             self.show(LinkState::plain(Phase::Online, "online"));
@@ -196,16 +261,13 @@ impl Guide {
             DeviceMessage::Launching => {
                 self.must_compare = false;
                 self.starts += 1;
-                self.stage = Stage::Starting { since: now };
-                self.show(LinkState::plain(Phase::Starting, "waking up"));
+                self.wait_for_start(now);
             }
-            DeviceMessage::Refused { refusal, detail }
-                if self.stage == (Stage::Loading { is_launched: true }) =>
-            {
+            DeviceMessage::Refused { refusal, detail } if self.is_about_start(refusal) => {
                 self.fail(&refused(refusal, detail));
             }
             // The firmware tells it to the conversation.
-            DeviceMessage::Crashed(report) if matches!(self.stage, Stage::Loading { .. }) => {
+            DeviceMessage::Crashed(report) if self.stage == Stage::Loading => {
                 let notice = Notice::from(&Crash::from(&report));
                 self.updates.push_back(Update::Crashed { notice });
                 self.owes_crash_seen = true;
@@ -214,13 +276,32 @@ impl Guide {
         }
     }
 
-    /// Hands the session what is to be said next.
+    /// Whether a refusal means that what is on the board cannot be started.
+    fn is_about_start(&self, refusal: Refusal) -> bool {
+        match self.stage {
+            Stage::Loading => self.is_launched,
+            Stage::Listening { .. } => {
+                matches!(refusal, Refusal::OutOfMemory | Refusal::BadPersona)
+            }
+            _ => false,
+        }
+    }
+
+    fn wait_for_start(&mut self, now: Instant) {
+        self.stage = Stage::Starting { since: now };
+        self.show(LinkState::plain(Phase::Starting, "waking up"));
+    }
+
+    /// Hands the session what is to be said next. Call it only while the port is open.
     pub fn poll(&mut self, now: Instant, session: &mut Session) {
         if self.owes_crash_seen {
             self.owes_crash_seen = session.send_host(&HostMessage::CrashSeen).is_err();
         }
         match self.stage {
-            Stage::Loading { is_launched: false } => self.load(now, session),
+            Stage::Loading if !self.is_launched => self.load(now, session),
+            Stage::Listening { since } if now.micros_since(since) > REASON_MICROS => {
+                self.judge_firmware(None);
+            }
             Stage::Rebooting { is_told: false } => {
                 let is_told = session.send_host(&HostMessage::Reboot).is_ok();
                 self.stage = Stage::Rebooting { is_told };
@@ -234,6 +315,12 @@ impl Guide {
 
     /// One upload after the other: the firmware first, it is small.
     fn load(&mut self, now: Instant, session: &mut Session) {
+        match self.has_the_rest() {
+            // The bootloader says what it has by itself.
+            None => return,
+            Some(false) => return self.fail(&WispError::NothingToLaunch),
+            Some(true) => {}
+        }
         let mut failure = None;
         let mut all_done = true;
         for upload in &mut self.uploads {
@@ -256,21 +343,25 @@ impl Guide {
         if !all_done {
             return;
         }
-        if self.uploads.is_empty() {
-            match self.slots {
-                // The bootloader says what it has by itself.
-                None => return,
-                Some((SlotState::Verified(_), SlotState::Verified(_))) => {}
-                Some(_) => return self.fail(&WispError::NothingToLaunch),
-            }
+        self.is_launched = session.send_host(&HostMessage::Launch).is_ok();
+    }
+
+    /// Whether the board has what is not uploaded; `None` until it has said so.
+    fn has_the_rest(&self) -> Option<bool> {
+        let is_uploaded = |slot| self.uploads.iter().any(|upload| upload.uploader.slot() == slot);
+        let must_have = [Slot::Firmware, Slot::Persona].map(|slot| !is_uploaded(slot));
+        if must_have == [false; 2] {
+            return Some(true);
         }
-        let is_launched = session.send_host(&HostMessage::Launch).is_ok();
-        self.stage = Stage::Loading { is_launched };
+        let (firmware, persona) = self.slots?;
+        let has = [firmware, persona].map(|state| matches!(state, SlotState::Verified(_)));
+        Some(must_have.iter().zip(has).all(|(must_have, has)| has || !must_have))
     }
 
     fn fail(&mut self, error: &WispError) {
         self.stage = Stage::Failed;
-        self.show(LinkState::explained(Phase::Failed, error));
+        self.failure = LinkState::explained(Phase::Failed, error);
+        self.show(self.failure.clone());
     }
 
     fn show(&mut self, link: LinkState) {
@@ -329,5 +420,63 @@ fn upload_failure(error: UploadError, slot: Slot) -> WispError {
     match error {
         UploadError::Empty | UploadError::TooLarge => refused(Refusal::WrongSize, detail),
         UploadError::Refused(refusal) => refused(refusal, detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use link::DownReason;
+
+    use super::*;
+
+    fn board(role: Role, boot: u32) -> SessionEvent {
+        SessionEvent::Up { peer: Identity { role, boot, version: [0; 3], persona: Some([7; 32]) } }
+    }
+
+    fn seconds(seconds: u64) -> Instant {
+        Instant(seconds * 1_000_000)
+    }
+
+    /// The phase shown last.
+    fn phase(guide: &mut Guide) -> Option<Phase> {
+        let links = std::iter::from_fn(|| guide.poll_update()).filter_map(|update| match update {
+            Update::Link { link } => Some(link.phase),
+            _ => None,
+        });
+        links.last()
+    }
+
+    /// A guide whose board was started at second 0, and a session that is not up.
+    fn started() -> (Guide, Session) {
+        let mut guide = Guide::new(Wanted::default()).unwrap();
+        guide.handle_event(seconds(0), &board(Role::Bootloader, 1));
+        guide.handle(seconds(0), &DeviceMessage::Launching);
+        guide.handle_event(seconds(2), &SessionEvent::Down { reason: DownReason::Timeout });
+        assert_eq!(phase(&mut guide), Some(Phase::Starting));
+        let identity = Identity { role: Role::Host, boot: 1, version: [0; 3], persona: None };
+        (guide, Session::new(identity, 1))
+    }
+
+    #[test]
+    fn a_start_has_its_time_from_when_the_port_is_open() {
+        let (mut guide, mut session) = started();
+        // The port was gone: nobody polled.
+        guide.handle_port_opened(seconds(100));
+        guide.poll(seconds(100), &mut session);
+        guide.poll(seconds(100 + START_SECONDS), &mut session);
+        assert_eq!(phase(&mut guide), Some(Phase::Starting));
+        guide.poll(seconds(101 + START_SECONDS), &mut session);
+        assert_eq!(phase(&mut guide), Some(Phase::Failed));
+    }
+
+    #[test]
+    fn only_another_run_of_the_board_ends_a_failure() {
+        let (mut guide, mut session) = started();
+        guide.poll(seconds(1 + START_SECONDS), &mut session);
+        assert_eq!(phase(&mut guide), Some(Phase::Failed));
+        guide.handle_event(seconds(30), &board(Role::Bootloader, 1));
+        assert_eq!(phase(&mut guide), Some(Phase::Failed));
+        guide.handle_event(seconds(31), &board(Role::Firmware, 2));
+        assert_eq!(phase(&mut guide), Some(Phase::Online));
     }
 }

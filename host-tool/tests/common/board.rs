@@ -28,6 +28,17 @@ pub struct Script {
     pub can_start: bool,
 }
 
+/// What a board does differently from most.
+#[derive(Clone, Copy, Default)]
+pub struct Quirks {
+    /// What the firmware says instead of running a persona.
+    pub refusal: Option<Refusal>,
+    /// The bootloader has every image that it is offered already.
+    pub has_offered: bool,
+    /// The bootloader's last words are lost.
+    pub launches_unheard: bool,
+}
+
 /// The running board; its cable is cut with this value.
 pub struct Board {
     end: Arc<AtomicBool>,
@@ -41,13 +52,18 @@ pub struct Board {
 impl Board {
     /// Listens on a Unix socket.
     pub fn start(path: &Path, script: Script) -> Self {
+        Self::start_with(path, script, Quirks::default())
+    }
+
+    /// The same, for a board that is not like most.
+    pub fn start_with(path: &Path, script: Script, quirks: Quirks) -> Self {
         let listener = UnixListener::bind(path).unwrap();
         listener.set_nonblocking(true).unwrap();
         let end = Arc::new(AtomicBool::new(false));
         let (tell, heard) = mpsc::channel();
         let ended = end.clone();
         let thread = std::thread::spawn(move || {
-            let mut runner = Runner { script, tell, began: std::time::Instant::now() };
+            let mut runner = Runner { script, quirks, tell, began: std::time::Instant::now() };
             while !ended.load(Ordering::SeqCst) {
                 match listener.accept() {
                     Ok((stream, _)) => runner.serve(stream, &ended),
@@ -77,6 +93,7 @@ impl Drop for Board {
 
 struct Runner {
     script: Script,
+    quirks: Quirks,
     tell: Sender<String>,
     began: std::time::Instant,
 }
@@ -92,8 +109,9 @@ impl Runner {
     /// A fresh start of the program that is to run now.
     fn boot(&mut self) -> Session {
         let boot = BOOTS.fetch_add(1, Ordering::Relaxed);
-        let persona = (self.script.role == Role::Firmware).then_some(self.script.persona);
-        let Script { role, .. } = self.script;
+        let Script { role, persona, .. } = self.script;
+        let has_persona = role == Role::Firmware && self.quirks.refusal.is_none();
+        let persona = has_persona.then_some(persona);
         Session::new(Identity { role, boot, version: [0, 1, 0], persona }, 0x5eed + boot)
     }
 
@@ -146,8 +164,11 @@ impl Runner {
         } else {
             SlotState::Empty
         };
-        let greeting = match self.script.role {
-            Role::Firmware => DeviceMessage::ChatState { last_id: 0, next_event: 0, messages: 0 },
+        let greeting = match (self.script.role, self.quirks.refusal) {
+            (Role::Firmware, Some(refusal)) => DeviceMessage::Refused { refusal, detail: 0 },
+            (Role::Firmware, None) => {
+                DeviceMessage::ChatState { last_id: 0, next_event: 0, messages: 0 }
+            }
             _ => DeviceMessage::Slots { firmware: state, persona: state },
         };
         session.send_device(&greeting).unwrap();
@@ -163,10 +184,17 @@ impl Runner {
         let mut send = |message: DeviceMessage<'_>| session.send_device(&message).unwrap();
         match *message {
             HostMessage::Launch => {
-                send(DeviceMessage::Launching);
+                if !self.quirks.launches_unheard {
+                    send(DeviceMessage::Launching);
+                }
                 Some(if self.script.can_start { Role::Firmware } else { Role::Bootloader })
             }
             HostMessage::Reboot => Some(Role::Bootloader),
+            HostMessage::Offer { slot, .. } if self.quirks.has_offered => {
+                send(DeviceMessage::OfferAccepted { slot });
+                send(DeviceMessage::Verified { slot });
+                None
+            }
             HostMessage::Offer { .. } => {
                 send(DeviceMessage::Refused { refusal: Refusal::WrongSize, detail: 1 });
                 None
