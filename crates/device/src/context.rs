@@ -6,6 +6,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use engine::EngineError;
 use persona::{Speaker, Style};
 
 /// Fewest tokens with which a conversation is possible at all.
@@ -41,18 +42,17 @@ pub(crate) struct Context {
 
 impl Context {
     /// An empty conversation of at most `capacity` tokens.
-    pub(crate) fn new(style: Style, capacity: usize) -> Self {
-        let mut tokens = Vec::with_capacity(capacity);
+    ///
+    /// # Errors
+    /// [`EngineError::OutOfMemory`].
+    pub(crate) fn new(style: Style, capacity: usize) -> Result<Self, EngineError> {
+        let mut tokens = Vec::new();
+        tokens.try_reserve_exact(capacity).map_err(|_| EngineError::OutOfMemory)?;
         tokens.push(style.opening());
-        Self {
-            style,
-            capacity,
-            tokens,
-            computed: 0,
-            // A message has a token at least, but for empty ones in stories.
-            messages: VecDeque::with_capacity(capacity),
-            dropped_messages: 0,
-        }
+        // A message has a token at least, but for empty ones in stories.
+        let mut messages = VecDeque::new();
+        messages.try_reserve_exact(capacity).map_err(|_| EngineError::OutOfMemory)?;
+        Ok(Self { style, capacity, tokens, computed: 0, messages, dropped_messages: 0 })
     }
 
     /// Everything the model should have read.
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_chat_is_led_and_ended() {
-        let mut context = Context::new(CHAT, 32);
+        let mut context = Context::new(CHAT, 32).unwrap();
         say(&mut context, Speaker::You, &[20, 21]);
         assert_eq!(context.tokens(), [1, 5, 2, 20, 21, 4]);
         // The trial of silence becomes the lead of the answer.
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_story_begins_anew_only_after_its_end() {
-        let mut context = Context::new(STORY, 32);
+        let mut context = Context::new(STORY, 32).unwrap();
         context.begin_message(Speaker::You, 0, 0, 0);
         context.push(20);
         context.end_message(false);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_oldest_go_and_the_model_reads_the_rest_again() {
-        let mut context = Context::new(CHAT, 32);
+        let mut context = Context::new(CHAT, 32).unwrap();
         for message in 0..4 {
             say(&mut context, Speaker::You, &[20 + message; 4]);
         }
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn kept_messages_are_not_dropped() {
-        let mut context = Context::new(CHAT, 32);
+        let mut context = Context::new(CHAT, 32).unwrap();
         say(&mut context, Speaker::You, &[20; 10]);
         say(&mut context, Speaker::Wisp, &[21; 10]);
         assert_eq!(context.make_room(10, 2), None);
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn room_for_the_longest_text_can_always_be_made() {
-        let mut context = Context::new(CHAT, MIN_CAPACITY);
+        let mut context = Context::new(CHAT, MIN_CAPACITY).unwrap();
         let text = alloc::vec![20; context.longest_text()];
         for _ in 0..100 {
             assert!(context.make_room(text.len(), 0).is_some());
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn empty_messages_of_a_story_find_room_too() {
-        let mut context = Context::new(STORY, MIN_CAPACITY);
+        let mut context = Context::new(STORY, MIN_CAPACITY).unwrap();
         let capacity = context.messages.capacity();
         for _ in 0..1000 {
             assert!(context.make_room(0, 0).is_some());

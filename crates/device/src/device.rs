@@ -1,7 +1,7 @@
 //! Session, conversation and answers in one loop.
 
 use alloc::boxed::Box;
-use engine::{Engine, Kernels, Sampler};
+use engine::{Engine, Kernels, Sampler, memory_needed};
 use heapless::String;
 use link::message::{
     CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal, Slot, Stats,
@@ -105,34 +105,32 @@ impl<'m, K: Kernels> Device<'m, K> {
         if !style.fits(vocabulary) {
             return Err(DeviceError::Style);
         }
-        let engine = Engine::new(model, kernels, options.context)?;
-        let capacity = engine.context();
+        let capacity = memory_needed(model.architecture(), options.context).context;
         if capacity < MIN_CAPACITY {
             return Err(DeviceError::ContextTooSmall);
         }
         let settings = settings::from_model(&model.persona().sampler);
-        let sampler = Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?;
-        Ok(Self {
-            session,
-            buffer: Box::new([0; MAX_MESSAGE]),
-            mind: Mind::new(
-                Words::new(style, tokenizer),
-                Computation::new(engine, options.slice),
-                Context::new(style, capacity),
-                sampler,
-                settings,
-                options.seed,
-            ),
-            desk: Desk {
-                outbox: Outbox::new(),
-                log: LogBuffer::new(),
-                health: Health::default(),
-                crash: None,
-                announce: false,
-                tell_crash: false,
-                wanted: None,
-            },
-        })
+        // What little must not fail comes first, and the engine last: if memory does not suffice,
+        // then for something that says so instead of panicking.
+        let buffer = Box::new([0; MAX_MESSAGE]);
+        let desk = Desk {
+            outbox: Outbox::new(),
+            log: LogBuffer::new(),
+            health: Health::default(),
+            crash: None,
+            announce: false,
+            tell_crash: false,
+            wanted: None,
+        };
+        let mind = Mind::new(
+            Words::new(style, tokenizer),
+            Context::new(style, capacity)?,
+            Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?,
+            settings,
+            options.seed,
+            || Ok(Computation::new(Engine::new(model, kernels, options.context)?, options.slice)),
+        )?;
+        Ok(Self { session, buffer, mind, desk })
     }
 
     /// Takes bytes from the wire, in pieces of any size.
@@ -317,9 +315,9 @@ impl Desk {
             }
             HostMessage::StatsRequest => self.outbox.push(Answer::Stats),
             HostMessage::Seen { event } => {
-                if !mind.log.seen(event) {
-                    self.refuse(Refusal::WrongId, event);
-                }
+                // One that the host cannot know confirms nothing. It is not refused either: the
+                // number in a refusal is the id of an order.
+                let _ = mind.log.seen(event);
             }
             HostMessage::CrashSeen => self.crash = None,
             HostMessage::Reboot => self.wanted = Some(Activity::Reboot),

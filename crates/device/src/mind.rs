@@ -14,7 +14,7 @@
 mod recovery;
 mod speech;
 
-use engine::{Kernels, Sampler};
+use engine::{EngineError, Kernels, Sampler};
 use link::Instant;
 use link::message::{Event, Refusal, Settings};
 use persona::Speaker;
@@ -75,20 +75,27 @@ pub(crate) struct Mind<'m, K> {
 }
 
 impl<'m, K: Kernels> Mind<'m, K> {
+    /// `computation` is called when all else has its memory: it takes the most by far, and can
+    /// say that there is not enough.
+    ///
+    /// # Errors
+    /// Those of `computation`.
     pub(crate) fn new(
         words: Words<'m>,
-        computation: Computation<'m, K>,
         context: Context,
         sampler: Sampler,
         settings: Settings,
         seed: u64,
-    ) -> Self {
-        Self {
-            inbox: Inbox::new(),
-            log: EventLog::new(crate::reply::MAX_SHOWN_PER_TOKEN),
+        computation: impl FnOnce() -> Result<Computation<'m, K>, EngineError>,
+    ) -> Result<Self, EngineError> {
+        let inbox = Inbox::new();
+        let log = EventLog::new(crate::reply::MAX_SHOWN_PER_TOKEN);
+        Ok(Self {
+            inbox,
+            log,
             settings,
             words,
-            computation,
+            computation: computation()?,
             context,
             sampler,
             phase: Phase::Idle,
@@ -98,7 +105,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             next_reply: 1,
             last_read: 0,
             tokens_at_last_end: 0,
-        }
+        })
     }
 
     /// The conversation's tokens.

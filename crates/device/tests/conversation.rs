@@ -171,6 +171,42 @@ fn a_crash_in_the_middle_of_a_chat_costs_nothing() {
     assert!(!world.device.has_unseen_crash());
 }
 
+#[test]
+fn an_answer_that_was_stopped_is_not_given_after_a_crash_either() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut stopped_unshown = 0;
+    for wait in 0..20 {
+        // A board so slow that its decision is known here long before its first word.
+        let mut world = World::new(&file, CHAT, 200, wait);
+        let thinks = |world: &World<'_>| {
+            world.updates.iter().any(|update| matches!(update, Update::Thinking { .. }))
+        };
+        // It does not answer everything.
+        for number in 0..20 {
+            let key = world.say(&text(number));
+            let is_open = |world: &World<'_>| {
+                world.conversation.message(key).unwrap().state != MessageState::Unanswered
+            };
+            while is_open(&world) && !thinks(&world) {
+                world.tick();
+            }
+            if thinks(&world) {
+                break;
+            }
+        }
+        (0..wait * 4).for_each(|_| world.tick());
+        world.conversation.stop();
+        world.settle();
+        let before = world.written();
+        let answers = before.iter().filter(|(speaker, _)| *speaker == Speaker::Wisp).count();
+        stopped_unshown += u32::from(thinks(&world) && answers == 0);
+        world.restart_board();
+        world.settle();
+        assert_eq!(world.written(), before, "stopped after {wait}");
+    }
+    assert!(stopped_unshown > 0, "no stop came between the decision and the first word");
+}
+
 /// A chat of three messages in which a session is lost at one tick, and again a little later.
 fn chat_with_cut(restart: bool, cut: usize, again: usize) {
     let file = tiny(CHAT, 2048, 3);

@@ -251,9 +251,17 @@ fn what_makes_no_sense_is_refused_by_its_name() {
     assert_eq!(refused(say(2, "too early")), [Refusal::WrongId]);
     assert_eq!(refused(say(1, &"x".repeat(1025))), [Refusal::TextTooLong]);
     assert_eq!(refused(Message::NextRegenerate), [Refusal::NothingToRegenerate]);
-    let seen = HostMessage::Seen { event: 9 };
-    assert_eq!(refused(Message::Plain(seen)), [Refusal::WrongId]);
     assert_eq!(refused(say(1, &"x".repeat(1024))), []);
+}
+
+#[test]
+fn an_event_that_was_never_told_cannot_be_seen_and_holds_no_order_up() {
+    let seen = |event| Message::Plain(HostMessage::Seen { event });
+    let say = Message::Say { id: 1, gap_seconds: 0, text: "hello".into() };
+    // The number of an event that is none, and which is the id of an order too.
+    let host = run(true, 300, &[seen(9), seen(1), say], &[]);
+    assert_eq!(host.refusals, []);
+    assert!(host.last_event > 0, "the order is carried out, and told");
 }
 
 #[test]

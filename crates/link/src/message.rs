@@ -338,7 +338,8 @@ pub enum Event<'a> {
         /// Number of the reply.
         reply: u32,
     },
-    /// The persona read everything and says nothing.
+    /// The persona read everything and says nothing, by its own choice or because the friend
+    /// stopped it before it had.
     StayedSilent {
         /// Id of the last message it read.
         after: u32,

@@ -488,6 +488,30 @@ fn a_board_that_talked_with_someone_else_is_given_our_conversation() {
 }
 
 #[test]
+fn an_answer_that_was_stopped_before_it_showed_is_not_asked_for_again() {
+    let mut conversation = connected(0);
+    let key = conversation.say("hello", 0).unwrap();
+    sent(&mut conversation);
+    conversation.stop();
+    let told = [
+        Event::Read { id: 1 },
+        Event::Thinking { reply: 1 },
+        Event::Withdrawn { reply: 1 },
+        Event::StayedSilent { after: 1 },
+    ];
+    for (event, what) in (1..).zip(told) {
+        conversation.handle_message(&DeviceMessage::Happened { event, what }, 0);
+    }
+    assert_eq!(conversation.message(key).unwrap().state, MessageState::Unanswered);
+    sent(&mut conversation);
+    conversation.handle_session(&up(Role::Firmware, 2));
+    let state = DeviceMessage::ChatState { last_id: 0, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 0);
+    let begin = HostMessage::RestoreBegin { messages: 1, last_id: 2, pending: false };
+    assert_eq!(sent(&mut conversation)[0], format!("{begin:?}"));
+}
+
+#[test]
 fn replies_that_are_given_back_have_the_numbers_that_the_board_gives_them() {
     let mut conversation = connected(0);
     let mut event = 0;

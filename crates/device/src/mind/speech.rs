@@ -143,9 +143,15 @@ impl<K: Kernels> Mind<'_, K> {
 
     /// Ends the running reply where it is: what was shown stays in the conversation.
     pub(super) fn stop_reply(&mut self, now: Instant) {
-        let Phase::Replying { reply, .. } = &self.phase else { return };
+        let Phase::Replying { reply, burst } = &self.phase else { return };
         if !reply.is_shown() {
-            return self.withdraw_running();
+            let unanswered = *burst == 0;
+            self.withdraw_running();
+            if unanswered {
+                // Or the host would ask for the answer again after a crash.
+                self.log.push(Event::StayedSilent { after: self.last_read });
+            }
+            return;
         }
         let timing = reply.timing(now);
         self.log.push(Event::End { reply: reply.number, reason: EndReason::Stopped, timing });

@@ -44,15 +44,16 @@ fn mind(file: &[u8], style: Style, slice: u32, settings: Settings) -> Mind<'_, P
     let model = Model::open(file).unwrap();
     let engine = Engine::new(&model, Portable, usize::MAX).unwrap();
     let vocabulary = model.architecture().vocabulary;
-    let context = Context::new(style, engine.context());
+    let context = Context::new(style, engine.context()).unwrap();
     Mind::new(
         Words::new(style, Tokenizer::open(model.tokenizer()).unwrap()),
-        Computation::new(engine, slice),
         context,
         Sampler::new(vocabulary, settings::for_sampler(&settings), 0).unwrap(),
         settings,
         SEED,
+        || Ok(Computation::new(engine, slice)),
     )
+    .unwrap()
 }
 
 /// Watches a mind through its events, and checks everything it says.
@@ -436,14 +437,26 @@ fn stop_ends_the_reply_in_one_step() {
         mind.stop();
         assert!(mind.think(Instant(0), &mut Outbox::new()));
         let events = events(&mut mind);
-        let last = events.last();
         if shown {
-            assert!(matches!(last, Some(Event::End { reason: EndReason::Stopped, .. })));
+            assert!(matches!(events.last(), Some(Event::End { reason: EndReason::Stopped, .. })));
         } else {
-            assert_eq!(last, Some(&Event::Withdrawn { reply: 1 }));
+            let expected = [Event::Withdrawn { reply: 1 }, Event::StayedSilent { after: 1 }];
+            assert_eq!(events, expected);
         }
         assert!(!mind.think(Instant(0), &mut Outbox::new()));
     }
+}
+
+#[test]
+fn stop_in_a_burst_leaves_what_was_answered_answered() {
+    let file = tiny(STORY, 400, 3);
+    let mut mind = writing(&file, false);
+    let Phase::Replying { burst, .. } = &mut mind.phase else { panic!("is writing") };
+    *burst = 1;
+    events(&mut mind);
+    mind.stop();
+    assert!(mind.think(Instant(0), &mut Outbox::new()));
+    assert_eq!(events(&mut mind), [Event::Withdrawn { reply: 1 }]);
 }
 
 #[test]
