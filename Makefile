@@ -1,7 +1,7 @@
 # Index of what can be done here. `make` alone prints it. Logic lives in crates/devtool.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check build firmware bootloader personas kernel.img fmt clean
+.PHONY: help announce setup demo test check build firmware bootloader personas kernel.img fmt clean
 
 BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
@@ -26,8 +26,11 @@ help:
 setup:
 	@scripts/setup
 
-build: bootloader firmware personas
+build: announce bootloader firmware personas
 	@cargo build --quiet -p wisp -p wisp-model
+
+announce:
+	@echo "building the tools and the board's programs: some minutes the first time"
 
 bootloader:
 	@scripts/fw-cargo build --quiet --profile firmware -p bootloader

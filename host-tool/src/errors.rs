@@ -166,6 +166,13 @@ pub enum WispError {
     )]
     Interrupted { kept: u64, total: u64 },
 
+    #[error("ended before the board was ready")]
+    #[diagnostic(
+        code(wisp::load::cancelled),
+        help("Nothing was changed on the board. `wisp ports` shows what can be used.")
+    )]
+    Cancelled,
+
     #[error("the firmware did not start within {seconds} s")]
     #[diagnostic(
         code(wisp::load::no_start),
@@ -313,6 +320,7 @@ mod tests {
             WispError::BadPersona { path: file(), cause: "cause".into() },
             WispError::LogTable { path: file(), cause: "cause".into() },
             WispError::Interrupted { kept: 1, total: 2 },
+            WispError::Cancelled,
             WispError::NoStart { seconds: 3 },
             WispError::NothingToLaunch,
             WispError::Refused(BoardRefused { refusal: Refusal::NotReady, detail: 0 }),

@@ -14,8 +14,7 @@ use super::progress::{Progress, amount};
 use crate::client::{Client, ClientOptions, Command, Update};
 use crate::errors::{Result, WispError};
 
-const HELP: &str = "\
-  /stop    end the reply      /again   answer once more
+const HELP: &str = "  /stop    end the reply      /again   answer once more
   /forget  start anew         /stats   the board's counters
   /quit    leave (the board keeps the conversation)";
 

@@ -133,7 +133,8 @@ impl Progress {
     /// Waits until the persona is there.
     ///
     /// # Errors
-    /// What stands in the way, or [`WispError::Interrupted`] after Ctrl-C.
+    /// What stands in the way, or [`WispError::Interrupted`] or [`WispError::Cancelled`] after
+    /// Ctrl-C.
     pub(super) fn wait_until_online(
         &mut self,
         client: &Client,
@@ -168,6 +169,9 @@ impl Progress {
             let is_comparing = transfer.phase == TransferPhase::Comparing;
             kept += if is_comparing { 0 } else { transfer.done + skipped };
             total += transfer.total + if is_comparing { 0 } else { skipped };
+        }
+        if total == 0 {
+            return WispError::Cancelled;
         }
         WispError::Interrupted { kept: kept.min(total), total }
     }

@@ -11,7 +11,7 @@ use super::interrupt::Interrupt;
 use super::options::{ImageOptions, PortOptions};
 use super::out;
 use super::progress::Progress;
-use crate::client::{Client, ClientOptions, Wanted};
+use crate::client::{Client, ClientOptions, Update, Wanted};
 use crate::errors::{Result, WispError};
 use crate::port::Connector;
 use crate::relay::Relay;
@@ -89,6 +89,9 @@ pub(super) fn serve(
         match client.updates()?.recv_timeout(LOOK) {
             Ok(update) => {
                 progress.show(&update);
+                if update == Update::Loaded {
+                    out::line(&format!("{name} is awake: open the link above."));
+                }
                 hub.publish(&update);
             }
             Err(RecvTimeoutError::Timeout) => {}

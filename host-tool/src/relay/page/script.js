@@ -116,6 +116,11 @@ function takeSnapshot(view) {
 
 // ---- Status, progress, trouble ----
 
+// A board may remember more than this page shows: whoever is online can be told to forget.
+function mayForget() {
+  page.forget.disabled = lost || (rows.size === 0 && link.phase !== "online");
+}
+
 function showStatus() {
   const online = !lost && link.phase === "online";
   page.avatar.dataset.phase = lost ? "searching" : link.phase;
@@ -124,7 +129,7 @@ function showStatus() {
   else if (online && activity === "thinking") words = "thinking…";
   else if (online && activity === "writing") words = "writing…";
   if (page.status.textContent !== words) page.status.textContent = words;
-  page.forget.disabled = lost || rows.size === 0;
+  mayForget();
   const failed = !lost && link.phase === "failed";
   const trouble = failed ? { message: link.words, help: link.help } : notice;
   const help = !failed && !online && link.help ? link.help : "";
@@ -294,7 +299,7 @@ function scrollToEnd() {
 
 function afterChange(follow) {
   page.empty.hidden = rows.size > 0 || unconfirmed.size > 0;
-  page.forget.disabled = lost || rows.size === 0;
+  mayForget();
   if (follow) scrollToEnd();
   else if (!isAtEnd()) page.newest.hidden = false;
 }
