@@ -6,8 +6,9 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use bcm2835::{Fault, FaultKind, reset};
-use boot_core::handover::{self, MAX_CRASH_MESSAGE};
+use boot_core::handover;
 use heapless::String;
+use link::crash::MAX_CRASH_MESSAGE;
 use link::message::{CrashKind, CrashReport, Role};
 
 use crate::board::handover_block;

@@ -13,8 +13,8 @@
 //! The firmware uses the same functions: [`note_crash`] from its fault handlers,
 //! [`note_healthy`] once it runs well and [`note_restart`] before it restarts on purpose.
 
-use heapless::String;
-use link::message::{CrashKind, CrashReport, Role, SlotState};
+use link::crash::StoredCrash;
+use link::message::{CrashReport, SlotState};
 use serde::{Deserialize, Serialize};
 
 use crate::memory::PerSlot;
@@ -24,9 +24,6 @@ pub const COPY_SIZE: usize = 512;
 
 /// Bytes of the block: both copies.
 pub const BLOCK_SIZE: usize = 2 * COPY_SIZE;
-
-/// Longest crash message kept, in bytes of UTF-8.
-pub const MAX_CRASH_MESSAGE: usize = 256;
 
 /// `WHR` and the version of the layout. A change of [`Wire`] raises the last byte.
 const MAGIC: [u8; 4] = *b"WHR\x01";
@@ -47,7 +44,7 @@ pub struct Record {
     /// Crashes since the firmware last ran well.
     pub crashes_in_a_row: u32,
     /// The last crash, until the host has seen it.
-    pub crash: Option<Crash>,
+    pub crash: Option<StoredCrash>,
 }
 
 impl Default for Record {
@@ -58,52 +55,6 @@ impl Default for Record {
             running: false,
             crashes_in_a_row: 0,
             crash: None,
-        }
-    }
-}
-
-/// A [`CrashReport`] that owns its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crash {
-    role: Role,
-    kind: CrashKind,
-    program_counter: u32,
-    link_register: u32,
-    fault_status: u32,
-    fault_address: u32,
-    message: String<MAX_CRASH_MESSAGE>,
-}
-
-impl Crash {
-    /// Keeps a report; its message is cut after the last whole character that fits.
-    pub fn new(report: &CrashReport<'_>) -> Self {
-        let mut message = String::new();
-        for character in report.message.chars() {
-            if message.push(character).is_err() {
-                break;
-            }
-        }
-        Self {
-            role: report.role,
-            kind: report.kind,
-            program_counter: report.program_counter,
-            link_register: report.link_register,
-            fault_status: report.fault_status,
-            fault_address: report.fault_address,
-            message,
-        }
-    }
-
-    /// The report as it crosses the cable.
-    pub fn report(&self) -> CrashReport<'_> {
-        CrashReport {
-            role: self.role,
-            kind: self.kind,
-            program_counter: self.program_counter,
-            link_register: self.link_register,
-            fault_status: self.fault_status,
-            fault_address: self.fault_address,
-            message: self.message.as_str(),
         }
     }
 }
@@ -142,7 +93,7 @@ pub fn note_crash(block: &mut [u8], report: &CrashReport<'_>) {
     let mut record = load(block);
     record.running = false;
     record.crashes_in_a_row = record.crashes_in_a_row.saturating_add(1);
-    record.crash = Some(Crash::new(report));
+    record.crash = Some(StoredCrash::new(report));
     store(block, &record);
 }
 
@@ -206,7 +157,7 @@ fn encode(record: &Record, sequence: u32) -> [u8; COPY_SIZE] {
         boots: record.boots,
         running: record.running,
         crashes_in_a_row: record.crashes_in_a_row,
-        crash: record.crash.as_ref().map(Crash::report),
+        crash: record.crash.as_ref().map(StoredCrash::report),
     };
     if let Some((checked, crc)) = bytes.split_last_chunk_mut::<4>()
         && let Some((magic, rest)) = checked.split_first_chunk_mut::<4>()
@@ -234,7 +185,7 @@ fn decode(bytes: &[u8; COPY_SIZE]) -> Option<(Record, u32)> {
         boots: wire.boots,
         running: wire.running,
         crashes_in_a_row: wire.crashes_in_a_row,
-        crash: wire.crash.as_ref().map(Crash::new),
+        crash: wire.crash.as_ref().map(StoredCrash::new),
     };
     Some((record, u32::from_le_bytes(*sequence)))
 }
@@ -242,7 +193,8 @@ fn decode(bytes: &[u8; COPY_SIZE]) -> Option<(Record, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use link::message::ImageInfo;
+    use link::crash::MAX_CRASH_MESSAGE;
+    use link::message::{CrashKind, ImageInfo, Role};
 
     fn longest() -> Record {
         let image = ImageInfo { address: u32::MAX, size: u32::MAX, digest: [0xff; 32] };
@@ -254,7 +206,7 @@ mod tests {
             boots: u32::MAX,
             running: true,
             crashes_in_a_row: u32::MAX,
-            crash: Some(Crash::new(&CrashReport {
+            crash: Some(StoredCrash::new(&CrashReport {
                 role: Role::Firmware,
                 kind: CrashKind::Watchdog,
                 program_counter: u32::MAX,

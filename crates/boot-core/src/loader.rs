@@ -14,6 +14,7 @@
 //! A host that is there decides; a board alone starts what it has. A host that vanishes in the
 //! middle of an upload leaves its chunks behind, to be found by digest when it comes back.
 
+use link::crash::StoredCrash;
 use link::message::{
     CrashKind, CrashReport, DeviceMessage, Digest, HostMessage, Identity, Lane, MAX_MESSAGE,
     Refusal, Role, Slot, SlotState,
@@ -21,7 +22,6 @@ use link::message::{
 use link::{Instant, Session, SessionEvent};
 
 use crate::answer::{Reaction, is_ready, react, refused};
-use crate::handover::Crash;
 use crate::memory::{Memory, PerSlot};
 use crate::receiver::{Receiver, Work};
 use crate::region::SlotRegion;
@@ -121,7 +121,7 @@ impl<M: Memory> Loader<M> {
             receiver.update_record(|record| {
                 record.running = false;
                 record.crashes_in_a_row = record.crashes_in_a_row.saturating_add(1);
-                record.crash = Some(Crash::new(&UNEXPLAINED));
+                record.crash = Some(StoredCrash::new(&UNEXPLAINED));
             });
         }
         let identity = Identity { role: Role::Bootloader, boot: random, version, persona: None };

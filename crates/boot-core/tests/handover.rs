@@ -1,6 +1,7 @@
 //! A reset at any moment of writing the handover record leaves the old record or the new one.
 
-use boot_core::handover::{BLOCK_SIZE, COPY_SIZE, Crash, Record, load, prepare, store};
+use boot_core::handover::{BLOCK_SIZE, COPY_SIZE, Record, load, prepare, store};
+use link::crash::StoredCrash;
 use link::message::{CrashKind, CrashReport, ImageInfo, Role, SlotState};
 use proptest::prelude::*;
 
@@ -14,7 +15,7 @@ fn record(seed: u32) -> Record {
         _ => SlotState::Verified(image),
     };
     if seed.is_multiple_of(2) {
-        record.crash = Some(Crash::new(&CrashReport {
+        record.crash = Some(StoredCrash::new(&CrashReport {
             role: Role::Firmware,
             kind: CrashKind::DataAbort,
             program_counter: seed,

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use engine::{Engine, Kernels, Sampler, memory_needed};
 use heapless::String;
+use link::crash::StoredCrash;
 use link::message::{
     CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal, Slot, Stats,
 };
@@ -13,7 +14,6 @@ use tokenizer::Tokenizer;
 
 use crate::computation::Computation;
 use crate::context::{Context, MIN_CAPACITY};
-use crate::crash::StoredCrash;
 use crate::inbox::{Arrival, Order};
 use crate::log_buffer::LogBuffer;
 use crate::mind::Mind;

@@ -23,7 +23,6 @@ extern crate std;
 
 mod computation;
 mod context;
-mod crash;
 mod device;
 mod error;
 mod event_log;

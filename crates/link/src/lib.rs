@@ -18,6 +18,7 @@ extern crate std;
 
 #[cfg(feature = "host")]
 pub mod conversation;
+pub mod crash;
 mod event;
 mod frame;
 mod granule;

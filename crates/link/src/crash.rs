@@ -1,26 +1,27 @@
-//! The report of the crash before this start, kept until the host has seen it.
+//! A crash report that owns its text: what a board keeps until the host has seen it.
 
 use heapless::String;
-use link::message::{CrashKind, CrashReport, Role};
+
+use crate::message::{CrashKind, CrashReport, Role};
 
 /// Bytes of a panic's text that are kept.
-const MAX_MESSAGE: usize = 256;
+pub const MAX_CRASH_MESSAGE: usize = 256;
 
-/// A crash report that owns its text.
-#[derive(Clone, Debug)]
-pub(crate) struct StoredCrash {
+/// A [`CrashReport`] that owns its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCrash {
     role: Role,
     kind: CrashKind,
     program_counter: u32,
     link_register: u32,
     fault_status: u32,
     fault_address: u32,
-    message: String<MAX_MESSAGE>,
+    message: String<MAX_CRASH_MESSAGE>,
 }
 
 impl StoredCrash {
-    /// Keeps a copy; a long text is cut.
-    pub(crate) fn new(report: &CrashReport<'_>) -> Self {
+    /// Keeps a report; its message is cut after the last whole character that fits.
+    pub fn new(report: &CrashReport<'_>) -> Self {
         let mut message = String::new();
         for character in report.message.chars() {
             if message.push(character).is_err() {
@@ -38,8 +39,8 @@ impl StoredCrash {
         }
     }
 
-    /// As a message has it.
-    pub(crate) fn report(&self) -> CrashReport<'_> {
+    /// The report as it crosses the cable.
+    pub fn report(&self) -> CrashReport<'_> {
         CrashReport {
             role: self.role,
             kind: self.kind,
@@ -47,7 +48,7 @@ impl StoredCrash {
             link_register: self.link_register,
             fault_status: self.fault_status,
             fault_address: self.fault_address,
-            message: &self.message,
+            message: self.message.as_str(),
         }
     }
 }
