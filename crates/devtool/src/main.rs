@@ -1,6 +1,7 @@
 //! The project's own chores: run the whole test, check what the compilers made.
 
 mod bare_metal;
+mod failures;
 mod figures;
 mod steps;
 

@@ -1,9 +1,9 @@
 //! The whole test as a list of steps: each a command, each with a log, all of them run.
 
-use crate::figures;
+use crate::{failures, figures};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -151,7 +151,9 @@ pub fn run(scope: Scope) -> Result<()> {
             }
         }
         if !success {
-            broken.push(step.name);
+            let told: Vec<String> =
+                failures::excerpt(&output).into_iter().map(str::to_owned).collect();
+            broken.push((step.name, told));
         }
         let word = if success { "ok" } else { "FAILED" };
         println!("== {} {word} ({} s)", step.name, begin.elapsed().as_secs());
@@ -161,8 +163,12 @@ pub fn run(scope: Scope) -> Result<()> {
         println!("{figure}");
     }
     println!();
-    for name in &broken {
+    for (name, told) in &broken {
         println!("failed: {name} (log: {LOGS}/{name}.log)");
+        for line in told {
+            println!("    {line}");
+        }
+        println!();
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if !broken.is_empty() {
@@ -171,7 +177,8 @@ pub fn run(scope: Scope) -> Result<()> {
     Ok(())
 }
 
-/// Runs one step; its output goes to the terminal, to a log, and back to the caller.
+/// Runs one step; its output goes to a log and back to the caller. Somebody at a terminal sees
+/// it as it comes; a record keeps the outcome, and at its end what failed and why.
 fn execute(step: &Step) -> Result<(bool, String)> {
     let path = format!("{LOGS}/{}.log", step.name);
     let mut log = File::create(&path).with_context(|| format!("cannot write {path}"))?;
@@ -183,12 +190,13 @@ fn execute(step: &Step) -> Result<(bool, String)> {
         .with_context(|| format!("cannot start {}", step.name))?;
     let stdout = child.stdout.take().context("no output pipe")?;
     let mut output = String::new();
+    let is_watched = std::io::stdout().is_terminal();
     for line in BufReader::new(stdout).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
         writeln!(log, "{line}")?;
         // Passing tests are many and say little; the log has them.
         let noise = line.is_empty() || line.starts_with("test ") && line.ends_with("... ok");
-        if !noise {
+        if is_watched && !noise {
             println!("{line}");
         }
         output.push_str(&line);
