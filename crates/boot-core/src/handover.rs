@@ -108,7 +108,7 @@ pub fn note_healthy(block: &mut [u8]) {
 }
 
 /// Notes that the firmware is about to restart the board on purpose. Without it the bootloader
-/// reports a [`CrashKind::Watchdog`].
+/// reports a [`link::message::CrashKind::Watchdog`].
 pub fn note_restart(block: &mut [u8]) {
     let mut record = load(block);
     record.running = false;

@@ -48,7 +48,7 @@ const STEPS: &[Step] = &[
         name: "documentation",
         command: "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items",
         kind: Kind::Check,
-        quick: false,
+        quick: true,
     },
     Step {
         name: "bare-metal-crates",
