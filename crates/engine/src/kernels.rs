@@ -1,17 +1,19 @@
 //! The kernel boundary: the few functions that take nearly all the time of a token.
 //!
-//! [`Portable`] is the definition. A kernel for one processor overrides methods of [`Kernels`] and
-//! must give the same bits for all inputs that the engine can pass, so each method states its
-//! arithmetic exactly: the integers, the order of the float sums, the places where it rounds.
+//! The portable code is the definition. A kernel for one processor overrides methods of
+//! [`Kernels`] and must give the same bits for all inputs that the engine can pass, so each
+//! method states its arithmetic exactly: the integers, the order of the float sums, the places
+//! where it rounds. Products are rounded before they are added: nothing is fused.
 //!
-//! Common to all matrix kernels: the matrix has `out.len()` rows and as many columns as the input
-//! is long, row after row; the caller passes slices of fitting lengths. Inputs are settled
-//! (see [`crate::float`]); outputs need not be, the engine does it.
+//! Common to all: the caller passes slices of fitting lengths; several vectors lie side by side,
+//! so that one pass over the weights serves a batch of tokens, and the result of a vector does
+//! not depend on its neighbours. Inputs are settled (see [`crate::float`]); outputs need not be,
+//! the engine does it.
 
 mod portable;
 
 pub(crate) use portable::dot;
-pub use portable::{FP8_TABLE, FP8_UNIT, Portable};
+pub use portable::{FP8_TABLE, FP8_UNIT, FP8_VALUES, Portable};
 
 /// Largest magnitude of a quantised input: 11 bits with sign.
 ///
@@ -30,8 +32,124 @@ pub struct Quantised<'a> {
     pub scale: f32,
 }
 
+/// Several vectors of f32 side by side: vector `v` begins at `values[v * stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Vectors<'a> {
+    /// The numbers.
+    pub values: &'a [f32],
+    /// How far the beginnings of two vectors are apart: at least `length`.
+    pub stride: usize,
+    /// Numbers in a vector: the columns of the matrix.
+    pub length: usize,
+    /// How many vectors.
+    pub count: usize,
+}
+
+/// Several vectors of whole numbers side by side, in lane order (see [`LaneOrder`]).
+#[derive(Clone, Copy, Debug)]
+pub struct LaneVectors<'a> {
+    /// −1023 to 1023, see [`INPUT_LIMIT`]. Vector `v` begins at `v * stride`.
+    pub integers: &'a [i16],
+    /// How far the beginnings of two vectors are apart: at least `length`.
+    pub stride: usize,
+    /// Numbers in a vector: the columns of the matrix, padded with zeros to a multiple of 64.
+    pub length: usize,
+    /// What one unit of each vector is worth: as many as there are vectors.
+    pub scales: &'a [f32],
+}
+
+/// Where results go: row `r` of vector `v` to `values[v * stride + r]`.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    /// The results.
+    pub values: &'a mut [f32],
+    /// How far the beginnings of two vectors are apart: at least `rows`.
+    pub stride: usize,
+    /// Rows of the matrix; for lane-shared matrices their number padded to a multiple of 4.
+    pub rows: usize,
+}
+
+/// The order in which a dual multiply wants its inputs. Element `i` of a vector is `xi`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneOrder {
+    /// For weights of a byte, per 4 columns: x1 x3 x0 x2.
+    Bytes,
+    /// For weights of a nibble, per 8 columns: x3 x7 x2 x6 x1 x5 x0 x4.
+    Nibbles,
+}
+
+/// Four rows and four columns of lane-shared bytes (or eight of nibbles): a word per row.
+pub type LaneWords = [u32; 4];
+
 /// The hot functions of the transformer. Every method has the portable code as its default.
 pub trait Kernels {
+    /// Rounds a vector to whole numbers in lane order; returns the scale.
+    ///
+    /// With `m` the largest magnitude: `k = 1023 / m`, integer `i` is `round(x[i] * k)`, ties to
+    /// even, and the scale is `m / 1023`. A vector of zeros gives zeros and scale 0. A vector
+    /// with an infinity or NaN gives zeros and scale NaN, so that the fault shows in the logits.
+    /// `lanes` is a multiple of 4 (bytes) or 8 (nibbles) long; beyond `x` it is filled with zeros.
+    fn quantise_lanes(&self, x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
+        portable::quantise_lanes(x, order, lanes)
+    }
+
+    /// Matrix of E4M3 codes with one scale per row, times vectors of f32.
+    ///
+    /// `(Σ code(r, c) * x[c]) * row_scales[r]`, columns ascending, the sum from +0 in f32. A
+    /// code counts as its exact value; NaN codes count as 0.
+    fn matmul_fp8(&self, codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
+        portable::matmul_fp8(codes, row_scales, x, out);
+    }
+
+    /// Lane-shared bytes times quantised vectors.
+    ///
+    /// A block holds 4 rows and 64 columns (`model_format::lanes`): 16 × 4 words, then 4 scales.
+    /// Blocks lie row block by row block, in it group by group. Per group the products of lanes
+    /// and inputs are summed in i32: for a word `w` with inputs x0 to x3, with `low` and `high`
+    /// the signed halves of a word,
+    /// `low(w) * x1 + high(w) * x3 + low(w << 8) * x0 + high(w << 8) * x2`. The sum is converted
+    /// to f32 (one rounding), multiplied by the row's scale and added to the row's f32 sum,
+    /// groups ascending from +0. Result: `sum * x.scales[v]`.
+    ///
+    /// No overflow: a lane is at most 2¹⁵ in magnitude, and 2¹⁵ · 1023 · 64 < 2³¹.
+    fn matmul_int8(&self, blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
+        portable::matmul_int8(blocks, x, out);
+    }
+
+    /// Lane-shared nibbles times quantised vectors: as [`Kernels::matmul_int8`], but a block has
+    /// 8 × 4 words, a word 8 columns, and its products are, for k = 0 to 3,
+    /// `low(w << 4k) * x(3 − k) + high(w << 4k) * x(7 − k)`.
+    fn matmul_int4(&self, blocks: &[[u32; 36]], x: LaneVectors<'_>, out: Outputs<'_>) {
+        portable::matmul_int4(blocks, x, out);
+    }
+
+    /// Scores of one head against keys of lane-shared bytes:
+    /// `scores[t] = (f32(Σ products) * key_scales[t]) * factor`.
+    ///
+    /// `keys` holds blocks of 4 slots; a block has `query.len() / 4` times a word per slot,
+    /// multiplied as in [`Kernels::matmul_int8`]. `scores` and `key_scales` are a multiple of 4
+    /// long; `query` is in [`LaneOrder::Bytes`], at most 64 long.
+    fn key_scores(
+        &self,
+        keys: &[LaneWords],
+        query: &[i16],
+        key_scales: &[f32],
+        factor: f32,
+        scores: &mut [f32],
+    ) {
+        portable::key_scores(keys, query, key_scales, factor, scores);
+    }
+
+    /// Weighted sum of values of lane-shared bytes: `out[d] = (Σ f32(Σ products)) * factor`, the
+    /// outer sum over blocks of 64 slots, ascending from +0.
+    ///
+    /// A block of 64 slots holds, for each 4 elements of a value, 16 times a word per element;
+    /// a word has 4 slots. `weights` is in [`LaneOrder::Bytes`] and a multiple of 64 long, `out`
+    /// a multiple of 4.
+    fn mix_values(&self, values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
+        portable::mix_values(values, weights, factor, out);
+    }
+
     /// Rounds a vector to whole numbers; returns the scale.
     ///
     /// With `m` the largest magnitude: `k = 1023 / m`, `integers[i] = round(x[i] * k)`, ties to

@@ -1,6 +1,8 @@
 //! The kernels in plain Rust: the definition that faster ones are compared with.
 
-use super::{FP8_BLOCK, INPUT_LIMIT, Kernels, Quantised};
+use super::{
+    FP8_BLOCK, INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Quantised, Vectors,
+};
 use model_format::fp8;
 
 /// The portable kernels.
@@ -135,5 +137,158 @@ pub(super) fn attention_mix(weights: &[f32], values: &[f32], stride: usize, out:
         for (sum, v) in out.iter_mut().zip(value) {
             *sum += weight * v;
         }
+    }
+}
+
+/// Where the elements of a piece go in lane order.
+fn places(order: LaneOrder) -> &'static [usize] {
+    match order {
+        LaneOrder::Bytes => &[2, 0, 3, 1],
+        LaneOrder::Nibbles => &[6, 4, 2, 0, 7, 5, 3, 1],
+    }
+}
+
+pub(super) fn quantise_lanes(x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
+    let largest = x.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+    let largest = f32::from_bits(largest);
+    lanes.fill(0);
+    if largest == 0.0 || !largest.is_finite() {
+        return if largest == 0.0 { 0.0 } else { f32::NAN };
+    }
+    let limit = INPUT_LIMIT as f32;
+    let factor = limit / largest;
+    let places = places(order);
+    for (lanes, values) in lanes.chunks_mut(places.len()).zip(x.chunks(places.len())) {
+        for (value, &place) in values.iter().zip(places) {
+            // |value * factor| exceeds 1023 by a rounding error at most, far from 1023.5.
+            lanes[place] = (value * factor + ROUNDING).to_bits() as i16;
+        }
+    }
+    largest / limit
+}
+
+pub(super) fn matmul_fp8(codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
+    for v in 0..x.count {
+        let vector = &x.values[v * x.stride..][..x.length];
+        let results = &mut out.values[v * out.stride..][..out.rows];
+        let rows = codes.chunks_exact(x.length.max(1));
+        for ((row, scale), y) in rows.zip(row_scales).zip(results) {
+            let mut sum = 0.0f32;
+            for (&code, value) in row.iter().zip(vector) {
+                sum += FP8_VALUES[usize::from(code)] * value;
+            }
+            *y = sum * scale;
+        }
+    }
+}
+
+/// What every E4M3 code counts as: its value, and 0 for NaN.
+pub static FP8_VALUES: [f32; 256] = {
+    let mut table = [0.0; 256];
+    let mut code = 0;
+    while code < 256 {
+        let value = fp8::DECODE[code];
+        if !value.is_nan() {
+            table[code] = value;
+        }
+        code += 1;
+    }
+    table
+};
+
+/// A SMLAD of the ARM: both signed halves of `a` times those of `b`, added to `sum`.
+fn dual_multiply_add(sum: i32, a: u32, inputs: &[i16]) -> i32 {
+    let low = i32::from(a as u16 as i16) * i32::from(inputs[0]);
+    let high = i32::from((a >> 16) as u16 as i16) * i32::from(inputs[1]);
+    sum.wrapping_add(low).wrapping_add(high)
+}
+
+/// The products of a word of four bytes with four inputs in lane order.
+fn bytes_times(sum: i32, word: u32, inputs: &[i16]) -> i32 {
+    dual_multiply_add(dual_multiply_add(sum, word, &inputs[..2]), word << 8, &inputs[2..])
+}
+
+/// The products of a word of eight nibbles with eight inputs in lane order.
+fn nibbles_times(sum: i32, word: u32, inputs: &[i16]) -> i32 {
+    inputs
+        .chunks_exact(2)
+        .zip([0, 4, 8, 12])
+        .fold(sum, |sum, (inputs, shift)| dual_multiply_add(sum, word << shift, inputs))
+}
+
+fn matmul_lanes<const WORDS: usize>(
+    blocks: &[[u32; WORDS]],
+    x: LaneVectors<'_>,
+    out: Outputs<'_>,
+    columns_per_word: usize,
+    word_times: impl Fn(i32, u32, &[i16]) -> i32,
+) {
+    let groups = (x.length / 64).max(1);
+    for (v, scale) in x.scales.iter().enumerate() {
+        let vector = &x.integers[v * x.stride..][..x.length];
+        let results = &mut out.values[v * out.stride..][..out.rows];
+        for (blocks, y) in blocks.chunks_exact(groups).zip(results.chunks_exact_mut(4)) {
+            let mut sums = [0.0f32; 4];
+            for (block, inputs) in blocks.iter().zip(vector.chunks_exact(64)) {
+                let (words, scales) = block.split_at(WORDS - 4);
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let words = words.iter().skip(row).step_by(4);
+                    let products = words
+                        .zip(inputs.chunks_exact(columns_per_word))
+                        .fold(0, |sum, (&word, inputs)| word_times(sum, word, inputs));
+                    *sum += products as f32 * f32::from_bits(scales[row]);
+                }
+            }
+            for (y, sum) in y.iter_mut().zip(sums) {
+                *y = sum * scale;
+            }
+        }
+    }
+}
+
+pub(super) fn matmul_int8(blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
+    matmul_lanes(blocks, x, out, 4, bytes_times);
+}
+
+pub(super) fn matmul_int4(blocks: &[[u32; 36]], x: LaneVectors<'_>, out: Outputs<'_>) {
+    matmul_lanes(blocks, x, out, 8, nibbles_times);
+}
+
+pub(super) fn key_scores(
+    keys: &[LaneWords],
+    query: &[i16],
+    key_scales: &[f32],
+    factor: f32,
+    scores: &mut [f32],
+) {
+    let blocks = keys.chunks_exact((query.len() / 4).max(1));
+    let slots = key_scales.chunks_exact(4).zip(scores.chunks_exact_mut(4));
+    for (block, (scales, scores)) in blocks.zip(slots) {
+        for (slot, score) in scores.iter_mut().enumerate() {
+            let products = block
+                .iter()
+                .zip(query.chunks_exact(4))
+                .fold(0, |sum, (words, inputs)| bytes_times(sum, words[slot], inputs));
+            *score = (products as f32 * scales[slot]) * factor;
+        }
+    }
+}
+
+pub(super) fn mix_values(values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
+    out.fill(0.0);
+    let blocks = values.chunks_exact((out.len() / 4 * 16).max(1));
+    for (block, weights) in blocks.zip(weights.chunks_exact(64)) {
+        for (words, out) in block.chunks_exact(16).zip(out.chunks_exact_mut(4)) {
+            for (element, sum) in out.iter_mut().enumerate() {
+                let products = words
+                    .iter()
+                    .zip(weights.chunks_exact(4))
+                    .fold(0, |sum, (words, inputs)| bytes_times(sum, words[element], inputs));
+                *sum += products as f32;
+            }
+        }
+    }
+    for sum in out {
+        *sum *= factor;
     }
 }
