@@ -54,7 +54,7 @@ const STEPS: &[Step] = &[
         name: "bare-metal-crates",
         // Other compiler flags than the build's would compile it all twice: look for warnings.
         command: "said=$(scripts/fw-cargo build --profile firmware -p link -p boot-core \
-                  -p model-format -p tokenizer -p engine -p persona -p device -p bcm2835 \
+                  -p model-format -p tokenizer -p engine -p persona -p device -p bcm2835 -p arm1176 \
                   -p bootloader -p firmware -p board-test 2>&1) && echo \"$said\" && \
                   ! echo \"$said\" | grep -q '^warning' || { echo \"$said\"; exit 1; }",
         kind: Kind::Check,
@@ -63,7 +63,7 @@ const STEPS: &[Step] = &[
     // The code with the most unsafe in it is compiled for the board only.
     Step {
         name: "bare-metal-clippy",
-        command: "scripts/fw-cargo clippy --profile firmware -p bcm2835 -p bootloader \
+        command: "scripts/fw-cargo clippy --profile firmware -p bcm2835 -p arm1176 -p bootloader \
                   -p firmware -p board-test -- -D warnings",
         kind: Kind::Check,
         quick: true,
