@@ -23,6 +23,7 @@ pub mod error;
 #[expect(clippy::indexing_slicing, reason = "256 codes index a table of 256")]
 pub mod fp8;
 mod header;
+pub mod lanes;
 mod model;
 pub mod persona;
 mod prefix;
