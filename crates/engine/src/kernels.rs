@@ -10,8 +10,10 @@
 //! not depend on its neighbours. Inputs are settled (see [`crate::float`]); outputs need not be,
 //! the engine does it.
 
+mod part;
 mod portable;
 
+pub use part::Part;
 pub(crate) use portable::dot;
 pub use portable::{FP8_TABLE, FP8_UNIT, FP8_VALUES, Portable};
 
@@ -83,6 +85,12 @@ pub type LaneWords = [u32; 4];
 
 /// The hot functions of the transformer. Every method has the portable code as its default.
 pub trait Kernels {
+    /// Told what the engine turns to next, so that kernels that measure can tell the parts of a
+    /// token apart. By default nothing, and the compiler leaves the call out.
+    fn turn_to(&self, part: Part) {
+        let _ = part;
+    }
+
     /// Rounds a vector to whole numbers in lane order; returns the scale.
     ///
     /// With `m` the largest magnitude: `k = 1023 / m`, integer `i` is `round(x[i] * k)`, ties to

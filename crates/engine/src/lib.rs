@@ -29,7 +29,7 @@ mod weights;
 
 pub use engine::{Engine, Step};
 pub use error::EngineError;
-pub use kernels::{Kernels, Portable, Quantised};
+pub use kernels::{Kernels, Part, Portable, Quantised};
 pub use memory::{MemoryPlan, memory_needed};
 pub use random::Pcg32;
 pub use sampler::{Sampler, SamplerSettings, argmax};
