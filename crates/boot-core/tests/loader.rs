@@ -82,6 +82,8 @@ fn chat_is_refused_by_name() {
         (HostMessage::StatsRequest, 0),
         (HostMessage::Seen { event: 4 }, 0),
         (HostMessage::PlantPanic, 0),
+        (HostMessage::ConfigureDefault, 0),
+        (HostMessage::DetailsRequest, 0),
         (HostMessage::Clock { unix_seconds: 1 }, 0),
     ] {
         ask(&mut rig, &message);

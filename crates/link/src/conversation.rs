@@ -162,6 +162,18 @@ impl Conversation {
         self.settings_due = true;
     }
 
+    /// The persona is to choose its words in its own way again, in this and all later sessions.
+    pub fn configure_default(&mut self) {
+        self.settings = None;
+        self.settings_due = false;
+        self.signal(HostMessage::ConfigureDefault);
+    }
+
+    /// Asks for [`Update::Details`].
+    pub fn request_details(&mut self) {
+        self.signal(HostMessage::DetailsRequest);
+    }
+
     /// What was said: first what the persona knows, then what it has yet to read.
     pub fn messages(&self) -> &[Message] {
         self.transcript.messages()
@@ -223,6 +235,9 @@ impl Conversation {
                 self.signal(HostMessage::CrashSeen);
             }
             DeviceMessage::Stats(stats) => self.updates.push_back(Update::Stats(stats)),
+            DeviceMessage::Details { board, work } => {
+                self.updates.push_back(Update::Details { board, work });
+            }
             _ => {}
         }
     }

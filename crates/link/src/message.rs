@@ -239,6 +239,10 @@ pub enum HostMessage<'a> {
     },
     /// Crashes the firmware on purpose: for testing the way back.
     PlantPanic,
+    /// The persona is to choose its words in its own way again, as its file says.
+    ConfigureDefault,
+    /// Asks for [`DeviceMessage::Details`].
+    DetailsRequest,
 }
 
 /// What went wrong in the crash that a board reports after its restart.
@@ -295,7 +299,7 @@ pub struct Timing {
     pub prompt_tokens: u32,
     /// Tokens of the reply.
     pub reply_tokens: u32,
-    /// Microseconds from the decision to answer to the first token.
+    /// Microseconds from when all was read to the first token: the decision to answer is in it.
     pub first_token_micros: u32,
     /// Microseconds from the first token to the last.
     pub decode_micros: u32,
@@ -391,6 +395,31 @@ pub struct Stats {
     pub arm_clock_hz: u32,
 }
 
+/// What board this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BoardFacts {
+    /// Revision code as in Raspberry Pi's documentation (0x900093 is a Zero 1.3); 0 when unknown.
+    pub revision: u32,
+    /// Bytes of memory that the GPU leaves to the processor; 0 when unknown.
+    pub memory_bytes: u32,
+    /// Whether an emulator runs it: its seconds are not those of a board.
+    pub is_emulated: bool,
+}
+
+/// What the persona has done since the program's start, for whoever measures its speed: the
+/// difference between two of these tells what was done in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Work {
+    /// Tokens computed to read messages of the friend.
+    pub read_tokens: u32,
+    /// Microseconds that took, each message from its beginning until all of it was read.
+    pub read_micros: u64,
+    /// Tokens drawn, the first of each reply not counted.
+    pub decode_tokens: u32,
+    /// Microseconds from one of them to the next.
+    pub decode_micros: u64,
+}
+
 /// From the board to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceMessage<'a> {
@@ -473,6 +502,13 @@ pub enum DeviceMessage<'a> {
     Log {
         /// Part of the log stream; frames may span messages.
         bytes: &'a [u8],
+    },
+    /// Answers `DetailsRequest`.
+    Details {
+        /// What board this is.
+        board: BoardFacts,
+        /// What it has done.
+        work: Work,
     },
 }
 

@@ -81,6 +81,8 @@ fn host_messages() {
     host(StatsRequest, "10");
     host(Seen { event: 7 }, "1107");
     host(PlantPanic, "12");
+    host(ConfigureDefault, "13");
+    host(DetailsRequest, "14");
 }
 
 #[test]
@@ -132,6 +134,9 @@ fn device_messages() {
     });
     device(stats, "0c0102030405060708090a0b0c0d0e");
     device(Log { bytes: &[1, 0] }, "0d020100");
+    let board = BoardFacts { revision: 0x90_0093, memory_bytes: 300, is_emulated: true };
+    let work = Work { read_tokens: 1, read_micros: 1 << 35, decode_tokens: 2, decode_micros: 128 };
+    device(Details { board, work }, "0e9381c004ac020101808080808001028001");
 }
 
 #[test]

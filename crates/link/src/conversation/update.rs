@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::transcript::MessageKey;
-use crate::message::{CrashKind, CrashReport, Refusal, Role, Stats};
+use crate::message::{BoardFacts, CrashKind, CrashReport, Refusal, Role, Stats, Work};
 
 /// Something changed. Details are in the transcript under the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,13 @@ pub enum Update {
     },
     /// The board's counters, as asked for.
     Stats(Stats),
+    /// What the board is and has done, as asked for.
+    Details {
+        /// What board it is.
+        board: BoardFacts,
+        /// What it has done.
+        work: Work,
+    },
 }
 
 /// A crash report that owns its text.
