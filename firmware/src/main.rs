@@ -17,7 +17,7 @@ use board::PersonaFile;
 use boot_core::handover;
 use device::{Device, DeviceError, Options, Refuser};
 use engine::{EngineError, Portable};
-use link::message::{Digest, Identity, Refusal, Role};
+use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
 use link::{Session, VERSION};
 use model_format::{FormatError, Model};
 
@@ -64,6 +64,7 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
             return refuse(board, refusal, 0);
         }
     };
+    device.set_board(board_facts(board));
     if let Some(crash) = &record.crash {
         device.set_crash(&crash.report());
     }
@@ -84,6 +85,13 @@ fn open(file: &PersonaFile) -> Result<Model<'static>, FormatError> {
         model.verify_digest()?;
     }
     Ok(model)
+}
+
+/// What board this is, for whoever measures it.
+fn board_facts(board: &mut Peripherals) -> BoardFacts {
+    let (revision, memory_bytes) =
+        board.mailbox.board().map_or((0, 0), |model| (model.revision, model.memory_end));
+    BoardFacts { revision, memory_bytes, is_emulated: board.mailbox.is_emulated() }
 }
 
 /// Tells every host why there is no persona, until a restart is wanted.

@@ -105,7 +105,7 @@ impl Mailbox {
     }
 
     /// Whether this is QEMU, which differs from the chip in the watchdog.
-    pub(crate) fn is_emulated(&mut self) -> bool {
+    pub fn is_emulated(&mut self) -> bool {
         matches!(self.ask(0x0000_0001, &[]), Ok([EMULATED_REVISION]))
     }
 

@@ -5,7 +5,8 @@ use engine::{Engine, Kernels, Sampler, memory_needed};
 use heapless::String;
 use link::crash::StoredCrash;
 use link::message::{
-    CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal, Slot, Stats,
+    BoardFacts, CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal, Slot,
+    Stats,
 };
 use link::{Instant, Session, SessionEvent};
 use model_format::Model;
@@ -73,6 +74,7 @@ struct Desk {
     outbox: Outbox,
     log: LogBuffer,
     health: Health,
+    board: BoardFacts,
     crash: Option<StoredCrash>,
     /// The chat's state is to be told before anything else.
     announce: bool,
@@ -117,6 +119,7 @@ impl<'m, K: Kernels> Device<'m, K> {
             outbox: Outbox::new(),
             log: LogBuffer::new(),
             health: Health::default(),
+            board: BoardFacts::default(),
             crash: None,
             announce: false,
             tell_crash: false,
@@ -170,6 +173,11 @@ impl<'m, K: Kernels> Device<'m, K> {
     /// What only the board knows, for the counters.
     pub fn set_health(&mut self, health: Health) {
         self.desk.health = health;
+    }
+
+    /// What board this is, for whoever measures it.
+    pub fn set_board(&mut self, board: BoardFacts) {
+        self.desk.board = board;
     }
 
     /// The program before this one crashed: the host is told until it has seen it.
@@ -252,7 +260,8 @@ impl<'m, K: Kernels> Device<'m, K> {
             }
             desk.tell_crash = false;
         }
-        while let Some(answer) = desk.outbox.next(|| stats(session, mind, desk, now)) {
+        let details = || (desk.board, mind.work());
+        while let Some(answer) = desk.outbox.next(|| stats(session, mind, desk, now), details) {
             if session.send_device(&answer).is_err() {
                 return;
             }
@@ -303,6 +312,7 @@ impl Desk {
             HostMessage::Forget { id } => self.order(mind, id, || Order::Forget),
             HostMessage::Stop => mind.stop(),
             HostMessage::Configure(settings) => mind.configure(settings),
+            HostMessage::ConfigureDefault => mind.configure_default(),
             // For the persona's rhythm, which is not built yet.
             HostMessage::Typing | HostMessage::Clock { .. } => {}
             HostMessage::RestoreBegin { messages, last_id, pending } => {
@@ -314,6 +324,7 @@ impl Desk {
                 }
             }
             HostMessage::StatsRequest => self.outbox.push(Answer::Stats),
+            HostMessage::DetailsRequest => self.outbox.push(Answer::Details),
             HostMessage::Seen { event } => {
                 // One that the host cannot know confirms nothing. It is not refused either: the
                 // number in a refusal is the id of an order.

@@ -40,6 +40,7 @@ mod stats;
 #[path = "../tests/support/model.rs"]
 mod test_model;
 mod words;
+mod work;
 
 pub use device::{Activity, Device, Options};
 pub use error::DeviceError;

@@ -16,7 +16,7 @@ mod speech;
 
 use engine::{EngineError, Kernels, Sampler};
 use link::Instant;
-use link::message::{Event, Refusal, Settings};
+use link::message::{Event, Refusal, Settings, Work};
 use persona::Speaker;
 
 use crate::computation::{Computation, Progress};
@@ -28,6 +28,7 @@ use crate::reply::Reply;
 use crate::restore::Restore;
 use crate::settings;
 use crate::words::Words;
+use crate::work::WorkMeter;
 
 /// What is going on.
 enum Phase {
@@ -57,6 +58,8 @@ pub(crate) struct Mind<'m, K> {
     pub(crate) inbox: Inbox,
     pub(crate) log: EventLog,
     pub(crate) settings: Settings,
+    /// What the model's file says about them.
+    default_settings: Settings,
     words: Words<'m>,
     computation: Computation<'m, K>,
     context: Context,
@@ -72,6 +75,7 @@ pub(crate) struct Mind<'m, K> {
     last_read: u32,
     /// Tokens computed when the last reply ended.
     tokens_at_last_end: u32,
+    work: WorkMeter,
 }
 
 impl<'m, K: Kernels> Mind<'m, K> {
@@ -94,6 +98,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             inbox,
             log,
             settings,
+            default_settings: settings,
             words,
             computation: computation()?,
             context,
@@ -105,6 +110,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             next_reply: 1,
             last_read: 0,
             tokens_at_last_end: 0,
+            work: WorkMeter::default(),
         })
     }
 
@@ -126,6 +132,16 @@ impl<'m, K: Kernels> Mind<'m, K> {
         }
     }
 
+    /// Takes the settings of the model's file again; a running reply keeps the old ones.
+    pub(crate) fn configure_default(&mut self) {
+        self.settings = self.default_settings;
+    }
+
+    /// What was done since the start.
+    pub(crate) fn work(&self) -> Work {
+        self.work.done()
+    }
+
     /// The friend wants no more of the running reply, and no answer to what waits to be read.
     pub(crate) fn stop(&mut self) {
         self.stop = !(matches!(self.phase, Phase::Idle) && self.inbox.is_empty());
@@ -140,7 +156,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
         if !self.log.has_room() {
             return false;
         }
-        if self.take_order(answers) {
+        if self.take_order(now, answers) {
             return true;
         }
         match &self.phase {
@@ -148,17 +164,17 @@ impl<'m, K: Kernels> Mind<'m, K> {
             Phase::Restoring(restore) if !restore.is_complete() => return false,
             Phase::Restoring(restore) => {
                 let restore = *restore;
-                self.read_restored(restore);
+                self.read_restored(now, restore);
             }
             Phase::Reading { id } => {
                 let id = *id;
-                self.read(id);
+                self.read(now, id);
             }
             Phase::TakingBack { id } => {
                 let id = *id;
-                self.take_back(id);
+                self.take_back(now, id);
             }
-            Phase::Deciding { .. } => self.decide(now),
+            Phase::Deciding { .. } => self.decide(),
             Phase::Replying { .. } => self.speak(now),
         }
         true
@@ -184,7 +200,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
     }
 
     /// Begins to carry out the order whose turn it is, if it may interrupt what is going on.
-    fn take_order(&mut self, answers: &mut Outbox) -> bool {
+    fn take_order(&mut self, now: Instant, answers: &mut Outbox) -> bool {
         let Some((id, order)) = self.inbox.front() else { return false };
         let may_interrupt = match (&self.phase, order) {
             (Phase::Restoring(_) | Phase::TakingBack { .. }, _) => false,
@@ -203,7 +219,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
         match order {
             Order::Say { gap_seconds, text } => {
                 self.withdraw_running();
-                self.begin_reading(id, gap_seconds, &text);
+                self.begin_reading(now, id, gap_seconds, &text);
             }
             Order::Regenerate => {
                 if self.context.message_count() == 0 {
@@ -224,6 +240,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
 
     fn empty(&mut self) {
         self.context.clear();
+        self.work.forget();
         self.phase = Phase::Idle;
         self.stop = false;
         self.roll = 0;
@@ -248,7 +265,8 @@ impl<'m, K: Kernels> Mind<'m, K> {
         }
     }
 
-    fn begin_reading(&mut self, id: u32, gap_seconds: u32, text: &str) {
+    fn begin_reading(&mut self, now: Instant, id: u32, gap_seconds: u32, text: &str) {
+        self.work.begin_reading(now, self.computation.tokens());
         let dropped = self.add_message(Speaker::You, gap_seconds, 0, text);
         self.note_shift(dropped);
         self.roll = 0;
@@ -273,21 +291,23 @@ impl<'m, K: Kernels> Mind<'m, K> {
         }
     }
 
-    fn read(&mut self, id: u32) {
+    fn read(&mut self, now: Instant, id: u32) {
         if self.caught_up(false) {
+            self.work.end_reading(now, self.computation.tokens());
             self.log.push(Event::Read { id });
             self.last_read = id;
             self.phase = Phase::Deciding { burst: 0, forced: false, trial: false };
         }
     }
 
-    fn take_back(&mut self, id: u32) {
+    fn take_back(&mut self, now: Instant, id: u32) {
         match self.context.last() {
             Some(message) if message.speaker == Speaker::Wisp => {
                 self.context.take_back_message();
                 self.log.push(Event::Withdrawn { reply: message.reply });
             }
             _ => {
+                self.work.end_reading(now, self.computation.tokens());
                 self.log.push(Event::Read { id });
                 self.roll = self.roll.wrapping_add(1);
                 self.phase = Phase::Deciding { burst: 0, forced: true, trial: false };

@@ -1,7 +1,7 @@
 //! Answers that wait for room in the session: at most one of each kind, or a short list.
 
 use heapless::Deque;
-use link::message::{DeviceMessage, Refusal, Stats};
+use link::message::{BoardFacts, DeviceMessage, Refusal, Stats, Work};
 
 /// Answers of one kind that may wait. While the list is full, nothing is taken from the host.
 const CAPACITY: usize = 32;
@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Refused(Refusal, u32),
     /// The counters were asked for.
     Stats,
+    /// The board and its work were asked for.
+    Details,
 }
 
 /// Answers in the order of the questions.
@@ -40,12 +42,20 @@ impl Outbox {
         let _ = self.answers.push_back(answer);
     }
 
-    /// The next answer as a message; the counters are asked for only when they are needed.
-    pub(crate) fn next(&self, stats: impl FnOnce() -> Stats) -> Option<DeviceMessage<'static>> {
+    /// The next answer as a message; figures are asked for only when they are needed.
+    pub(crate) fn next(
+        &self,
+        stats: impl FnOnce() -> Stats,
+        details: impl FnOnce() -> (BoardFacts, Work),
+    ) -> Option<DeviceMessage<'static>> {
         Some(match *self.answers.front()? {
             Answer::Received(id) => DeviceMessage::Received { id },
             Answer::Refused(refusal, detail) => DeviceMessage::Refused { refusal, detail },
             Answer::Stats => DeviceMessage::Stats(stats()),
+            Answer::Details => {
+                let (board, work) = details();
+                DeviceMessage::Details { board, work }
+            }
         })
     }
 

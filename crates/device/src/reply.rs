@@ -29,19 +29,19 @@ pub(crate) struct Reply {
     pub shown_bytes: u32,
     utf8: Utf8Stream,
     filter: TextFilter,
-    decided: Instant,
+    all_read: Instant,
     first_token: Option<Instant>,
     prompt_tokens: u32,
 }
 
 impl Reply {
-    /// A reply decided on now.
+    /// A reply to what was all read at `all_read`.
     pub(crate) fn new(
         number: u32,
         lead: usize,
         style: Style,
         settings: &Settings,
-        now: Instant,
+        all_read: Instant,
     ) -> Self {
         Self {
             number,
@@ -51,7 +51,7 @@ impl Reply {
             shown_bytes: 0,
             utf8: Utf8Stream::new(),
             filter: TextFilter::new(),
-            decided: now,
+            all_read,
             first_token: None,
             prompt_tokens: 0,
         }
@@ -94,7 +94,7 @@ impl Reply {
         Timing {
             prompt_tokens: self.prompt_tokens,
             reply_tokens: self.rule.tokens(),
-            first_token_micros: micros(self.decided, first),
+            first_token_micros: micros(self.all_read, first),
             decode_micros: micros(first, now),
         }
     }

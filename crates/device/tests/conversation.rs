@@ -5,7 +5,7 @@
 mod support;
 
 use link::conversation::{MessageState, Update};
-use link::message::{EndReason, Speaker};
+use link::message::{BoardFacts, EndReason, Settings, Speaker};
 use proptest::prelude::*;
 use support::model::{CHAT, tiny};
 use support::world::World;
@@ -144,6 +144,79 @@ fn a_plain_chat_shows_every_state() {
     }
     assert!(ended > 5);
     assert_eq!(world.heard(), world.written());
+}
+
+/// Whoever measures gets figures that agree with those of the replies.
+#[test]
+fn the_board_says_what_it_has_done() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    let board = BoardFacts { revision: 0x90_0093, memory_bytes: 1 << 28, is_emulated: true };
+    world.device.set_board(board);
+    let (mut read_micros, mut decode_micros, mut reply_tokens, mut replies) = (0, 0, 0, 0);
+    for number in 0..20 {
+        world.say(&text(number));
+        world.settle();
+        for update in std::mem::take(&mut world.updates) {
+            let Update::Ended { key } = update else { continue };
+            let timing = world.conversation.message(key).unwrap().timing.unwrap();
+            decode_micros += u64::from(timing.decode_micros);
+            reply_tokens += timing.reply_tokens;
+            replies += 1;
+        }
+        world.conversation.request_details();
+        world.settle();
+        let told = world.updates.drain(..).find_map(|update| match update {
+            Update::Details { board: told, work } => {
+                assert_eq!(told, board);
+                Some(work)
+            }
+            _ => None,
+        });
+        let work = told.unwrap();
+        // A message is a gap, a name, at least one token of text, and an end.
+        assert!(work.read_tokens >= 4 * (number as u32 + 1));
+        assert!(work.read_micros > read_micros);
+        read_micros = work.read_micros;
+        // A reply of n tokens has n - 1 tokens after the first, and perhaps the one that ends it.
+        // One without a word is none, though tokens were drawn for it.
+        assert!(work.decode_tokens + replies >= reply_tokens);
+        assert!(work.decode_micros >= decode_micros);
+    }
+    assert!(replies > 5);
+}
+
+/// After a measurement the persona is as before.
+#[test]
+fn settings_are_taken_back() {
+    let file = tiny(CHAT, 2048, 3);
+    let settings = Settings {
+        temperature_milli: 700,
+        top_p_milli: 900,
+        repetition_penalty_milli: 1000,
+        seed: Some(4),
+        max_reply_tokens: 2,
+    };
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    world.conversation.configure(settings);
+    let longest = |world: &mut World<'_>, first: usize| {
+        for number in first..first + 8 {
+            world.say(&text(number));
+            world.settle();
+        }
+        let ended = world.updates.drain(..).filter_map(|update| match update {
+            Update::Ended { key } => Some(key),
+            _ => None,
+        });
+        let ended: Vec<_> = ended.collect();
+        let tokens = |key| world.conversation.message(key).unwrap().timing.unwrap().reply_tokens;
+        ended.into_iter().map(tokens).max().unwrap()
+    };
+    assert_eq!(longest(&mut world, 0), 2);
+    world.conversation.configure_default();
+    assert!(longest(&mut world, 8) > 2);
+    world.reopen_port();
+    assert!(longest(&mut world, 16) > 2, "the old settings came back in the next session");
 }
 
 #[test]

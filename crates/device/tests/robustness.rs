@@ -82,6 +82,8 @@ fn plain() -> impl Strategy<Value = HostMessage<'static>> {
         Just(HostMessage::Typing),
         Just(HostMessage::Stop),
         Just(HostMessage::StatsRequest),
+        Just(HostMessage::ConfigureDefault),
+        Just(HostMessage::DetailsRequest),
         settings().prop_map(HostMessage::Configure),
         any::<u64>().prop_map(|unix_seconds| HostMessage::Clock { unix_seconds }),
         any::<u32>().prop_map(|id| HostMessage::Regenerate { id }),

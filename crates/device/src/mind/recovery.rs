@@ -1,6 +1,7 @@
 //! How a conversation that the board lost comes back.
 
 use engine::Kernels;
+use link::Instant;
 use link::message::{Event, Speaker as Who};
 use persona::Speaker;
 
@@ -37,10 +38,11 @@ impl<K: Kernels> Mind<'_, K> {
         true
     }
 
-    pub(super) fn read_restored(&mut self, restore: Restore) {
+    pub(super) fn read_restored(&mut self, now: Instant, restore: Restore) {
         if !self.caught_up(false) {
             return;
         }
+        self.work.end_reading(now, self.computation.tokens());
         self.log.push(Event::Restored { messages: self.context.messages_kept() });
         let friend_spoke_last =
             self.context.last().is_some_and(|message| message.speaker == Speaker::You);

@@ -17,13 +17,13 @@ impl<K: Kernels> Mind<'_, K> {
         Dice { seed: self.seed, message: self.context.message_count(), roll: self.roll }
     }
 
-    pub(super) fn decide(&mut self, now: Instant) {
+    pub(super) fn decide(&mut self) {
         let Phase::Deciding { burst, forced, trial } = self.phase else { return };
         let silence = self.words.style.before_decision(0);
         let (Some(silence), Some((wisp, you)), false) =
             (silence, self.words.style.candidates(), forced)
         else {
-            return self.begin_reply(burst, 0, now);
+            return self.begin_reply(burst, 0);
         };
         if !trial {
             let dropped = self.context.make_room(1, 1).unwrap_or_default();
@@ -42,7 +42,7 @@ impl<K: Kernels> Mind<'_, K> {
             logits.get(index).copied().unwrap_or(f32::NEG_INFINITY)
         };
         match decide(logit(wisp), logit(you), draw) {
-            Decision::Speak => self.begin_reply(burst, 1, now),
+            Decision::Speak => self.begin_reply(burst, 1),
             Decision::Wait => {
                 self.cancel_trial();
                 self.phase = Phase::Idle;
@@ -54,7 +54,7 @@ impl<K: Kernels> Mind<'_, K> {
     }
 
     /// Begins a message of Wisp, whose lead may stand at the end of the context in part.
-    fn begin_reply(&mut self, burst: u32, trial: usize, now: Instant) {
+    fn begin_reply(&mut self, burst: u32, trial: usize) {
         if trial == 0 {
             let dropped = self.context.make_room(1, 1).unwrap_or_default();
             self.note_shift(dropped);
@@ -67,7 +67,9 @@ impl<K: Kernels> Mind<'_, K> {
         let lead = self.context.tokens().len().saturating_sub(before);
         self.sampler.set_settings(settings::for_sampler(&self.settings));
         self.sampler.seed(seed);
-        let reply = Reply::new(number, lead, self.words.style, &self.settings, now);
+        let all_read = self.work.all_read();
+        let reply = Reply::new(number, lead, self.words.style, &self.settings, all_read);
+        self.work.begin_reply();
         self.log.push(Event::Thinking { reply: number });
         self.phase = Phase::Replying { reply, burst };
     }
@@ -79,6 +81,7 @@ impl<K: Kernels> Mind<'_, K> {
         }
         let Phase::Replying { reply, .. } = &mut self.phase else { return };
         let computed = self.computation.tokens();
+        self.work.draw(now);
         reply.note_first_token(now, || computed.wrapping_sub(self.tokens_at_last_end));
 
         let start = self.context.last().map_or(0, |message| message.start);
@@ -134,6 +137,7 @@ impl<K: Kernels> Mind<'_, K> {
         let burst = burst.saturating_add(1);
         self.context.end_message(closed);
         self.tokens_at_last_end = self.computation.tokens();
+        self.work.end_reading(now, self.tokens_at_last_end);
         self.phase = if self.words.style.has_bursts() && burst < MAX_BURST {
             Phase::Deciding { burst, forced: false, trial: false }
         } else {

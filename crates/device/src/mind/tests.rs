@@ -119,7 +119,7 @@ impl<'m> Watcher<'m> {
 
     fn work(&mut self) -> bool {
         let more = self.mind.think(Instant(0), &mut self.answers);
-        while self.answers.next(Default::default).is_some() {
+        while self.answers.next(Default::default, Default::default).is_some() {
             self.answers.sent();
         }
         let mut events = Vec::new();
