@@ -41,7 +41,7 @@ firmware:
 # Always made anew: it takes a moment, and a file of yesterday's writer would be tested unnoticed.
 personas:
 	@mkdir -p $(PERSONAS)
-	@for format in f32 fp8 int8; do \
+	@for format in f32 fp8 int8 int4; do \
 	    $(MODEL) import llama2c $(MODELS)/stories260K.bin --tokenizer $(MODELS)/tok512.bin \
 	        --format $$format --name Stories --source "stories260K by Andrej Karpathy" \
 	        --licence $(MODELS)/LICENSE -o $(PERSONAS)/stories260K-$$format.wisp || exit 1; \

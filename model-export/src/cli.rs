@@ -51,7 +51,7 @@ enum Verb {
         /// Where to write.
         #[arg(short, long)]
         output: PathBuf,
-        /// How to store weights: fp8, int8 or int8:GROUP.
+        /// How to store weights: fp8, int8 or int4.
         #[arg(long)]
         format: FormatName,
     },
@@ -69,7 +69,7 @@ enum Source {
         /// Where to write.
         #[arg(short, long)]
         output: PathBuf,
-        /// How to store weights: f32, fp8, int8 or int8:GROUP.
+        /// How to store weights: f32, fp8, int8 or int4.
         #[arg(long, default_value = "fp8")]
         format: FormatName,
         /// What the persona is called; otherwise the checkpoint's file name.

@@ -66,6 +66,16 @@ pub enum Error {
     )]
     Format { path: PathBuf, cause: FormatError },
 
+    #[error("{} cannot be used: {cause}", path.display())]
+    #[diagnostic(
+        code(wisp_model::wisp::version),
+        help(
+            "Make it again from its checkpoint with `wisp-model import`; for a file of a newer \
+             version, build a newer `wisp-model`."
+        )
+    )]
+    Version { path: PathBuf, cause: FormatError },
+
     #[error("the tokenizer in {} is not usable: {cause}", path.display())]
     #[diagnostic(
         code(wisp_model::wisp::tokenizer),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model_format::{AlignedBytes, Model};
+use model_format::{AlignedBytes, Cause, FormatError, Model};
 use tokenizer::Tokenizer;
 
 use crate::{Error, Result};
@@ -14,7 +14,13 @@ pub fn read(path: &Path) -> Result<AlignedBytes> {
 
 /// Opens a file: structure, digest and tokenizer.
 pub fn open<'m>(path: &Path, file: &'m AlignedBytes) -> Result<(Model<'m>, Tokenizer<'m>)> {
-    let format = |cause| Error::Format { path: path.to_owned(), cause };
+    let format = |error: FormatError| {
+        let (path, cause) = (path.to_owned(), error);
+        match error.cause {
+            Cause::UnknownVersion(_) => Error::Version { path, cause },
+            _ => Error::Format { path, cause },
+        }
+    };
     let model = Model::open(file).map_err(format)?;
     model.verify_digest().map_err(format)?;
     let table = |cause| Error::Table { path: path.to_owned(), cause };

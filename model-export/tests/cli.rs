@@ -63,11 +63,11 @@ fn import_inspect_quantise_eval() {
     assert_eq!(json["tensors"].as_array().unwrap().len(), 47);
     assert_eq!(json["source"], "llama2.c");
 
-    works(folder, &["quantise", "s.wisp", "-o", "q.wisp", "--format", "int8:32"]);
+    works(folder, &["quantise", "s.wisp", "-o", "q.wisp", "--format", "int4"]);
     std::fs::write(folder.join("short.txt"), "Once upon a time, there was a cat.\r\n\r\n\n")
         .unwrap();
     let page = works(folder, &["eval", "s.wisp", "q.wisp", "--text", "short.txt"]);
-    assert!(page.contains("short.txt (34 bytes)") && page.contains("int8:32"), "{page}");
+    assert!(page.contains("short.txt (34 bytes)") && page.contains("int4"), "{page}");
     let json = works(folder, &["eval", "s.wisp", "--text", text.to_str().unwrap(), "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["models"][0]["kl_to_first"], serde_json::Value::Null);
@@ -167,6 +167,14 @@ fn damaged_personas_and_texts_are_named() {
         assert!(message.contains(part) && message.contains("offset"), "{message}");
     }
 
+    let mut old = whole;
+    old[4] = 1;
+    std::fs::write(folder.join("old.wisp"), old).unwrap();
+    let message = fails(folder, &["inspect", "old.wisp"]);
+    assert!(message.contains("wisp_model::wisp::version"), "{message}");
+    assert!(message.contains("version 1, and this program reads 2"), "{message}");
+    assert!(message.contains("wisp-model import"), "{message}");
+
     std::fs::write(folder.join("latin.txt"), b"caf\xe9").unwrap();
     let message = fails(folder, &["eval", "s.wisp", "--text", "latin.txt"]);
     assert!(message.contains("not UTF-8 text: wrong at offset 3"), "{message}");
@@ -177,7 +185,7 @@ fn damaged_personas_and_texts_are_named() {
     assert!(message.contains("s.wisp holds fp8 weights"), "{message}");
     assert!(!folder.join("q.wisp").exists());
 
-    let output = wisp_model(folder, &["quantise", "s.wisp", "-o", "q.wisp", "--format", "int8:7"]);
+    let output = wisp_model(folder, &["quantise", "s.wisp", "-o", "q.wisp", "--format", "int8:64"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("a multiple of 4"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("f32, fp8, int8 and int4"));
 }

@@ -114,7 +114,7 @@ fn quantising_later_is_the_same_as_importing_quantised() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("f32.wisp");
     std::fs::write(&path, &import(&checkpoint(), "f32").unwrap()[..]).unwrap();
-    for format in ["fp8", "int8", "int8:32", "f32"] {
+    for format in ["fp8", "int8", "int4", "f32"] {
         let name: wisp_model::weight_format::FormatName = format.parse().unwrap();
         let later = quantise::quantise(&path, name.0).unwrap();
         assert!(later[..] == import(&checkpoint(), format).unwrap()[..], "{format}");

@@ -38,7 +38,9 @@ pub fn memory_needed(architecture: &Architecture<'_>, context_limit: usize) -> M
     let position = wide(architecture.layers) * kv_dim * 2;
     // Residual stream, query, attended values, branch; gate and up; scores; logits.
     let vectors = dim * 4 + hidden * 2 + wide(context) + wide(architecture.vocabulary);
-    let input = dim.max(hidden) * (float + size_of::<i16>() as u64);
+    let longest = architecture.dim.max(architecture.widest_hidden());
+    let integers = wide(longest) + 2 * wide(crate::weights::padded(longest));
+    let input = wide(longest) * float + integers * size_of::<i16>() as u64;
     MemoryPlan {
         context,
         cache: wide(context) * position * float,

@@ -1,10 +1,11 @@
 //! The model's tensors, looked up and checked once, so that the work itself needs no lookups.
 
 use crate::float::settle;
-use crate::kernels::{Kernels, Quantised};
+use crate::kernels::{Kernels, LaneOrder, LaneVectors, Outputs, Quantised};
 use crate::{EngineError, memory};
 use alloc::vec::Vec;
 use core::ops::Range;
+use model_format::lanes::{self, COLUMNS_PER_BLOCK, Int4Block, Int8Block, ROWS_PER_BLOCK};
 use model_format::{Model, Tensor, TensorRole, WeightFormat, fp8};
 
 /// Bytes that the table of layers takes per layer.
@@ -44,13 +45,18 @@ pub(crate) struct Matrix<'m> {
 enum Values<'m> {
     F32(&'m [f32]),
     Fp8 { codes: &'m [u8], scales: &'m [f32] },
-    Int8 { weights: &'m [i8], group: usize, scales: &'m [f32] },
+    Int8(&'m [Int8Block]),
+    Int4(&'m [Int4Block]),
 }
 
-/// The input of a matrix, in both forms that kernels want.
+/// The input of a matrix, in the forms that kernels want.
 pub(crate) struct Input {
     real: Vec<f32>,
     integers: Vec<i16>,
+    /// In [`LaneOrder::Bytes`], padded to whole groups.
+    bytes: Vec<i16>,
+    /// In [`LaneOrder::Nibbles`], padded likewise.
+    nibbles: Vec<i16>,
     scale: f32,
     length: usize,
 }
@@ -61,6 +67,8 @@ impl Input {
         Ok(Self {
             real: memory::zeros(longest)?,
             integers: memory::zeros(longest)?,
+            bytes: memory::zeros(padded(longest))?,
+            nibbles: memory::zeros(padded(longest))?,
             scale: 0.0,
             length: 0,
         })
@@ -78,6 +86,26 @@ impl Input {
         fill(real);
         crate::float::settle_all(real);
         self.scale = kernels.quantise(real, &mut self.integers[..length]);
+        kernels.quantise_lanes(real, LaneOrder::Bytes, &mut self.bytes[..padded(length)]);
+        kernels.quantise_lanes(real, LaneOrder::Nibbles, &mut self.nibbles[..padded(length)]);
+    }
+}
+
+/// A length in whole groups.
+pub(crate) fn padded(length: usize) -> usize {
+    lanes::groups(length) * COLUMNS_PER_BLOCK
+}
+
+/// Rows of a lane-shared matrix: `four(block, out)` computes four at a time.
+fn by_fours(rows: Range<usize>, out: &mut [f32], four: impl Fn(usize, &mut [f32])) {
+    let mut results = [0.0; ROWS_PER_BLOCK];
+    let mut block = usize::MAX;
+    for (row, out) in rows.zip(out) {
+        if row / ROWS_PER_BLOCK != block {
+            block = row / ROWS_PER_BLOCK;
+            four(block, &mut results);
+        }
+        *out = results[row % ROWS_PER_BLOCK];
     }
 }
 
@@ -138,12 +166,11 @@ impl<'m> Matrix<'m> {
         let values = match tensor.format {
             WeightFormat::F32 => Values::F32(tensor.as_f32()?),
             WeightFormat::Fp8E4M3 => Values::Fp8 { codes: data, scales },
-            WeightFormat::Int8 { group } => {
-                Values::Int8 { weights: tensor.as_i8()?, group: group.max(1), scales }
-            }
+            WeightFormat::Int8 => Values::Int8(tensor.int8_blocks()?),
+            WeightFormat::Int4 => Values::Int4(tensor.int4_blocks()?),
         };
-        let fits = data.len() == rows.checked_mul(tensor.format.row_bytes(cols))?
-            && scales.len() == rows.checked_mul(tensor.format.row_scales(cols))?;
+        let fits = data.len() == tensor.format.data_bytes(rows, cols)?
+            && scales.len() == tensor.format.scale_count(rows);
         fits.then_some(Self { rows, cols, values })
     }
 
@@ -164,10 +191,19 @@ impl<'m> Matrix<'m> {
             Values::Fp8 { codes, scales } => {
                 kernels.matvec_fp8(&codes[elements], &scales[rows], x, out);
             }
-            Values::Int8 { weights, group, scales } => {
-                let per_row = self.cols.div_ceil(group);
-                let scales = &scales[rows.start * per_row..rows.end * per_row];
-                kernels.matvec_int8(&weights[elements], group, scales, x, out);
+            Values::Int8(blocks) => {
+                let x = lane_vector(&input.bytes[..padded(self.cols)], &input.scale);
+                by_fours(rows, out, |block, values| {
+                    let out = Outputs { values, stride: ROWS_PER_BLOCK, rows: ROWS_PER_BLOCK };
+                    kernels.matmul_int8(self.row_block(blocks, block), x, out);
+                });
+            }
+            Values::Int4(blocks) => {
+                let x = lane_vector(&input.nibbles[..padded(self.cols)], &input.scale);
+                by_fours(rows, out, |block, values| {
+                    let out = Outputs { values, stride: ROWS_PER_BLOCK, rows: ROWS_PER_BLOCK };
+                    kernels.matmul_int4(self.row_block(blocks, block), x, out);
+                });
             }
         }
         crate::float::settle_all(out);
@@ -187,15 +223,44 @@ impl<'m> Matrix<'m> {
                     *value = settle(fp8::decode(*code) * scales[row]);
                 }
             }
-            Values::Int8 { weights, group, scales } => {
-                let scales = &scales[row * self.cols.div_ceil(group)..];
-                let groups = out.chunks_mut(group).zip(weights[elements].chunks(group));
-                for ((values, weights), scale) in groups.zip(scales) {
-                    for (value, weight) in values.iter_mut().zip(weights) {
-                        *value = settle(f32::from(*weight) * scale);
-                    }
-                }
+            Values::Int8(blocks) => {
+                self.copy_groups(blocks, row, out, lanes::int8_row);
+            }
+            Values::Int4(blocks) => {
+                self.copy_groups(blocks, row, out, lanes::int4_row);
             }
         }
+    }
+
+    /// The blocks of four rows.
+    fn row_block<T>(&self, blocks: &'m [T], block: usize) -> &'m [T] {
+        let groups = lanes::groups(self.cols);
+        &blocks[block * groups..][..groups]
+    }
+
+    fn copy_groups<T>(
+        &self,
+        blocks: &'m [T],
+        row: usize,
+        out: &mut [f32],
+        unpack: impl Fn(&T, usize, &mut [f32; COLUMNS_PER_BLOCK]),
+    ) {
+        let mut weights = [0.0; COLUMNS_PER_BLOCK];
+        let blocks = self.row_block(blocks, row / ROWS_PER_BLOCK);
+        for (out, block) in out.chunks_mut(COLUMNS_PER_BLOCK).zip(blocks) {
+            unpack(block, row % ROWS_PER_BLOCK, &mut weights);
+            for (value, weight) in out.iter_mut().zip(weights) {
+                *value = settle(weight);
+            }
+        }
+    }
+}
+
+fn lane_vector<'a>(integers: &'a [i16], scale: &'a f32) -> LaneVectors<'a> {
+    LaneVectors {
+        integers,
+        stride: integers.len(),
+        length: integers.len(),
+        scales: core::slice::from_ref(scale),
     }
 }

@@ -156,9 +156,9 @@ fn fp8_differs_by_the_rounding_of_inputs_only() {
 }
 
 #[test]
-fn int8_differs_by_the_rounding_of_inputs_only() {
-    for group in [4, 32, 64, 4096] {
-        let (mean, worst) = errors(WeightFormat::Int8 { group });
-        assert!(mean < 3e-3 && worst < 1.5e-2, "group {group}: {mean} {worst}");
+fn lane_shared_formats_differ_by_the_rounding_of_inputs_only() {
+    for format in [WeightFormat::Int8, WeightFormat::Int4] {
+        let (mean, worst) = errors(format);
+        assert!(mean < 3e-3 && worst < 1.5e-2, "{format:?}: {mean} {worst}");
     }
 }

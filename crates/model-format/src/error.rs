@@ -59,8 +59,6 @@ pub enum Cause {
     UnknownFormat,
     /// A norm's weights must be f32.
     NormNotF32,
-    /// The group size of int8 weights is outside its limits.
-    WrongGroup,
     /// A section begins at no multiple of [`crate::ALIGNMENT`].
     SectionMisaligned,
     /// A section reaches outside the body.
@@ -121,7 +119,10 @@ impl fmt::Display for Cause {
             Self::BufferMisaligned => "the buffer is not aligned to 64 bytes",
             Self::Truncated => "the file is too short to be a .wisp file",
             Self::NotWisp => "not a .wisp file: the magic bytes are missing",
-            Self::UnknownVersion(version) => return write!(f, "unknown format version {version}"),
+            Self::UnknownVersion(version) => {
+                let ours = crate::FORMAT_VERSION;
+                return write!(f, "it has format version {version}, and this program reads {ours}");
+            }
             Self::ReservedNotZero => "a reserved field is not zero",
             Self::WrongLayout => "the lengths in the prefix contradict each other",
             Self::WrongLength => "the file is shorter or longer than its prefix says",
@@ -137,7 +138,6 @@ impl fmt::Display for Cause {
             Self::WrongShape => "the shape of a tensor does not fit the architecture",
             Self::UnknownFormat => "unknown weight format",
             Self::NormNotF32 => "a norm's weights are not f32",
-            Self::WrongGroup => "the group size of int8 weights is out of range",
             Self::SectionMisaligned => "a section is not aligned to 64 bytes",
             Self::SectionOutOfBounds => "a section reaches outside the file",
             Self::DigestMismatch => "the SHA-256 of the body does not match",

@@ -52,7 +52,7 @@ pub use tensor::{Tensor, TensorRole, WeightFormat};
 pub use writer::{BuildError, WispBuilder};
 
 /// Version of the file format that this code reads and writes.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// Every section of the body, and the file itself in memory, begins at a multiple of this: two
 /// cache lines of the ARM1176, one of most hosts.

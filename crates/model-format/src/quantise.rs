@@ -1,5 +1,6 @@
 //! From f32 weights to the formats of the file.
 
+use crate::lanes::{self, COLUMNS_PER_BLOCK, Int4Block, Int8Block, ROWS_PER_BLOCK};
 use crate::{WeightFormat, fp8};
 use std::fmt;
 
@@ -8,9 +9,9 @@ use std::fmt;
 pub struct EncodedTensor {
     /// Their format.
     pub format: WeightFormat,
-    /// Rows one after another.
-    pub data: Vec<u8>,
     /// As [`WeightFormat`] says.
+    pub data: Vec<u8>,
+    /// Those that lie apart from the data.
     pub scales: Vec<f32>,
 }
 
@@ -31,8 +32,6 @@ pub enum QuantiseError {
         /// Its column.
         col: usize,
     },
-    /// The group size is outside its limits.
-    WrongGroup,
 }
 
 impl fmt::Display for QuantiseError {
@@ -42,7 +41,6 @@ impl fmt::Display for QuantiseError {
                 write!(f, "{found} values where {expected} belong")
             }
             Self::NotFinite { row, col } => write!(f, "not a finite number at [{row}, {col}]"),
-            Self::WrongGroup => f.write_str("the group size must be a multiple of 4 up to 4096"),
         }
     }
 }
@@ -53,16 +51,13 @@ impl std::error::Error for QuantiseError {}
 ///
 /// # Errors
 ///
-/// When the values are not that many or not finite, or the group size is outside its limits.
+/// When the values are not that many or not finite.
 pub fn encode(
     values: &[f32],
     rows: usize,
     cols: usize,
     format: WeightFormat,
 ) -> Result<EncodedTensor, QuantiseError> {
-    if !format.is_valid() {
-        return Err(QuantiseError::WrongGroup);
-    }
     if rows.checked_mul(cols) != Some(values.len()) {
         let expected = rows.saturating_mul(cols);
         return Err(QuantiseError::WrongLength { found: values.len(), expected });
@@ -70,43 +65,64 @@ pub fn encode(
     if let Some(index) = values.iter().position(|value| !value.is_finite()) {
         return Err(QuantiseError::NotFinite { row: index / cols, col: index % cols });
     }
-    let mut data = Vec::with_capacity(rows * format.row_bytes(cols));
-    let mut scales = Vec::with_capacity(rows * format.row_scales(cols));
-    // A matrix without columns has no values; chunks of 0 would panic.
-    for row in values.chunks_exact(cols.max(1)) {
-        match format {
-            WeightFormat::F32 => data.extend(row.iter().flat_map(|value| value.to_le_bytes())),
-            WeightFormat::Fp8E4M3 => scales.push(fp8_row(row, &mut data)),
-            WeightFormat::Int8 { group } => {
-                scales.extend(row.chunks(group).map(|group| int8_group(group, &mut data)));
-            }
+    let mut scales = Vec::new();
+    let data = match format {
+        WeightFormat::F32 => bytemuck::cast_slice(values).to_vec(),
+        WeightFormat::Fp8E4M3 => {
+            let mut codes = Vec::with_capacity(values.len());
+            // A matrix without columns has no values; chunks of 0 would panic.
+            scales.extend(values.chunks(cols.max(1)).map(|row| fp8_row(row, &mut codes)));
+            codes
+        }
+        WeightFormat::Int8 => bytemuck::cast_slice(&int8_blocks(values, cols)).to_vec(),
+        WeightFormat::Int4 => bytemuck::cast_slice(&int4_blocks(values, cols)).to_vec(),
+    };
+    Ok(EncodedTensor { format, data, scales })
+}
+
+/// Packs a matrix whose rows have `cols` weights.
+pub fn int8_blocks(values: &[f32], cols: usize) -> Vec<Int8Block> {
+    let mut blocks = Vec::new();
+    for_each_block(values, cols, |rows| {
+        let mut block = lanes::INT8_ZEROS;
+        lanes::pack_int8(rows, &mut block);
+        blocks.push(block);
+    });
+    blocks
+}
+
+/// Packs a matrix whose rows have `cols` weights.
+pub fn int4_blocks(values: &[f32], cols: usize) -> Vec<Int4Block> {
+    let mut blocks = Vec::new();
+    for_each_block(values, cols, |rows| {
+        let mut block = lanes::INT4_ZEROS;
+        lanes::pack_int4(rows, &mut block);
+        blocks.push(block);
+    });
+    blocks
+}
+
+/// Cuts a matrix into blocks, in the order of the file; the last ones may be short or lack rows.
+fn for_each_block(values: &[f32], cols: usize, mut action: impl FnMut([&[f32]; ROWS_PER_BLOCK])) {
+    let cols = cols.max(1);
+    for rows in values.chunks(ROWS_PER_BLOCK * cols) {
+        for begin in (0..cols).step_by(COLUMNS_PER_BLOCK) {
+            let mut rows = rows.chunks(cols).map(|row| {
+                let group = row.get(begin..).unwrap_or_default();
+                group.get(..COLUMNS_PER_BLOCK).unwrap_or(group)
+            });
+            action(std::array::from_fn(|_| rows.next().unwrap_or_default()));
         }
     }
-    Ok(EncodedTensor { format, data, scales })
 }
 
 /// Appends the fp8 codes of a row and returns their scale: the largest magnitude becomes 448.
 pub fn fp8_row(row: &[f32], codes: &mut Vec<u8>) -> f32 {
-    let scale = scale(row, fp8::MAX);
+    let largest = row.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    let quotient = largest / fp8::MAX;
+    // The board computes with subnormals as zeros.
+    let scale = if quotient.is_normal() { quotient } else { 0.0 };
     codes
         .extend(row.iter().map(|&value| if scale == 0.0 { 0 } else { fp8::encode(value / scale) }));
     scale
-}
-
-/// Appends the int8 values of a group and returns their scale: the largest magnitude becomes 127.
-pub fn int8_group(group: &[f32], bytes: &mut Vec<u8>) -> f32 {
-    let scale = scale(group, 127.0);
-    bytes.extend(group.iter().map(|&value| {
-        let quotient = if scale == 0.0 { 0.0 } else { value / scale };
-        (quotient.round_ties_even() as i8).cast_unsigned()
-    }));
-    scale
-}
-
-/// The largest magnitude over `most`; 0 for zeros, and where the quotient is subnormal, because
-/// the board computes with subnormals as zeros.
-fn scale(values: &[f32], most: f32) -> f32 {
-    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    let scale = largest / most;
-    if scale.is_normal() { scale } else { 0.0 }
 }

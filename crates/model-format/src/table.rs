@@ -12,6 +12,7 @@ pub(crate) const RECORD: usize = 32;
 const F32: u8 = 0;
 const FP8_E4M3: u8 = 1;
 const INT8: u8 = 2;
+const INT4: u8 = 3;
 
 /// A record whose format is known. Offsets count from the beginning of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +30,15 @@ pub(crate) struct Record {
 impl Record {
     #[cfg(feature = "std")]
     pub(crate) fn encode(&self) -> [u8; RECORD] {
-        let (format, group) = match self.format {
-            WeightFormat::F32 => (F32, 0),
-            WeightFormat::Fp8E4M3 => (FP8_E4M3, 0),
-            WeightFormat::Int8 { group } => (INT8, group as u32),
+        let format = match self.format {
+            WeightFormat::F32 => F32,
+            WeightFormat::Fp8E4M3 => FP8_E4M3,
+            WeightFormat::Int8 => INT8,
+            WeightFormat::Int4 => INT4,
         };
         let [layer_low, layer_high] = self.layer.to_le_bytes();
         let mut bytes = [0; RECORD];
-        let fields = [self.rows, self.cols, group, self.data_offset, self.scales_offset];
+        let fields = [self.rows, self.cols, self.data_offset, self.scales_offset];
         let values = [self.role, format, layer_low, layer_high]
             .into_iter()
             .chain(fields.into_iter().flat_map(u32::to_le_bytes));
@@ -49,24 +51,21 @@ impl Record {
         let (Some([role, format]), Some(layer)) = (fields.take(), fields.take()) else {
             return Err(Cause::Truncated);
         };
-        let (Some(rows), Some(cols), Some(group), Some(data_offset), Some(scales_offset)) =
-            (fields.u32(), fields.u32(), fields.u32(), fields.u32(), fields.u32())
+        let (Some(rows), Some(cols), Some(data_offset), Some(scales_offset)) =
+            (fields.u32(), fields.u32(), fields.u32(), fields.u32())
         else {
             return Err(Cause::Truncated);
         };
         if fields.rest.iter().any(|&byte| byte != 0) {
             return Err(Cause::ReservedNotZero);
         }
-        let format = match (format, group) {
-            (F32, 0) => WeightFormat::F32,
-            (FP8_E4M3, 0) => WeightFormat::Fp8E4M3,
-            (INT8, group) => WeightFormat::Int8 { group: group as usize },
-            (F32 | FP8_E4M3, _) => return Err(Cause::WrongGroup),
+        let format = match format {
+            F32 => WeightFormat::F32,
+            FP8_E4M3 => WeightFormat::Fp8E4M3,
+            INT8 => WeightFormat::Int8,
+            INT4 => WeightFormat::Int4,
             _ => return Err(Cause::UnknownFormat),
         };
-        if !format.is_valid() {
-            return Err(Cause::WrongGroup);
-        }
         let layer = u16::from_le_bytes(layer);
         Ok(Self { role, layer, rows, cols, format, data_offset, scales_offset })
     }
@@ -108,17 +107,14 @@ impl<'m> Body<'m> {
 
     fn tensor(&self, record: &Record) -> Result<Tensor<'m>, Cause> {
         let (rows, cols, format) = (record.rows as usize, record.cols as usize, record.format);
-        // The shape has passed its check, but a row times its rows may exceed 32 bits.
-        let size =
-            |per_row: usize, bytes_each: usize| per_row.checked_mul(rows)?.checked_mul(bytes_each);
-        let data_size = size(format.row_bytes(cols), 1).ok_or(Cause::SectionOutOfBounds)?;
+        let data_size = format.data_bytes(rows, cols).ok_or(Cause::SectionOutOfBounds)?;
         let data = self.section(record.data_offset, data_size)?;
-        let scales = match format.row_scales(cols) {
+        let scales = match format.scale_count(rows) {
             0 if record.scales_offset == 0 => &[],
             0 => return Err(Cause::ReservedNotZero),
-            per_row => {
-                let scales_size = size(per_row, 4).ok_or(Cause::SectionOutOfBounds)?;
-                let bytes = self.section(record.scales_offset, scales_size)?;
+            count => {
+                let size = count.checked_mul(size_of::<f32>()).ok_or(Cause::SectionOutOfBounds)?;
+                let bytes = self.section(record.scales_offset, size)?;
                 // Aligned section of an aligned file: fails only for a buffer Model::open refuses.
                 bytemuck::try_cast_slice(bytes).map_err(|_| Cause::SectionMisaligned)?
             }

@@ -1,5 +1,7 @@
 //! Tensors as views into the file: what they are for, how they are stored.
 
+use crate::lanes::{self, Int4Block, Int8Block, ROWS_PER_BLOCK};
+
 /// What a tensor is for. The discriminant is its number in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -58,49 +60,41 @@ impl TensorRole {
 /// How weights are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WeightFormat {
-    /// IEEE 754 binary32, 4 bytes each.
+    /// IEEE 754 binary32, 4 bytes each, row after row.
     F32,
-    /// E4M3 codes (see [`crate::fp8`]), one byte each, times one f32 scale per row.
+    /// E4M3 codes (see [`crate::fp8`]), one byte each, row after row, times one f32 scale per row.
     Fp8E4M3,
-    /// Signed bytes times one f32 scale per group of `group` neighbours in a row.
-    ///
-    /// Scales lie as `rows × ceil(cols / group)`; the last group of a row may be short.
-    Int8 {
-        /// Weights per scale: a multiple of 4, from 4 to [`WeightFormat::MAX_GROUP`].
-        group: usize,
-    },
+    /// Lane-shared blocks of bytes, scales included: see [`crate::lanes`].
+    Int8,
+    /// Lane-shared blocks of nibbles, scales included: see [`crate::lanes`].
+    Int4,
 }
 
 impl WeightFormat {
-    /// Largest group: an i32 sum over one of these cannot overflow (4096 · 127 · 127 < 2³¹).
-    pub const MAX_GROUP: usize = 4096;
+    /// All of them, from the largest to the smallest.
+    pub const ALL: [Self; 4] = [Self::F32, Self::Fp8E4M3, Self::Int8, Self::Int4];
 
-    /// Bytes of data of a row.
-    pub fn row_bytes(self, cols: usize) -> usize {
+    /// Bytes of data of a matrix; `None` when they cannot be counted.
+    pub fn data_bytes(self, rows: usize, cols: usize) -> Option<usize> {
+        let blocks = || lanes::row_blocks(rows).checked_mul(lanes::groups(cols));
         match self {
-            Self::F32 => cols * 4,
-            Self::Fp8E4M3 | Self::Int8 { .. } => cols,
+            Self::F32 => rows.checked_mul(cols)?.checked_mul(size_of::<f32>()),
+            Self::Fp8E4M3 => rows.checked_mul(cols),
+            Self::Int8 => blocks()?.checked_mul(size_of::<Int8Block>()),
+            Self::Int4 => blocks()?.checked_mul(size_of::<Int4Block>()),
         }
     }
 
-    /// Scales of a row.
-    pub fn row_scales(self, cols: usize) -> usize {
+    /// How many scales lie apart from the data.
+    pub fn scale_count(self, rows: usize) -> usize {
         match self {
-            Self::F32 => 0,
-            Self::Fp8E4M3 => 1,
-            Self::Int8 { group } => cols.div_ceil(group.max(1)),
-        }
-    }
-
-    pub(crate) fn is_valid(self) -> bool {
-        match self {
-            Self::F32 | Self::Fp8E4M3 => true,
-            Self::Int8 { group } => (4..=Self::MAX_GROUP).contains(&group) && group % 4 == 0,
+            Self::Fp8E4M3 => rows,
+            Self::F32 | Self::Int8 | Self::Int4 => 0,
         }
     }
 }
 
-/// A matrix in the file: `rows` outputs of `cols` inputs, row after row.
+/// A matrix in the file: `rows` outputs of `cols` inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tensor<'m> {
     /// How the weights are stored.
@@ -109,32 +103,34 @@ pub struct Tensor<'m> {
     pub rows: usize,
     /// Number of columns.
     pub cols: usize,
-    /// The weights: exactly `rows * format.row_bytes(cols)` bytes, aligned to
-    /// [`crate::ALIGNMENT`].
+    /// The weights: exactly [`WeightFormat::data_bytes`] bytes, aligned to [`crate::ALIGNMENT`].
     pub data: &'m [u8],
-    /// The scales: exactly `rows * format.row_scales(cols)`, aligned likewise; not checked to be
-    /// finite.
+    /// The scales of fp8: exactly [`WeightFormat::scale_count`], aligned likewise; not checked to
+    /// be finite.
     pub scales: &'m [f32],
 }
 
 impl<'m> Tensor<'m> {
     /// The weights of an f32 tensor; `None` for other formats.
     pub fn as_f32(&self) -> Option<&'m [f32]> {
-        match self.format {
-            WeightFormat::F32 => bytemuck::try_cast_slice(self.data).ok(),
-            _ => None,
-        }
+        self.data_of(WeightFormat::F32)
     }
 
-    /// The weights of an int8 tensor; `None` for other formats.
-    pub fn as_i8(&self) -> Option<&'m [i8]> {
-        match self.format {
-            WeightFormat::Int8 { .. } => bytemuck::try_cast_slice(self.data).ok(),
-            _ => None,
-        }
+    /// The blocks of an int8 tensor, row block by row block; `None` for other formats.
+    pub fn int8_blocks(&self) -> Option<&'m [Int8Block]> {
+        self.data_of(WeightFormat::Int8)
     }
 
-    /// Number of weights.
+    /// The blocks of an int4 tensor, row block by row block; `None` for other formats.
+    pub fn int4_blocks(&self) -> Option<&'m [Int4Block]> {
+        self.data_of(WeightFormat::Int4)
+    }
+
+    fn data_of<T: bytemuck::AnyBitPattern>(&self, format: WeightFormat) -> Option<&'m [T]> {
+        (self.format == format).then(|| bytemuck::try_cast_slice(self.data).ok()).flatten()
+    }
+
+    /// Number of weights, padding not counted.
     pub fn weights(&self) -> usize {
         self.rows * self.cols
     }
@@ -145,15 +141,24 @@ impl<'m> Tensor<'m> {
             return None;
         }
         let index = row * self.cols + col;
+        let block =
+            (row / ROWS_PER_BLOCK) * lanes::groups(self.cols) + col / lanes::COLUMNS_PER_BLOCK;
+        let (row_in_block, col_in_block) = (row % ROWS_PER_BLOCK, col % lanes::COLUMNS_PER_BLOCK);
         match self.format {
             WeightFormat::F32 => self.as_f32()?.get(index).copied(),
             WeightFormat::Fp8E4M3 => {
                 Some(crate::fp8::decode(*self.data.get(index)?) * self.scales.get(row)?)
             }
-            WeightFormat::Int8 { group } => {
-                let scale = row * self.format.row_scales(self.cols) + col / group.max(1);
-                Some(f32::from(*self.as_i8()?.get(index)?) * self.scales.get(scale)?)
-            }
+            WeightFormat::Int8 => Some(lanes::int8_weight(
+                self.int8_blocks()?.get(block)?,
+                row_in_block,
+                col_in_block,
+            )),
+            WeightFormat::Int4 => Some(lanes::int4_weight(
+                self.int4_blocks()?.get(block)?,
+                row_in_block,
+                col_in_block,
+            )),
         }
     }
 }

@@ -157,9 +157,10 @@ impl<'a> WispBuilder<'a> {
         let architecture = self.architecture();
         let unknown = BuildError::NoSuchTensor { role, layer };
         let (rows, cols) = architecture.shape(role, layer).ok_or(unknown.clone())?;
+        let data_bytes = tensor.format.data_bytes(rows, cols).ok_or(BuildError::TooLarge)?;
         let lengths = [
-            (tensor.data.len(), rows * tensor.format.row_bytes(cols)),
-            (tensor.scales.len(), rows * tensor.format.row_scales(cols)),
+            (tensor.data.len(), data_bytes),
+            (tensor.scales.len(), tensor.format.scale_count(rows)),
         ];
         for (found, expected) in lengths {
             if found != expected {

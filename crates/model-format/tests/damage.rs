@@ -16,8 +16,8 @@ fn walk(model: &Model<'_>, file: &[u8]) {
     assert_eq!(model.tensors().count(), architecture.tensor_count());
     for (role, layer, tensor) in model.tensors() {
         assert_eq!(architecture.shape(role, layer), Some((tensor.rows, tensor.cols)));
-        assert_eq!(tensor.data.len(), tensor.rows * tensor.format.row_bytes(tensor.cols));
-        assert_eq!(tensor.scales.len(), tensor.rows * tensor.format.row_scales(tensor.cols));
+        assert_eq!(tensor.format.data_bytes(tensor.rows, tensor.cols), Some(tensor.data.len()));
+        assert_eq!(tensor.scales.len(), tensor.format.scale_count(tensor.rows));
         inside(tensor.data);
         inside(bytemuck::cast_slice(tensor.scales));
         assert!(tensor.weight(tensor.rows - 1, tensor.cols - 1).is_some());

@@ -7,11 +7,7 @@ use model_format::{
 use proptest::prelude::*;
 
 fn format() -> impl Strategy<Value = WeightFormat> {
-    prop_oneof![
-        Just(WeightFormat::F32),
-        Just(WeightFormat::Fp8E4M3),
-        (1..20usize).prop_map(|quarter| WeightFormat::Int8 { group: quarter * 4 }),
-    ]
+    prop::sample::select(WeightFormat::ALL.to_vec())
 }
 
 fn architecture() -> impl Strategy<Value = ArchitectureSpec> {
@@ -38,7 +34,10 @@ fn tolerance(format: WeightFormat, weight: f32, largest: f32) -> f32 {
         WeightFormat::F32 => 0.0,
         // Half a unit of 3 mantissa bits, or half a subnormal unit of 2⁻⁹ of 448.
         WeightFormat::Fp8E4M3 => (weight.abs() / 16.0).max(largest / 448.0 / 1024.0) * 1.001,
-        WeightFormat::Int8 { .. } => largest / 127.0 / 2.0 * 1.001,
+        WeightFormat::Int8 => largest / 127.0 / 2.0 * 1.001,
+        // The coarsest scale that is tried has 5.5 units for the largest; the finest reaches to 7
+        // units and a bit of 9.75.
+        WeightFormat::Int4 => largest * (1.0 - 7.0 / 9.75) * 1.001,
     }
 }
 
@@ -142,6 +141,6 @@ fn a_missing_tensor_is_named() {
 
 fn tiny(tied: bool) -> AlignedBytes {
     let spec = synthetic::tiny_architecture(tied);
-    let format = WeightFormat::Int8 { group: 32 };
+    let format = WeightFormat::Int8;
     synthetic::model(&spec, synthetic::persona(), b"tokens", format, 1).unwrap()
 }

@@ -50,7 +50,8 @@ fn rules_of_the_prefix() {
         Model::open(&file).unwrap_err()
     };
     assert_eq!(broken(0, b"wisp"), at(Cause::NotWisp, 0));
-    assert_eq!(broken(4, &[2]), at(Cause::UnknownVersion(2), 4));
+    assert_eq!(broken(4, &[1]), at(Cause::UnknownVersion(1), 4));
+    assert_eq!(broken(4, &[3]), at(Cause::UnknownVersion(3), 4));
     assert_eq!(broken(6, &[1]), at(Cause::ReservedNotZero, 6));
     assert_eq!(broken(8, &[0xff; 4]), at(Cause::WrongLayout, 8));
     assert_eq!(broken(12, &[0xff; 4]), at(Cause::WrongLayout, 8));
@@ -126,8 +127,7 @@ fn rules_of_the_tokenizer_section() {
 
 #[test]
 fn rules_of_the_table() {
-    const INT8: WeightFormat = WeightFormat::Int8 { group: 4 };
-    const F32: WeightFormat = WeightFormat::F32;
+    use WeightFormat::{F32, Fp8E4M3, Int4, Int8};
     // Places in the table, and of the fields in a record.
     const EMBEDDING: usize = 0;
     const NORM: usize = 1;
@@ -138,33 +138,32 @@ fn rules_of_the_table() {
     const LAYER: usize = 2;
     const ROWS: usize = 4;
     const COLS: usize = 8;
-    const GROUP: usize = 12;
-    const DATA: usize = 16;
-    const SCALES: usize = 20;
-    const RESERVED: usize = 24;
-    let cases: [(WeightFormat, usize, usize, &[u8], Cause); 22] = [
+    const DATA: usize = 12;
+    const SCALES: usize = 16;
+    const RESERVED: usize = 20;
+    let cases: [(WeightFormat, usize, usize, &[u8], Cause); 21] = [
         (F32, QUERY, ROLE, &[3], Cause::UnexpectedTensor),
         (F32, QUERY, ROLE, &[0xff], Cause::UnexpectedTensor),
         (F32, QUERY, LAYER, &[1], Cause::UnexpectedTensor),
-        (F32, QUERY, FORMAT, &[3], Cause::UnknownFormat),
+        (F32, QUERY, FORMAT, &[4], Cause::UnknownFormat),
         (F32, QUERY, ROWS, &[5], Cause::WrongShape),
         (F32, QUERY, COLS, &[0], Cause::WrongShape),
         (F32, QUERY, ROWS, &[0xff; 8], Cause::WrongShape),
-        (F32, QUERY, GROUP, &[4], Cause::WrongGroup),
-        (INT8, QUERY, GROUP, &[0], Cause::WrongGroup),
-        (INT8, QUERY, GROUP, &[6], Cause::WrongGroup),
-        (INT8, QUERY, GROUP, &[4, 0x10], Cause::WrongGroup), // 4100
-        (INT8, QUERY, GROUP, &[0xfc, 0xff, 0xff, 0xff], Cause::WrongGroup),
         (F32, NORM, FORMAT, &[1], Cause::NormNotF32),
         (F32, QUERY, DATA, &[1], Cause::SectionMisaligned),
         (F32, QUERY, DATA, &[0xc0, 0xff, 0xff, 0xff], Cause::SectionOutOfBounds),
         (F32, CLASSIFIER, DATA + 1, &[0x7f], Cause::SectionOutOfBounds),
         (F32, QUERY, SCALES, &[64], Cause::ReservedNotZero),
-        (INT8, QUERY, SCALES, &[4], Cause::SectionMisaligned),
-        (INT8, QUERY, SCALES, &[0xc0, 0xff, 0xff, 0xff], Cause::SectionOutOfBounds),
+        (Int8, QUERY, SCALES, &[64], Cause::ReservedNotZero),
+        (Int4, QUERY, SCALES, &[64], Cause::ReservedNotZero),
+        (Fp8E4M3, QUERY, SCALES, &[4], Cause::SectionMisaligned),
+        (Fp8E4M3, QUERY, SCALES, &[0xc0, 0xff, 0xff, 0xff], Cause::SectionOutOfBounds),
+        // The formats differ in whether they have scales of their own, and in size.
+        (Fp8E4M3, QUERY, FORMAT, &[2], Cause::ReservedNotZero),
+        (Int4, CLASSIFIER, FORMAT, &[2], Cause::SectionOutOfBounds),
         (F32, EMBEDDING, RESERVED, &[1], Cause::ReservedNotZero),
-        (F32, EMBEDDING, RESERVED + 7, &[1], Cause::ReservedNotZero),
-        (F32, CLASSIFIER, RESERVED + 7, &[1], Cause::ReservedNotZero),
+        (F32, EMBEDDING, RESERVED + 11, &[1], Cause::ReservedNotZero),
+        (F32, CLASSIFIER, RESERVED + 11, &[1], Cause::ReservedNotZero),
     ];
     for (format, place, field, bytes, cause) in cases {
         let file = file(format);

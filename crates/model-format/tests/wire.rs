@@ -37,7 +37,8 @@ fn file() -> AlignedBytes {
         let format = match role {
             TensorRole::TokenEmbedding => WeightFormat::Fp8E4M3,
             TensorRole::Classifier => WeightFormat::F32,
-            _ => WeightFormat::Int8 { group: 8 },
+            TensorRole::AttentionOutput | TensorRole::Down => WeightFormat::Int4,
+            _ => WeightFormat::Int8,
         };
         let weights: Vec<f32> = (0..rows * cols).map(|index| index as f32).collect();
         builder.tensor(role, layer, format, &weights).unwrap();
@@ -45,11 +46,11 @@ fn file() -> AlignedBytes {
     builder.build().unwrap()
 }
 
-/// One record of the table: role, format, layer, rows, cols, group, data, scales.
-fn record(role: u8, format: u8, fields: [u32; 5]) -> Vec<u8> {
+/// One record of the table: role, format, layer, rows, cols, data, scales.
+fn record(role: u8, format: u8, fields: [u32; 4]) -> Vec<u8> {
     let mut bytes = vec![role, format, 0, 0];
     bytes.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
-    bytes.extend([0; 8]);
+    bytes.extend([0; 12]);
     bytes
 }
 
@@ -60,12 +61,12 @@ fn every_byte_before_the_body_is_pinned() {
 
     let mut expected = Vec::new();
     expected.extend(b"WISP");
-    expected.extend([1, 0]); // format version
+    expected.extend([2, 0]); // format version
     expected.extend([0, 0]); // reserved
     expected.extend([87, 0, 0, 0]); // bytes of the header
     expected.extend([12, 0, 0, 0]); // tensors
     expected.extend(512u32.to_le_bytes()); // where the body begins
-    expected.extend(14_592u32.to_le_bytes()); // bytes of the body
+    expected.extend(17_024u32.to_le_bytes()); // bytes of the body
     expected.extend([0; 4]); // reserved
     expected.extend([0; 4]); // checksum, filled in below
 
@@ -93,18 +94,18 @@ fn every_byte_before_the_body_is_pinned() {
 
     // Sections begin at the next multiple of 64 after the one before.
     let table = [
-        record(0, 1, [300, 8, 0, 64, 2496]), // embedding: 2400 bytes, 300 scales
-        record(1, 0, [1, 8, 0, 3712, 0]),    // attention norm
-        record(2, 2, [8, 8, 8, 3776, 3840]), // query
-        record(3, 2, [4, 8, 8, 3904, 3968]), // key
-        record(4, 2, [4, 8, 8, 4032, 4096]), // value
-        record(5, 2, [8, 8, 8, 4160, 4224]), // attention output
-        record(6, 0, [1, 8, 0, 4288, 0]),    // feed-forward norm
-        record(7, 2, [12, 8, 8, 4352, 4480]), // gate
-        record(8, 2, [12, 8, 8, 4544, 4672]), // up
-        record(9, 2, [8, 12, 8, 4736, 4864]), // down: two groups a row, the second short
-        record(10, 0, [1, 8, 0, 4928, 0]),   // final norm
-        record(11, 0, [300, 8, 0, 4992, 0]), // classifier
+        record(0, 1, [300, 8, 64, 2496]), // embedding: 2400 bytes, 300 scales
+        record(1, 0, [1, 8, 3712, 0]),    // attention norm
+        record(2, 2, [8, 8, 3776, 0]),    // query: 2 int8 blocks of 272 bytes
+        record(3, 2, [4, 8, 4352, 0]),    // key: 1
+        record(4, 2, [4, 8, 4672, 0]),    // value: 1
+        record(5, 3, [8, 8, 4992, 0]),    // attention output: 2 int4 blocks of 144 bytes
+        record(6, 0, [1, 8, 5312, 0]),    // feed-forward norm
+        record(7, 2, [12, 8, 5376, 0]),   // gate: 3 int8 blocks
+        record(8, 2, [12, 8, 6208, 0]),   // up: 3
+        record(9, 3, [8, 12, 7040, 0]),   // down: 2 int4 blocks
+        record(10, 0, [1, 8, 7360, 0]),   // final norm
+        record(11, 0, [300, 8, 7424, 0]), // classifier
     ];
     expected.extend(table.concat());
     expected.resize(512, 0);
@@ -116,7 +117,7 @@ fn every_byte_before_the_body_is_pinned() {
 
     assert_eq!(&file[..512], &expected[..]);
     // The weights enter the digest, and the digest enters the checksum: this pins the body too.
-    assert_eq!(checksum, 0x7687_ac93);
+    assert_eq!(checksum, 0x9d2a_7991);
 }
 
 #[test]
@@ -127,11 +128,42 @@ fn weights_lie_row_by_row_and_scales_after_them() {
     // Embedding, row 1 is 8..=15: scale 15/448, and 15 becomes 448 (0x7e).
     assert_eq!(body[64 + 15], 0x7e);
     assert_eq!(&body[2496 + 4..2496 + 8], &(15f32 / 448.0).to_le_bytes());
-    // Down, row 0 is 0..=11 in groups of 8 and 4: 7 and 11 become 127.
-    assert_eq!(&body[4736..4736 + 12], &[0, 18, 36, 54, 73, 91, 109, 127, 92, 104, 115, 127]);
-    assert_eq!(&body[4864..4868], &(7f32 / 127.0).to_le_bytes());
-    assert_eq!(&body[4868..4872], &(11f32 / 127.0).to_le_bytes());
     // Classifier, weight 2.
-    assert_eq!(&body[4992 + 8..4992 + 12], &2f32.to_le_bytes());
-    assert_eq!(body.len(), 4992 + 300 * 8 * 4);
+    assert_eq!(&body[7424 + 8..7424 + 12], &2f32.to_le_bytes());
+    assert_eq!(body.len(), 7424 + 300 * 8 * 4);
+}
+
+#[test]
+fn blocks_of_bytes_share_lanes() {
+    let file = file();
+    let block = &file[512 + 3776..][..272];
+    // Query, row 1 is 8..=15: a unit is 15/127, so its weights are 67.7, 76.2, 84.7, 93.1, and in
+    // the next word 101.6, 110.1, 118.5, 127. All but the first of a word lose byte / 256.
+    assert_eq!(&block[4..8], &[68, 76, 84, 93]); // 76.2 - 68/256 = 75.9
+    assert_eq!(&block[20..24], &[102, 110, 118, 127]); // 127 - 118/256 = 126.5
+    // Padded columns: nothing; then the scale in units of 1/256.
+    assert!(block[32..256].iter().all(|&byte| byte == 0));
+    assert_eq!(&block[260..264], &(15.0 * (1.0 / (127.0 * 256.0f32))).to_le_bytes());
+    // The second block is rows 4 to 7, of which the last is 56..=63.
+    let block = &file[512 + 3776 + 272..][..272];
+    assert_eq!(&block[28..32], &[121, 122, 125, 127]); // 60, 61, 62, 63 in units of 63/127
+    assert_eq!(&block[268..272], &(63.0 * (1.0 / (127.0 * 256.0f32))).to_le_bytes());
+}
+
+#[test]
+fn blocks_of_nibbles_share_lanes() {
+    let file = file();
+    // Attention output, rows 4 to 7, of which row 6 is 48..=55.
+    let block = &file[512 + 4992 + 144..][..144];
+    let field = |at: usize| <[u8; 4]>::try_from(&block[at..at + 4]).unwrap();
+    let word = u32::from_le_bytes(field(4 * 2));
+    let scale = f32::from_le_bytes(field(128 + 4 * 2));
+    for column in 0..8 {
+        // The nibble of this column at the top of 16 bits, above the three before it.
+        let lane = (u64::from(word) << 12 >> (4 * column)) as u16 as i16;
+        let weight = f32::from(lane) * scale;
+        assert!((weight - (48 + column) as f32).abs() < 55.0 / 14.0, "{column}: {weight}");
+    }
+    // Padded columns are nothing.
+    assert!(block[16..128].iter().all(|&byte| byte == 0));
 }

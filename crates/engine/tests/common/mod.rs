@@ -10,12 +10,8 @@ use std::cell::Cell;
 use std::path::PathBuf;
 
 /// The formats that a chat may run on.
-pub const FORMATS: [WeightFormat; 4] = [
-    WeightFormat::F32,
-    WeightFormat::Fp8E4M3,
-    WeightFormat::Int8 { group: 64 },
-    WeightFormat::Int8 { group: 4 },
-];
+pub const FORMATS: [WeightFormat; 4] =
+    [WeightFormat::F32, WeightFormat::Fp8E4M3, WeightFormat::Int8, WeightFormat::Int4];
 
 pub fn stories_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/stories260K")

@@ -4,7 +4,7 @@
 
 use model_format::{AlignedBytes, ArchitectureSpec, Cause, FormatError, WeightFormat, synthetic};
 
-/// A small file of three formats, two layers and an own classifier.
+/// A small file with two layers and an own classifier.
 ///
 /// Every number of its header is one byte long, so that tests can change it in place.
 pub fn file(format: WeightFormat) -> AlignedBytes {
@@ -21,8 +21,8 @@ pub fn file(format: WeightFormat) -> AlignedBytes {
 }
 
 /// One in each format.
-pub fn files() -> [AlignedBytes; 3] {
-    [WeightFormat::F32, WeightFormat::Fp8E4M3, WeightFormat::Int8 { group: 4 }].map(file)
+pub fn files() -> [AlignedBytes; 4] {
+    WeightFormat::ALL.map(file)
 }
 
 /// A field of the prefix or table.
