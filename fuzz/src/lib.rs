@@ -1,7 +1,7 @@
 //! What several fuzz targets share: getting past the checksum of a `.wisp` file.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-use model_format::{ALIGNMENT, AlignedBytes};
+use model_format::{ALIGNMENT, AlignedBytes, FORMAT_VERSION};
 
 /// Bytes of the prefix; the last four are the checksum.
 const PREFIX: usize = 32;
@@ -18,7 +18,8 @@ pub fn repair(data: &[u8]) -> Option<AlignedBytes> {
     let body = (PREFIX + header + records * RECORD).next_multiple_of(ALIGNMENT);
     file.resize(file.len().max(body), 0);
     let fields = [header, records, body, file.len() - body, 0];
-    file[..8].copy_from_slice(b"WISP\x01\0\0\0");
+    file[..8].copy_from_slice(b"WISP\0\0\0\0");
+    file[4..6].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     for (place, field) in file[8..28].as_chunks_mut().0.iter_mut().zip(fields) {
         *place = u32::try_from(field).ok()?.to_le_bytes();
     }

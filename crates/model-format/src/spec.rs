@@ -47,8 +47,44 @@ impl From<&Architecture<'_>> for ArchitectureSpec {
 }
 
 impl ArchitectureSpec {
+    /// The shape that benchmarks run on: 14,948,736 parameters.
+    pub fn shape_15m() -> Self {
+        Self {
+            dim: 384,
+            heads: 8,
+            kv_heads: 8,
+            vocabulary: 2048,
+            context: 512,
+            rope_theta: 10_000.0,
+            norm_epsilon: 1e-5,
+            tied: true,
+            hidden: vec![1024; 8],
+        }
+    }
+
+    /// The largest shape the board is meant for, that of SmolLM-135M: 134,515,008 parameters.
+    pub fn shape_135m() -> Self {
+        Self {
+            dim: 576,
+            heads: 9,
+            kv_heads: 3,
+            vocabulary: 49_152,
+            context: 2048,
+            rope_theta: 10_000.0,
+            norm_epsilon: 1e-5,
+            tied: true,
+            hidden: vec![1536; 30],
+        }
+    }
+
+    /// The same as a reader sees it, without a file; not checked. Borrows what
+    /// [`Self::hidden_widths`] returned.
+    pub fn architecture<'h>(&self, hidden_widths: &'h [u8]) -> Architecture<'h> {
+        self.record(hidden_widths).view()
+    }
+
     /// `hidden` as it stands in the file.
-    pub(crate) fn hidden_widths(&self) -> Vec<u8> {
+    pub fn hidden_widths(&self) -> Vec<u8> {
         self.hidden.iter().flat_map(|width| width.to_le_bytes()).collect()
     }
 

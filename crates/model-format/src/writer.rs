@@ -232,7 +232,7 @@ impl<'a> WispBuilder<'a> {
     }
 
     fn architecture(&self) -> Architecture<'_> {
-        self.record().view()
+        self.spec.architecture(&self.hidden_widths)
     }
 
     fn header(&self, body: BodyRecord) -> Result<Vec<u8>, BuildError> {

@@ -17,6 +17,8 @@ extern crate alloc;
 mod builder;
 mod encode;
 mod error;
+#[cfg(feature = "std")]
+pub mod synthetic;
 mod table;
 mod utf8;
 
