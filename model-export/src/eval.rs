@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use engine::{Engine, EngineError, Portable};
 use indicatif::{ProgressBar, ProgressStyle};
-use model_format::{AlignedBytes, Model};
+use model_format::{AlignedBytes, Model, WeightFormat};
 use serde::Serialize;
 use tokenizer::{Encoder, Tokenizer};
 
@@ -32,16 +32,21 @@ pub struct Score {
     pub file: String,
     /// The persona's name.
     pub name: String,
-    /// Weight format of the token embedding.
+    /// Weight format of the classifier.
     pub format: String,
+    /// What the engine computed with.
+    pub path: String,
     /// Tokens that were predicted.
     pub tokens: usize,
     /// e to the mean negative logarithm of the probability of the right token.
     pub perplexity: f64,
+    /// By how many percent the perplexity is above the first persona's. `None` for the first, and
+    /// for other tokenizers than the first's.
+    pub perplexity_difference: Option<f64>,
     /// Bits to write the text with this persona's help, per byte: fair between tokenizers.
     pub bits_per_byte: f64,
     /// Mean Kullback-Leibler divergence in nats of the first persona's predictions from these.
-    /// `None` for other tokenizers than the first's.
+    /// `None` as above.
     pub kl_to_first: Option<f64>,
     /// Share of places where the likeliest token is the first persona's. `None` as above.
     pub top1_agreement: Option<f64>,
@@ -67,7 +72,8 @@ pub fn evaluate(models: &[PathBuf], text: &Path) -> Result<Report> {
         run.split(&documents, context);
     }
     measure(&mut runs)?;
-    let models = runs.iter().map(|run| run.score(bytes)).collect();
+    let first = runs.first().map_or(f64::NAN, Run::perplexity);
+    let models = runs.iter().map(|run| run.score(bytes, first)).collect();
     Ok(Report { text: text.display().to_string(), bytes, models })
 }
 
@@ -163,19 +169,37 @@ impl<'m> Run<'m> {
         sums.agreements += usize::from(likeliest(first) == likeliest(&self.predictions));
     }
 
-    fn score(&self, bytes: usize) -> Score {
+    fn perplexity(&self) -> f64 {
+        (self.nats / self.tokens.max(1) as f64).exp()
+    }
+
+    /// `first` is the perplexity to compare with.
+    fn score(&self, bytes: usize, first: f64) -> Score {
         let tokens = self.tokens.max(1) as f64;
-        let format = self.model.classifier().map(|tensor| FormatName(tensor.format).to_string());
+        let format = self.model.classifier().map(|tensor| tensor.format);
+        let difference = 100.0 * (self.perplexity() / first - 1.0);
         Score {
             file: self.path.display().to_string(),
             name: self.model.persona().name.to_owned(),
-            format: format.unwrap_or_default(),
+            format: format.map(|format| FormatName(format).to_string()).unwrap_or_default(),
+            path: format.map(path).unwrap_or_default().to_owned(),
             tokens: self.tokens,
-            perplexity: (self.nats / tokens).exp(),
+            perplexity: self.perplexity(),
+            perplexity_difference: self.comparison.as_ref().map(|_| difference),
             bits_per_byte: self.nats / std::f64::consts::LN_2 / bytes.max(1) as f64,
             kl_to_first: self.comparison.as_ref().map(|sums| sums.divergence / tokens),
             top1_agreement: self.comparison.as_ref().map(|sums| sums.agreements as f64 / tokens),
         }
+    }
+}
+
+/// What the engine does with weights of a format.
+fn path(format: WeightFormat) -> &'static str {
+    match format {
+        WeightFormat::F32 => "f32",
+        WeightFormat::Fp8E4M3 => "fp8 in place",
+        WeightFormat::Int8 => "int8 lanes",
+        WeightFormat::Int4 => "int4 lanes",
     }
 }
 
@@ -230,13 +254,14 @@ impl Report {
     pub fn page(&self) -> String {
         let widest = self.models.iter().map(|score| score.file.chars().count()).max().unwrap_or(0);
         let mut page = format!(
-            "{} ({} bytes)\n{:<widest$}  {:<7} {:>7} {:>11} {:>9} {:>10} {:>6}\n",
+            "{} ({} bytes)\n{:<widest$}  {:<13} {:>6} {:>10} {:>9} {:>9} {:>9} {:>6}\n",
             self.text,
             self.bytes,
             "file",
-            "format",
+            "path",
             "tokens",
             "perplexity",
+            "to first",
             "bits/byte",
             "KL",
             "top-1"
@@ -246,12 +271,17 @@ impl Report {
                 Some(value) => format!("{value:.places$}"),
                 None => "-".to_owned(),
             };
+            let difference = match score.perplexity_difference {
+                Some(percent) => format!("{percent:+.2} %"),
+                None => "-".to_owned(),
+            };
             page += &format!(
-                "{:<widest$}  {:<7} {:>7} {:>11.4} {:>9.4} {:>10} {:>6}\n",
+                "{:<widest$}  {:<13} {:>6} {:>10.4} {:>9} {:>9.4} {:>9} {:>6}\n",
                 score.file,
-                score.format,
+                score.path,
                 score.tokens,
                 score.perplexity,
+                difference,
                 score.bits_per_byte,
                 number(score.kl_to_first, 6),
                 number(score.top1_agreement, 3),

@@ -28,7 +28,20 @@ pub struct Report {
     pub licences: String,
     pub architecture: Architecture,
     pub tokenizer: Tokenizer,
+    /// What each weight format takes, the largest share first.
+    pub weights: Vec<Share>,
     pub tensors: Vec<Tensor>,
+}
+
+/// All tensors of one format.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Share {
+    pub format: String,
+    pub tensors: usize,
+    pub parameters: u64,
+    /// Scales and padding included.
+    pub bytes: usize,
 }
 
 /// Sampling unless the host says otherwise.
@@ -93,6 +106,7 @@ pub fn inspect(path: &Path) -> Result<Report> {
         format: FormatName(tensor.format).to_string(),
         bytes: tensor.data.len() + size_of_val(tensor.scales),
     });
+    let tensors: Vec<Tensor> = tensors.collect();
     Ok(Report {
         file: path.display().to_string(),
         bytes: file.len(),
@@ -132,8 +146,29 @@ pub fn inspect(path: &Path) -> Result<Report> {
             byte_fallback: tokenizer.byte_token(0).is_some(),
             dummy_prefix: tokenizer.has_dummy_prefix(),
         },
-        tensors: tensors.collect(),
+        weights: shares(&tensors),
+        tensors,
     })
+}
+
+/// Tensors by format, the format with the most bytes first.
+fn shares(tensors: &[Tensor]) -> Vec<Share> {
+    let mut shares: Vec<Share> = Vec::new();
+    for tensor in tensors {
+        let place = shares.iter().position(|share| share.format == tensor.format);
+        let place = place.unwrap_or_else(|| {
+            let format = tensor.format.clone();
+            shares.push(Share { format, tensors: 0, parameters: 0, bytes: 0 });
+            shares.len() - 1
+        });
+        if let Some(share) = shares.get_mut(place) {
+            share.tensors += 1;
+            share.parameters += tensor.rows as u64 * tensor.cols as u64;
+            share.bytes += tensor.bytes;
+        }
+    }
+    shares.sort_by_key(|share| std::cmp::Reverse(share.bytes));
+    shares
 }
 
 impl Report {
@@ -156,6 +191,17 @@ impl Report {
         )?;
         writeln!(page, "  sha256        {}", self.sha256)?;
         writeln!(page, "  parameters    {}", self.architecture.parameters)?;
+        for share in &self.weights {
+            writeln!(
+                page,
+                "  weights       {:<4} {} in {} tensors, {} bytes ({:.2} bits each)",
+                share.format,
+                share.parameters,
+                share.tensors,
+                share.bytes,
+                8.0 * share.bytes as f64 / share.parameters as f64
+            )?;
+        }
         writeln!(
             page,
             "  architecture  dim {dim}, {layers} layers, {heads} heads, {kv_heads} kv heads, \

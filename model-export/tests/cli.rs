@@ -62,12 +62,20 @@ fn import_inspect_quantise_eval() {
     assert_eq!(json["architecture"]["kv_heads"], 4);
     assert_eq!(json["tensors"].as_array().unwrap().len(), 47);
     assert_eq!(json["source"], "llama2.c");
+    // 704 of the weights are gains of norms.
+    assert_eq!(json["weights"].as_array().unwrap().len(), 1);
+    assert_eq!(json["weights"][0]["parameters"], 260_032);
 
     works(folder, &["quantise", "s.wisp", "-o", "q.wisp", "--format", "int4"]);
     std::fs::write(folder.join("short.txt"), "Once upon a time, there was a cat.\r\n\r\n\n")
         .unwrap();
     let page = works(folder, &["eval", "s.wisp", "q.wisp", "--text", "short.txt"]);
-    assert!(page.contains("short.txt (34 bytes)") && page.contains("int4"), "{page}");
+    assert!(page.contains("short.txt (34 bytes)") && page.contains("int4 lanes"), "{page}");
+    let page = works(folder, &["inspect", "q.wisp"]);
+    for part in ["weights       int4 259328 in 36 tensors", "weights       f32  704 in 11 tensors"]
+    {
+        assert!(page.contains(part), "{part} in {page}");
+    }
     let json = works(folder, &["eval", "s.wisp", "--text", text.to_str().unwrap(), "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["models"][0]["kl_to_first"], serde_json::Value::Null);
