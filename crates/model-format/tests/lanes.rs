@@ -6,6 +6,7 @@ use model_format::lanes::{
     LARGEST_INPUT, SMALLEST_PACKED, groups, int4_lanes, int4_row, int4_weight, int8_lanes,
     int8_row, int8_weight, pack_int4, pack_int8, row_blocks,
 };
+use model_format::{fp8, quantise::fp8_row};
 use proptest::prelude::*;
 
 type Row = [f32; COLUMNS_PER_BLOCK];
@@ -236,24 +237,43 @@ fn gaussian(count: usize) -> Vec<f32> {
     (0..count).map(|_| one()).collect()
 }
 
+/// Root mean square of the errors over that of the weights, in percent.
+fn relative_error<'a>(pairs: impl Iterator<Item = (&'a [f32], Row)>) -> f64 {
+    let sums = pairs.map(|(row, unpacked)| errors(row, &unpacked));
+    let (error, sum) = sums.fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
+    100.0 * (error / sum).sqrt()
+}
+
 #[test]
 fn gaussian_weights_lose_little() {
-    let weights = gaussian(512 * 1024);
-    let (mut int8_sums, mut int4_sums) = ((0.0, 0.0), (0.0, 0.0));
-    for rows in weights.chunks_exact(4 * 64) {
-        let rows = [0, 1, 2, 3].map(|row| rows[64 * row..][..64].to_vec());
-        let (_, eight) = int8(&rows);
-        let (_, four) = int4(&rows);
-        for (row, (eight, four)) in rows.iter().zip(eight.iter().zip(&four)) {
-            for (sums, unpacked) in [(&mut int8_sums, eight), (&mut int4_sums, four)] {
-                let (error, sum) = errors(row, unpacked);
-                *sums = (sums.0 + error, sums.1 + sum);
-            }
-        }
-    }
-    let percent = |(error, sum): (f64, f64)| 100.0 * (error / sum).sqrt();
-    println!("wisp: int8_weight_error {:.3} percent", percent(int8_sums));
-    println!("wisp: int4_weight_error {:.3} percent", percent(int4_sums));
-    assert!(percent(int8_sums) < 0.60);
-    assert!(percent(int4_sums) < 9.50);
+    const COLUMNS: usize = 1024;
+    let weights = gaussian(512 * COLUMNS);
+    // Packed one group at a time: it has its own scale, whatever block it lies in.
+    let eight = |row: &[f32]| int8(&[row.to_vec(), vec![], vec![], vec![]]).1[0];
+    let four = |row: &[f32]| int4(&[row.to_vec(), vec![], vec![], vec![]]).1[0];
+    let decoded: Vec<f32> = weights.chunks(COLUMNS).flat_map(through_fp8).collect();
+    let groups = || weights.chunks(64);
+
+    let int8_error = relative_error(groups().map(|row| (row, eight(row))));
+    let int4_error = relative_error(groups().map(|row| (row, four(row))));
+    let fp8_error =
+        relative_error(groups().zip(decoded.as_chunks().0).map(|(row, decoded)| (row, *decoded)));
+    let packed_fp8_error =
+        relative_error(groups().zip(decoded.chunks(64)).map(|(row, it)| (row, eight(it))));
+    println!("wisp: weight_error_int8 {int8_error:.3} percent");
+    println!("wisp: weight_error_int4 {int4_error:.3} percent");
+    println!("wisp: weight_error_fp8 {fp8_error:.3} percent");
+    println!("wisp: weight_error_fp8_packed_as_int8 {packed_fp8_error:.3} percent");
+    assert!(int8_error < 0.60);
+    assert!(int4_error < 9.50);
+    assert!(fp8_error < 2.70);
+    // The errors are independent: their squares add up.
+    assert!(packed_fp8_error < 1.05 * fp8_error.hypot(int8_error));
+}
+
+/// A row as fp8 has it.
+fn through_fp8(row: &[f32]) -> Vec<f32> {
+    let mut codes = Vec::new();
+    let scale = fp8_row(row, &mut codes);
+    codes.into_iter().map(|code| fp8::decode(code) * scale).collect()
 }
