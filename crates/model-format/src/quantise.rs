@@ -1,8 +1,14 @@
 //! From f32 weights to the formats of the file.
 
-use crate::lanes::{self, COLUMNS_PER_BLOCK, Int4Block, Int8Block, ROWS_PER_BLOCK};
+use crate::lanes::{
+    self, COLUMNS_PER_BLOCK, Int4Block, Int8Block, ROWS_PER_BLOCK, SMALLEST_PACKED,
+};
 use crate::{WeightFormat, fp8};
 use std::fmt;
+
+/// f32 weights of smaller magnitude, 2⁻⁶⁰, are stored as 0: the board takes subnormal numbers for
+/// zero, and so none may arise from a product.
+pub const SMALLEST_F32: f32 = 1.0 / (1u64 << 60) as f32;
 
 /// Weights as they lie in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +73,9 @@ pub fn encode(
     }
     let mut scales = Vec::new();
     let data = match format {
-        WeightFormat::F32 => bytemuck::cast_slice(values).to_vec(),
+        WeightFormat::F32 => {
+            values.iter().flat_map(|value| flushed(*value).to_le_bytes()).collect()
+        }
         WeightFormat::Fp8E4M3 => {
             let mut codes = Vec::with_capacity(values.len());
             // A matrix without columns has no values; chunks of 0 would panic.
@@ -116,12 +124,15 @@ fn for_each_block(values: &[f32], cols: usize, mut action: impl FnMut([&[f32]; R
     }
 }
 
-/// Appends the fp8 codes of a row and returns their scale: the largest magnitude becomes 448.
+fn flushed(value: f32) -> f32 {
+    if value.abs() < SMALLEST_F32 { 0.0 } else { value }
+}
+
+/// Appends the fp8 codes of a row and returns their scale: the largest magnitude becomes 448. A row
+/// of magnitudes below [`SMALLEST_PACKED`] becomes zeros.
 pub fn fp8_row(row: &[f32], codes: &mut Vec<u8>) -> f32 {
     let largest = row.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    let quotient = largest / fp8::MAX;
-    // The board computes with subnormals as zeros.
-    let scale = if quotient.is_normal() { quotient } else { 0.0 };
+    let scale = if largest < SMALLEST_PACKED { 0.0 } else { largest / fp8::MAX };
     codes
         .extend(row.iter().map(|&value| if scale == 0.0 { 0 } else { fp8::encode(value / scale) }));
     scale

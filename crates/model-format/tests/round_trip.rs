@@ -82,6 +82,20 @@ proptest! {
 }
 
 #[test]
+fn what_the_board_takes_for_zero_is_written_as_zero() {
+    use model_format::quantise::{SMALLEST_F32, encode};
+    for tiny in [f32::from_bits(1), SMALLEST_F32.next_down(), f32::MIN_POSITIVE] {
+        for format in WeightFormat::ALL {
+            let encoded = encode(&[tiny, -tiny, 0.0, tiny], 2, 2, format).unwrap();
+            assert!(encoded.data.iter().all(|&byte| byte == 0), "{format:?} {tiny:e}");
+            assert!(encoded.scales.iter().all(|&scale| scale == 0.0));
+        }
+    }
+    let encoded = encode(&[SMALLEST_F32, -1.0], 1, 2, WeightFormat::F32).unwrap();
+    assert_eq!(encoded.data, [SMALLEST_F32.to_le_bytes(), (-1.0f32).to_le_bytes()].concat());
+}
+
+#[test]
 fn a_layer_or_role_that_is_not_there_is_none() {
     let tied = tiny(true);
     let model = Model::open(&tied).unwrap();
