@@ -47,10 +47,10 @@
 //!
 //! # Arithmetic
 //!
-//! Packing gives the same words on every machine: one f32 quotient and one f32 product for each
-//! weight, the rest is done in integers. It also runs on the board, when fp8 weights are packed at
-//! start, and so avoids what is slow there: it divides once per group, and rounds by adding a
-//! number instead of converting.
+//! Packing gives the same words on every machine: an f32 quotient for each group, a product and a
+//! sum for each weight, and the rest in integers. It also runs on the board, when fp8 weights are
+//! packed at start, and avoids what is slow there: it divides once per group, rounds by adding a
+//! number instead of converting, and clamps nothing that cannot exceed its limits.
 
 /// Rows of a block.
 pub const ROWS_PER_BLOCK: usize = 4;
