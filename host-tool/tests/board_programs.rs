@@ -85,6 +85,32 @@ fn drivers_guards_and_crash_reports() {
 }
 
 #[test]
+fn lane_shared_kernels_equal_the_portable_code() {
+    let Some(kernel) = program("kernel-check") else { return };
+    let said = run(&kernel, &["-icount", "shift=0"]);
+    for line in said.lines().filter(|line| line.starts_with("wisp: ")) {
+        println!("{line}");
+    }
+    assert!(said.contains("wisp: kernel_check_cases "), "{said}");
+    // Instructions per weight, as the schedules in crates/arm1176 promise.
+    let count = |name: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(&format!("count {name} ")));
+        line.and_then(|count| count.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name}: {said}"))
+    };
+    for (name, most) in [
+        ("int8_1024x384_vectors1", 1.02),
+        ("int8_1024x384_vectors16", 0.92),
+        ("int4_1024x384_vectors1", 1.07),
+        ("int4_1024x384_vectors16", 0.95),
+        ("key_scores_head48", 1.15),
+        ("mix_values_head48", 1.08),
+    ] {
+        println!("wisp: {name}_instructions_per_weight {:.3} instructions", count(name));
+        assert!(count(name) <= most, "{name}: {}", count(name));
+    }
+}
+
+#[test]
 fn engine_gives_the_same_bits_on_host_and_board() {
     let golden: Vec<u32> =
         include_str!("../../crates/engine/tests/fixtures/stories260K-greedy.txt")

@@ -4,7 +4,14 @@
 #![no_std]
 
 #[cfg(target_arch = "arm")]
-use engine::Kernels;
+mod attention;
+#[cfg(target_arch = "arm")]
+mod lanes;
+#[cfg(target_arch = "arm")]
+mod matmul;
+
+#[cfg(target_arch = "arm")]
+use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs};
 
 /// Kernels for the processor of the Raspberry Pi Zero.
 #[cfg(target_arch = "arm")]
@@ -12,4 +19,27 @@ use engine::Kernels;
 pub struct Arm1176;
 
 #[cfg(target_arch = "arm")]
-impl Kernels for Arm1176 {}
+impl Kernels for Arm1176 {
+    fn matmul_int8(&self, blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
+        matmul::int8(blocks, x, out);
+    }
+
+    fn matmul_int4(&self, blocks: &[[u32; 36]], x: LaneVectors<'_>, out: Outputs<'_>) {
+        matmul::int4(blocks, x, out);
+    }
+
+    fn key_scores(
+        &self,
+        keys: &[LaneWords],
+        query: &[i16],
+        key_scales: &[f32],
+        factor: f32,
+        scores: &mut [f32],
+    ) {
+        attention::key_scores(keys, query, key_scales, factor, scores);
+    }
+
+    fn mix_values(&self, values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
+        attention::mix_values(values, weights, factor, out);
+    }
+}

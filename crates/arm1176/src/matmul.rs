@@ -1,0 +1,199 @@
+//! Lane-shared weights times vectors: checks the lengths and shares the work out to the kernels.
+//!
+//! Vectors go in pairs, four pairs at a time, against up to eight groups of columns: then the inputs
+//! (8 KiB) stay in the first-level cache (16 KiB) beside the four rows of weights at hand (2 KiB),
+//! and each weight is read from memory once for eight vectors. A vector that is left over goes
+//! alone.
+
+use engine::kernels::{Kernels, LaneVectors, Outputs, Portable};
+
+use crate::lanes::{
+    PairsKernel, PairsPlan, VectorKernel, arm1176_int4_pairs, arm1176_int4_pairs_streamed,
+    arm1176_int4_vector, arm1176_int8_pairs, arm1176_int8_pairs_streamed, arm1176_int8_vector,
+};
+
+/// Columns of a group: the kernels know it.
+const GROUP: usize = 64;
+/// Words of inputs in a group, for one vector.
+const GROUP_WORDS: usize = GROUP / 2;
+/// Pairs of vectors that are worked on at once.
+const PAIRS: usize = 4;
+/// Groups of columns that are worked on at once.
+const GROUPS: usize = 8;
+
+/// The kernels of a format.
+struct Family {
+    vector: VectorKernel,
+    /// Fetches weights ahead for itself.
+    streamed: PairsKernel,
+    /// Every pair fetches three lines a group: for three pairs and more.
+    pairs: PairsKernel,
+}
+
+pub(crate) fn int8(blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
+    match Shape::of(blocks.len(), &x, &out) {
+        Some(shape) => multiply(
+            &Family {
+                vector: arm1176_int8_vector,
+                streamed: arm1176_int8_pairs_streamed,
+                pairs: arm1176_int8_pairs,
+            },
+            blocks,
+            &shape,
+            x,
+            out,
+        ),
+        None => Portable.matmul_int8(blocks, x, out),
+    }
+}
+
+pub(crate) fn int4(blocks: &[[u32; 36]], x: LaneVectors<'_>, out: Outputs<'_>) {
+    match Shape::of(blocks.len(), &x, &out) {
+        Some(shape) => multiply(
+            &Family {
+                vector: arm1176_int4_vector,
+                streamed: arm1176_int4_pairs_streamed,
+                pairs: arm1176_int4_pairs,
+            },
+            blocks,
+            &shape,
+            x,
+            out,
+        ),
+        None => Portable.matmul_int4(blocks, x, out),
+    }
+}
+
+/// A multiplication that the kernels can do: what the numbers say has been checked.
+struct Shape {
+    /// At least 1. There are `row_blocks * groups` blocks.
+    row_blocks: usize,
+    /// At least 1. A vector has `groups * 64` inputs.
+    groups: usize,
+}
+
+impl Shape {
+    /// `None` where the portable code has to decide what it means, or to complain.
+    fn of(blocks: usize, x: &LaneVectors<'_>, out: &Outputs<'_>) -> Option<Self> {
+        let (groups, row_blocks) = (x.length / GROUP, out.rows / 4);
+        let covers = |stride: usize, length: usize, all: usize| {
+            let others = x.scales.len().checked_sub(1)?;
+            let end = others.checked_mul(stride)?.checked_add(length)?;
+            (stride >= length && end <= all).then_some(())
+        };
+        covers(x.stride, x.length, x.integers.len())?;
+        covers(out.stride, out.rows, out.values.len())?;
+        // The kernels load two inputs at a time, at multiples of 4 only.
+        let is_aligned = x.integers.as_ptr().addr().is_multiple_of(4) && x.stride.is_multiple_of(2);
+        let is_whole = x.length.is_multiple_of(GROUP) && out.rows.is_multiple_of(4);
+        let is_some = groups > 0 && row_blocks > 0;
+        let fits = groups.checked_mul(row_blocks) == Some(blocks);
+        (is_aligned && is_whole && is_some && fits).then_some(Self { row_blocks, groups })
+    }
+}
+
+fn multiply<const WORDS: usize>(
+    family: &Family,
+    blocks: &[[u32; WORDS]],
+    shape: &Shape,
+    x: LaneVectors<'_>,
+    out: Outputs<'_>,
+) {
+    let count = x.scales.len();
+    let pairs = count / 2;
+    let at_once = pairs.div_ceil(pairs.div_ceil(PAIRS).max(1)).max(1);
+    for first in (0..pairs).step_by(at_once) {
+        let vectors = 2 * first..2 * (first + at_once).min(pairs);
+        let x = LaneVectors {
+            integers: &x.integers[vectors.start * x.stride..],
+            scales: &x.scales[vectors.clone()],
+            ..x
+        };
+        let values = &mut out.values[vectors.start * out.stride..];
+        multiply_pairs(family, blocks, shape, &x, values, out.stride);
+    }
+    if count % 2 == 1 {
+        let vector = &x.integers[(count - 1) * x.stride..][..x.length];
+        let results = &mut out.values[(count - 1) * out.stride..][..out.rows];
+        // SAFETY: `Shape::of` found as many blocks as there are row blocks times groups, and the inputs
+        // at a multiple of 4; the slices are as long as they have to be.
+        unsafe {
+            (family.vector)(
+                blocks.as_ptr().cast(),
+                vector.as_ptr(),
+                results.as_mut_ptr(),
+                shape.row_blocks,
+                shape.groups,
+                x.scales[count - 1],
+            );
+        }
+    }
+}
+
+/// The inputs of all pairs for the groups at hand, where LDRD is fast and lines begin.
+#[repr(align(32))]
+struct Inputs([u32; PAIRS * GROUPS * 2 * GROUP_WORDS]);
+
+/// One to four pairs of vectors. A function of its own, because only it needs the stack for the inputs.
+#[inline(never)]
+fn multiply_pairs<const WORDS: usize>(
+    family: &Family,
+    blocks: &[[u32; WORDS]],
+    shape: &Shape,
+    x: &LaneVectors<'_>,
+    values: &mut [f32],
+    stride: usize,
+) {
+    let vectors = x.scales.len();
+    let kernel = if vectors < 6 { family.streamed } else { family.pairs };
+    for v in 0..vectors {
+        values[v * stride..][..4 * shape.row_blocks].fill(0.0);
+    }
+    let ones = [1.0; 2 * PAIRS];
+    let mut inputs = Inputs([0; _]);
+    let at_once = shape.groups.div_ceil(shape.groups.div_ceil(GROUPS));
+    for first in (0..shape.groups).step_by(at_once) {
+        let groups = first..(first + at_once).min(shape.groups);
+        let pair_words = groups.len() * 2 * GROUP_WORDS;
+        let inputs = &mut inputs.0[..vectors / 2 * pair_words];
+        for (pair, inputs) in inputs.chunks_exact_mut(pair_words).enumerate() {
+            let words = |v: usize| {
+                let vector = &x.integers[v * x.stride..][..x.length];
+                words(vector).get(groups.start * GROUP_WORDS..).unwrap_or(&[])
+            };
+            interleave(words(2 * pair), words(2 * pair + 1), inputs);
+        }
+        let is_last = groups.end == shape.groups;
+        let plan = PairsPlan {
+            blocks: blocks[groups.start..].as_ptr().cast(),
+            row_blocks: shape.row_blocks,
+            row_block_bytes: shape.groups * size_of::<[u32; WORDS]>(),
+            lanes: inputs.as_ptr(),
+            pair_bytes: pair_words * size_of::<u32>(),
+            lanes_end: inputs.as_ptr_range().end,
+            out: values.as_mut_ptr(),
+            out_stride: stride * size_of::<f32>(),
+            // Multiplying with 1 changes no bit, so that sums can go on with the next groups.
+            factors: if is_last { x.scales.as_ptr() } else { ones.as_ptr() },
+        };
+        // SAFETY: `Shape::of` found as many blocks as there are row blocks times groups, so the groups at
+        // hand of every row block are there; the results of all vectors were just filled, and there
+        // is a factor for each; `inputs` holds an even number of vectors.
+        unsafe { kernel(&plan) }
+    }
+}
+
+/// The inputs two by two. `Shape::of` found vectors at multiples of 4; elsewhere there are none.
+fn words(integers: &[i16]) -> &[u32] {
+    // SAFETY: any two i16 are a u32.
+    let (_, words, _) = unsafe { integers.align_to::<u32>() };
+    words
+}
+
+/// A word of the first, a word of the second, until the place is full.
+fn interleave(first: &[u32], second: &[u32], place: &mut [u32]) {
+    let (places, _) = place.as_chunks_mut::<2>();
+    for ((place, first), second) in places.iter_mut().zip(first).zip(second) {
+        *place = [*first, *second];
+    }
+}

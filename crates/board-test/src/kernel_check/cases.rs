@@ -1,0 +1,250 @@
+//! Shapes, and the comparison of a kernel with the portable one.
+//!
+//! Each buffer ends where mapped memory ends.
+
+use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs, Portable};
+
+use crate::data::{Random, fill_inputs, fill_scales, fill_words};
+use crate::guarded::{Number, Region};
+use crate::wrong::Kernel;
+
+/// Memory for one case at a time.
+pub(crate) struct Bench {
+    /// Weights, keys or values.
+    pub(crate) words: Region,
+    /// Vectors, a query or weights of slots.
+    pub(crate) inputs: Region,
+    /// What an input's unit is worth, or a key's.
+    pub(crate) scales: Region,
+    /// What the kernel gives.
+    pub(crate) results: Region,
+    /// What the portable kernel gives.
+    pub(crate) expected: Region,
+    pub(crate) random: Random,
+    /// How many numbers have been compared.
+    pub(crate) compared: usize,
+}
+
+/// Where two kernels differ.
+#[derive(Debug)]
+#[allow(dead_code, reason = "read by Debug only")]
+pub(crate) struct Difference {
+    kernel: Kernel,
+    shape: [usize; 4],
+    at: usize,
+    found: u32,
+    expected: u32,
+}
+
+/// Stands where a kernel must not write.
+const UNTOUCHED: u32 = 0x7fa1_b2c3;
+
+impl Bench {
+    /// # Safety
+    /// Once, after the sections have been mapped.
+    pub(crate) unsafe fn new() -> Self {
+        // SAFETY: each region once, as the caller promises that this is.
+        let region = |index| unsafe { Region::new(index) };
+        Self {
+            words: region(0),
+            inputs: region(1),
+            scales: region(2),
+            results: region(3),
+            expected: region(4),
+            random: Random::new(0x5eed),
+            compared: 0,
+        }
+    }
+
+    /// Compares all results, also where there should be none.
+    fn compare(
+        &mut self,
+        kernel: Kernel,
+        shape: [usize; 4],
+        count: usize,
+    ) -> Result<(), Difference> {
+        let results: &[u32] = self.results.tail(count, 0);
+        let expected: &[u32] = self.expected.tail(count, 0);
+        self.compared += count;
+        match results.iter().zip(expected).position(|(found, expected)| found != expected) {
+            None => Ok(()),
+            Some(at) => {
+                let (found, expected) = (results[at], expected[at]);
+                Err(Difference { kernel, shape, at, found, expected })
+            }
+        }
+    }
+
+    fn clear_results(&mut self, count: usize) {
+        self.results.tail(count, 0).fill(UNTOUCHED);
+        self.expected.tail(count, 0).fill(UNTOUCHED);
+    }
+}
+
+/// Runs all cases of a kernel and returns how many.
+pub(crate) fn run<K: Kernels>(
+    kernel: Kernel,
+    kernels: &K,
+    bench: &mut Bench,
+) -> Result<usize, Difference> {
+    match kernel {
+        Kernel::Int8 => matmuls(bench, kernel, |blocks: &[[u32; 68]], x, out, is_portable| {
+            if is_portable {
+                Portable.matmul_int8(blocks, x, out);
+            } else {
+                kernels.matmul_int8(blocks, x, out);
+            }
+        }),
+        Kernel::Int4 => matmuls(bench, kernel, |blocks: &[[u32; 36]], x, out, is_portable| {
+            if is_portable {
+                Portable.matmul_int4(blocks, x, out);
+            } else {
+                kernels.matmul_int4(blocks, x, out);
+            }
+        }),
+        Kernel::KeyScores => key_scores(kernels, bench),
+        Kernel::MixValues => mix_values(kernels, bench),
+    }
+}
+
+/// How a matrix and its vectors lie in memory.
+#[derive(Clone, Copy)]
+struct Layout {
+    rows: usize,
+    groups: usize,
+    vectors: usize,
+    /// Inputs and results between two vectors.
+    gap: usize,
+    /// Inputs lie at an odd multiple of 2 and not at a multiple of 4.
+    is_odd: bool,
+    /// Blocks lie at an odd multiple of 4 and not at a multiple of 8.
+    is_low: bool,
+}
+
+/// All counts of groups and of vectors, with one of three counts of rows; then what is rare.
+fn matmuls<const WORDS: usize>(
+    bench: &mut Bench,
+    kernel: Kernel,
+    multiply: impl Fn(&[[u32; WORDS]], LaneVectors<'_>, Outputs<'_>, bool),
+) -> Result<usize, Difference>
+where
+    [u32; WORDS]: Number,
+{
+    let mut cases = 0;
+    let usual = Layout { rows: 4, groups: 1, vectors: 1, gap: 0, is_odd: false, is_low: false };
+    for groups in 1..=17 {
+        for vectors in 1..=9 {
+            let rows = bench.random.pick(&[4, 8, 20]);
+            let gap = bench.random.pick(&[0, 0, 2, 64]);
+            let layout = Layout { rows, groups, vectors, gap, ..usual };
+            matmul(bench, kernel, layout, &multiply)?;
+            cases += 1;
+        }
+    }
+    for case in 0..64 {
+        let (groups, vectors) = (1 + case % 6, bench.random.pick(&[1, 2, 3, 8, 10, 16, 23, 32]));
+        let rows = bench.random.pick(&[4, 12, 64]);
+        let is_odd = case % 4 == 1;
+        let is_low = case % 4 == 2;
+        // An odd stride puts every other vector at an odd multiple of 2.
+        let gap = if case % 4 == 3 { 1 } else { 0 };
+        let layout = Layout { rows, groups, vectors, gap, is_odd, is_low };
+        matmul(bench, kernel, layout, &multiply)?;
+        cases += 1;
+    }
+    Ok(cases)
+}
+
+fn matmul<const WORDS: usize>(
+    bench: &mut Bench,
+    kernel: Kernel,
+    layout: Layout,
+    multiply: &impl Fn(&[[u32; WORDS]], LaneVectors<'_>, Outputs<'_>, bool),
+) -> Result<(), Difference>
+where
+    [u32; WORDS]: Number,
+{
+    let Layout { rows, groups, vectors, gap, is_odd, is_low } = layout;
+    let length = 64 * groups;
+    let (stride, out_stride) = (length + gap, rows + gap);
+    let count = (vectors - 1) * out_stride + rows;
+    bench.clear_results(count);
+    let random = &mut bench.random;
+    let blocks: &mut [[u32; WORDS]] =
+        bench.words.tail(rows / 4 * groups, if is_low { 4 } else { 0 });
+    let mut scales = [0.0; 4];
+    for block in blocks.iter_mut() {
+        let (words, scale_bits) = block.split_at_mut(WORDS - 4);
+        fill_words(random, words);
+        fill_scales(random, &mut scales);
+        for (bits, scale) in scale_bits.iter_mut().zip(scales) {
+            *bits = scale.to_bits();
+        }
+    }
+    let integers: &mut [i16] =
+        bench.inputs.tail((vectors - 1) * stride + length, if is_odd { 2 } else { 0 });
+    fill_inputs(random, integers);
+    let scales: &mut [f32] = bench.scales.tail(vectors, 0);
+    fill_scales(random, scales);
+    let x = LaneVectors { integers, stride, length, scales };
+    let out = Outputs { values: bench.results.tail(count, 0), stride: out_stride, rows };
+    multiply(blocks, x, out, false);
+    let out = Outputs { values: bench.expected.tail(count, 0), stride: out_stride, rows };
+    multiply(blocks, x, out, true);
+    bench.compare(kernel, [rows, groups, vectors, gap], count)
+}
+
+/// All head sizes with all numbers of slots up to 64, and some up to 256.
+fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+    let mut cases = 0;
+    for columns in (4..=64).step_by(4) {
+        for slots in (4..=64).step_by(4).chain([128, 252, 256]) {
+            for rest in [0, 4] {
+                bench.clear_results(slots);
+                let random = &mut bench.random;
+                let keys: &mut [LaneWords] = bench.words.tail(slots / 4 * (columns / 4), rest);
+                fill_words(random, keys.as_flattened_mut());
+                // At an odd multiple of 2 now and then.
+                let odd = if random.next().is_multiple_of(16) { 2 } else { 0 };
+                let query: &mut [i16] = bench.inputs.tail(columns, odd);
+                fill_inputs(random, query);
+                let scales: &mut [f32] = bench.scales.tail(slots, 0);
+                fill_scales(random, scales);
+                let mut factor = [0.0];
+                fill_scales(random, &mut factor);
+                let [factor] = factor;
+                kernels.key_scores(keys, query, scales, factor, bench.results.tail(slots, 0));
+                Portable.key_scores(keys, query, scales, factor, bench.expected.tail(slots, 0));
+                bench.compare(Kernel::KeyScores, [columns, slots, rest, odd], slots)?;
+                cases += 1;
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// All head sizes with up to 6 blocks of 64 slots.
+fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+    let mut cases = 0;
+    for elements in (4..=64).step_by(4) {
+        for blocks in 1..=6 {
+            for rest in [0, 4] {
+                bench.clear_results(elements);
+                let random = &mut bench.random;
+                let values: &mut [LaneWords] = bench.words.tail(blocks * elements / 4 * 16, rest);
+                fill_words(random, values.as_flattened_mut());
+                let odd = if random.next().is_multiple_of(16) { 2 } else { 0 };
+                let weights: &mut [i16] = bench.inputs.tail(64 * blocks, odd);
+                fill_inputs(random, weights);
+                let mut factor = [0.0];
+                fill_scales(random, &mut factor);
+                let [factor] = factor;
+                kernels.mix_values(values, weights, factor, bench.results.tail(elements, 0));
+                Portable.mix_values(values, weights, factor, bench.expected.tail(elements, 0));
+                bench.compare(Kernel::MixValues, [elements, blocks, rest, odd], elements)?;
+                cases += 1;
+            }
+        }
+    }
+    Ok(cases)
+}

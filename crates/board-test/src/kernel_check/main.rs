@@ -1,0 +1,117 @@
+//! Every lane-shared kernel of `arm1176` against the portable definition: each bit, on random and bad data.
+//!
+//! ```text
+//! qemu-system-arm -M raspi0 -kernel kernel-check -display none -monitor none -serial stdio -semihosting
+//!     -icount shift=0
+//! ```
+//! First kernels with one wrong bit, which must be noticed, then the real ones, then what they cost:
+//! under `-icount shift=0` an instruction takes a nanosecond.
+#![no_std]
+#![no_main]
+
+mod cases;
+mod counts;
+mod data;
+mod guarded;
+mod overflow;
+#[path = "../semihosting.rs"]
+mod semihosting;
+mod wrong;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::fmt::Write;
+use core::ptr::null_mut;
+
+use arm1176::Arm1176;
+use bcm2835::{Fault, Peripherals};
+
+use cases::{Bench, Difference};
+use wrong::{ALL_KERNELS, Wrong};
+
+/// The engine's crate wants an allocator; its kernels do not allocate.
+struct Nothing;
+
+#[global_allocator]
+static NOTHING: Nothing = Nothing;
+
+// SAFETY: it gives no memory out.
+unsafe impl GlobalAlloc for Nothing {
+    unsafe fn alloc(&self, _layout: Layout) -> *mut u8 {
+        null_mut()
+    }
+
+    unsafe fn dealloc(&self, _memory: *mut u8, _layout: Layout) {}
+}
+
+/// Entered by the boot stub.
+#[unsafe(no_mangle)]
+extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
+    // SAFETY: first thing after the boot stub, once; the sections cover this program.
+    let mut board = unsafe { bcm2835::start(&guarded::sections()) };
+    // SAFETY: once, and the sections map the regions.
+    let mut bench = unsafe { Bench::new() };
+    match check(&mut board, &mut bench) {
+        Ok(()) => semihosting::exit(0),
+        Err(why) => {
+            say(&mut board, format_args!("failed: {why:?}"));
+            semihosting::exit(1)
+        }
+    }
+}
+
+/// What can be wrong.
+#[derive(Debug)]
+#[allow(dead_code, reason = "read by Debug only")]
+enum Failure {
+    /// A kernel differs from the portable one.
+    Kernel(Difference),
+    /// A kernel with a wrong bit passed.
+    Unnoticed(&'static str),
+    /// A sum overflowed, or one that should have did not.
+    Overflow(&'static str),
+}
+
+fn check(board: &mut Peripherals, bench: &mut Bench) -> Result<(), Failure> {
+    for (kernel, name) in ALL_KERNELS {
+        if cases::run(kernel, &Wrong::new(kernel), bench).is_ok() {
+            return Err(Failure::Unnoticed(name));
+        }
+        say(board, format_args!("kernel {name} with a wrong bit: noticed"));
+    }
+    say(board, format_args!("wisp: kernel_check_wrong_bits {} noticed", ALL_KERNELS.len()));
+    let mut all = 0;
+    for (kernel, name) in ALL_KERNELS {
+        let cases = cases::run(kernel, &Arm1176, bench).map_err(Failure::Kernel)?;
+        say(board, format_args!("kernel {name} cases {cases}"));
+        all += cases;
+    }
+    say(board, format_args!("wisp: kernel_check_cases {all} cases"));
+    say(board, format_args!("wisp: kernel_check_compared {} numbers", bench.compared));
+    let groups = overflow::check(bench).map_err(Failure::Overflow)?;
+    say(board, format_args!("wisp: kernel_check_full_scale_groups {groups} without_overflow"));
+    counts::print(board, bench);
+    Ok(())
+}
+
+/// Writes a line and waits until it has left.
+fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
+    struct Port<'a>(&'a mut bcm2835::Uart);
+    impl Write for Port<'_> {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
+        }
+    }
+    let _ = writeln!(Port(&mut board.uart), "{line}");
+    board.uart.drain();
+}
+
+/// Called by the exception vectors: a kernel read or wrote where there is no memory.
+#[unsafe(no_mangle)]
+fn wisp_fault(_fault: &Fault) -> ! {
+    semihosting::exit(5)
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    semihosting::exit(4)
+}
