@@ -82,6 +82,9 @@ exception_vectors:
     msr     cpsr_c, r6              @ the mode the fault came from, interrupts still masked
     mov     r2, lr
     msr     cpsr_c, r4
+    vmrs    r4, fpscr
+    bic     r4, r4, #0x370000       @ LEN and STRIDE, see below
+    vmsr    fpscr, r4
     bl      exception_fault
 
 .Linterrupt:
@@ -94,6 +97,8 @@ exception_vectors:
     vpush   {{d0-d7}}               @ what a function may change (AAPCS 6.1.2.1)
     vmrs    r2, fpscr
     push    {{r2, r3}}
+    bic     r2, r2, #0x370000       @ LEN and STRIDE: a kernel may be at work with short vectors,
+    vmsr    fpscr, r2               @ compiled code wants 1 and 1 (AAPCS 6.1.2.1)
     bl      exception_interrupt
     pop     {{r2, r3}}
     vmsr    fpscr, r2

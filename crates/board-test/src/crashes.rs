@@ -91,9 +91,12 @@ pub(crate) const ALL: [Crash; 8] = [
         address: memory::firmware_stack,
     },
     Crash {
-        name: "undefined instruction",
-        // SAFETY: none: the processor does not know it.
-        cause: |_| unsafe { core::arch::asm!("udf #0") },
+        name: "undefined instruction among short vectors",
+        cause: |_| {
+            set_short_vectors();
+            // SAFETY: none: the processor does not know it.
+            unsafe { core::arch::asm!("udf #0") }
+        },
         kind: FaultKind::UndefinedInstruction,
         address: || 0..1,
     },
@@ -107,9 +110,10 @@ pub(crate) const ALL: [Crash; 8] = [
         address: memory::bootloader,
     },
     Crash {
-        name: "hang",
+        name: "hang among short vectors",
         cause: |board| {
             board.watchdog.start();
+            set_short_vectors();
             loop {
                 core::hint::spin_loop();
             }
@@ -118,6 +122,27 @@ pub(crate) const ALL: [Crash; 8] = [
         address: || 0..1,
     },
 ];
+
+/// FPSCR.LEN = 8, as in a kernel (TRM 20.4.2): float arithmetic by compiled code now goes wrong.
+fn set_short_vectors() {
+    // SAFETY: none: compiled code must not run like this, except that it ends in a crash.
+    unsafe {
+        core::arch::asm!(
+            "vmrs {status}, fpscr",
+            "orr {status}, {status}, #0x70000",
+            "vmsr fpscr, {status}",
+            status = out(reg) _
+        );
+    }
+}
+
+/// Whether FPSCR.LEN and STRIDE are what compiled code wants.
+pub(crate) fn are_floats_scalar() -> bool {
+    let status: u32;
+    // SAFETY: reading a status register changes nothing.
+    unsafe { core::arch::asm!("vmrs {}, fpscr", out(reg) status) };
+    status & 0x37_0000 == 0
+}
 
 /// Recursion that the compiler can neither bound nor flatten.
 fn dig(depth: u64) -> u64 {

@@ -81,6 +81,9 @@ fn sections() -> [Section; 6] {
 /// Called by the exception vectors.
 #[unsafe(no_mangle)]
 fn wisp_fault(fault: &Fault) -> ! {
+    if !crashes::are_floats_scalar() {
+        semihosting::exit(5);
+    }
     crashes::record(fault);
     reset()
 }
