@@ -85,6 +85,22 @@ fn drivers_guards_and_crash_reports() {
 }
 
 #[test]
+fn fp8_kernels_equal_the_portable_code() {
+    let Some(kernel) = program("fp8-check") else { return };
+    let said = run(&kernel, &["-icount", "shift=0"]);
+    for line in said.lines().filter(|line| line.starts_with("wisp: ")) {
+        println!("{line}");
+    }
+    assert!(said.contains("wisp: fp8_check_cases "), "{said}");
+    // A storm that never met a short vector would have shown nothing.
+    let met = said.lines().find_map(|line| {
+        let figure = line.strip_prefix("wisp: fp8_check_interrupted ")?;
+        figure.split(' ').next()?.parse::<u32>().ok()
+    });
+    assert!(met.is_some_and(|met| met >= 100), "{said}");
+}
+
+#[test]
 fn lane_shared_kernels_equal_the_portable_code() {
     let Some(kernel) = program("kernel-check") else { return };
     let said = run(&kernel, &["-icount", "shift=0"]);
