@@ -6,12 +6,14 @@
 #[cfg(target_arch = "arm")]
 mod attention;
 #[cfg(target_arch = "arm")]
+mod fp8;
+#[cfg(target_arch = "arm")]
 mod lanes;
 #[cfg(target_arch = "arm")]
 mod matmul;
 
 #[cfg(target_arch = "arm")]
-use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs};
+use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs, Vectors};
 
 /// Kernels for the processor of the Raspberry Pi Zero.
 #[cfg(target_arch = "arm")]
@@ -20,6 +22,10 @@ pub struct Arm1176;
 
 #[cfg(target_arch = "arm")]
 impl Kernels for Arm1176 {
+    fn matmul_fp8(&self, codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
+        fp8::matmul(codes, row_scales, x, out);
+    }
+
     fn matmul_int8(&self, blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
         matmul::int8(blocks, x, out);
     }
