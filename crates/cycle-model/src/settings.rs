@@ -1,0 +1,111 @@
+//! The plugin's arguments: `latency=150,line=97+71+53+0,outstanding=3,marker=8000,vector=9000-9400:8`.
+
+use std::ops::Range;
+
+use crate::data_cache::MemorySpeed;
+
+/// Parsed arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Cycles from the request of a line to its critical word.
+    pub latency: u64,
+    /// Cycles per 32-byte line, one model each; 0 is a memory of which every access hits.
+    pub lines: Vec<u64>,
+    /// Fills under way at a time.
+    pub outstanding: usize,
+    /// A store to this word closes a segment.
+    pub marker: Option<u32>,
+    /// Code that runs with FPSCR.LEN set, and the number of iterations.
+    pub vectors: Vec<(Range<u32>, u8)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { latency: 150, lines: vec![71], outstanding: 3, marker: None, vectors: Vec::new() }
+    }
+}
+
+/// Why an argument was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such argument.
+    #[error(
+        "cycle-model: unknown argument `{0}`; known are latency, line, outstanding, marker, vector"
+    )]
+    Unknown(String),
+    /// The value does not fit.
+    #[error("cycle-model: `{argument}`: expected {expected}")]
+    Value {
+        /// The argument as given.
+        argument: String,
+        /// What it should look like.
+        expected: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads arguments of the form `name=value`.
+    pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, Refused> {
+        let mut settings = Self::default();
+        for argument in arguments {
+            let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
+            let expected = match name {
+                "latency" => "cycles, as latency=150",
+                "line" => "cycles per line, as line=97+71+53+0",
+                "outstanding" => "a number from 1 to 16, as outstanding=3",
+                "marker" => "a hexadecimal address, as marker=8000",
+                "vector" => "START-END:LEN, hexadecimal and 1 to 8, as vector=8000-8400:8",
+                _ => return Err(Refused::Unknown(argument.to_owned())),
+            };
+            settings
+                .set(name, value)
+                .ok_or_else(|| Refused::Value { argument: argument.to_owned(), expected })?;
+        }
+        Ok(settings)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Option<()> {
+        match name {
+            "latency" => self.latency = value.parse().ok().filter(|l| *l <= 1_000_000)?,
+            "line" => {
+                self.lines = value
+                    .split('+')
+                    .map(|line| line.parse().ok().filter(|l| *l <= 1_000_000))
+                    .collect::<Option<Vec<u64>>>()?;
+            }
+            "outstanding" => {
+                self.outstanding = value.parse().ok().filter(|n| (1..=16).contains(n))?;
+            }
+            "marker" => self.marker = Some(address(value)?),
+            _ => {
+                let (range, length) = value.split_once(':')?;
+                let (start, end) = range.split_once('-')?;
+                let length = length.parse().ok().filter(|n| (1..=8).contains(n))?;
+                self.vectors.push((address(start)?..address(end)?, length));
+            }
+        }
+        Some(())
+    }
+
+    /// The memory with so many cycles per line; none for 0.
+    pub fn speed(&self, cycles_per_line: u64) -> Option<MemorySpeed> {
+        (cycles_per_line != 0).then_some(MemorySpeed {
+            latency: self.latency,
+            cycles_per_line,
+            outstanding: self.outstanding,
+        })
+    }
+
+    /// Iterations of a short vector in the code at `address`.
+    pub fn vector_length(&self, address: u32) -> u8 {
+        self.vectors
+            .iter()
+            .find(|(range, _)| range.contains(&address))
+            .map_or(1, |(_, length)| *length)
+    }
+}
+
+/// A hexadecimal address, with or without 0x.
+fn address(text: &str) -> Option<u32> {
+    u32::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
+}
