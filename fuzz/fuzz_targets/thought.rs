@@ -4,7 +4,7 @@
 //! Input: the file, then the seed of the dice, then the budget of a step.
 #![no_main]
 
-use engine::{Engine, Portable, Sampler, SamplerSettings, Step};
+use engine::{Engine, Options, Portable, Sampler, SamplerSettings, Step};
 use libfuzzer_sys::fuzz_target;
 use model_format::Model;
 use wisp_fuzz::repair;
@@ -27,7 +27,8 @@ fn think(model: &Model<'_>, seed: u8, budget: u8) {
         defaults.top_p_milli,
         defaults.repetition_penalty_milli,
     );
-    let engine = || Engine::new(model, Portable, TOKENS + 1);
+    let options = Options { context: TOKENS + 1, ..Options::default() };
+    let engine = || Engine::new(model, Portable, options);
     let (Ok(mut whole), Ok(mut pieces)) = (engine(), engine()) else { return };
     let mut sampler = Sampler::new(vocabulary, settings, seed.into()).expect("there is memory");
 
@@ -35,7 +36,7 @@ fn think(model: &Model<'_>, seed: u8, budget: u8) {
     for position in 0..TOKENS.min(whole.context()) {
         let token = tokens[position];
         let expected = whole.run(token).expect("a token of the vocabulary").to_vec();
-        pieces.begin(token, true).expect("a token of the vocabulary");
+        pieces.begin(&[token], true).expect("a token of the vocabulary");
         while pieces.step(u32::from(budget) * 16) == Step::Working {}
         assert_same(&expected, pieces.logits());
 

@@ -60,7 +60,8 @@ fn fnv(hash: u32, word: u32) -> u32 {
 fn on_the_host(persona: &Path, tokens: usize) -> Vec<(u32, u32)> {
     let file = AlignedBytes::read(persona).unwrap();
     let model = Model::open(file.as_slice()).unwrap();
-    let mut engine = Engine::new(&model, Portable, tokens).unwrap();
+    let options = engine::Options { context: tokens, ..engine::Options::default() };
+    let mut engine = Engine::new(&model, Portable, options).unwrap();
     let mut token = model.persona().style.begin();
     let mut hash = 0x811C_9DC5;
     (0..tokens)

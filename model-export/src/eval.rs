@@ -112,7 +112,8 @@ struct Comparison {
 impl<'m> Run<'m> {
     fn new(path: &'m Path, file: &'m AlignedBytes) -> Result<Self> {
         let (model, tokenizer) = persona_file::open(path, file)?;
-        let engine = Engine::new(&model, Portable, usize::MAX).map_err(engine_error(path))?;
+        let engine = Engine::new(&model, Portable, engine::Options::default())
+            .map_err(engine_error(path))?;
         Ok(Run {
             path,
             model,

@@ -52,7 +52,7 @@ impl<'m, K: Kernels> Computation<'m, K> {
             };
             let wanted = want_logits && context.computed().saturating_add(1) == length;
             self.logits_after = None;
-            if self.engine.begin(token, wanted).is_err() {
+            if self.engine.begin(&[token], wanted).is_err() {
                 return Progress::Failed;
             }
             self.at_work = Some((token, wanted));

@@ -1,7 +1,7 @@
 //! Session, conversation and answers in one loop.
 
 use alloc::boxed::Box;
-use engine::{Engine, Kernels, Sampler, memory_needed};
+use engine::{Engine, Kernels, MemoryPlan, Sampler};
 use heapless::String;
 use link::crash::StoredCrash;
 use link::message::{
@@ -107,7 +107,8 @@ impl<'m, K: Kernels> Device<'m, K> {
         if !style.fits(vocabulary) {
             return Err(DeviceError::Style);
         }
-        let capacity = memory_needed(model.architecture(), options.context).context;
+        let for_engine = engine::Options { context: options.context, ..engine::Options::default() };
+        let capacity = MemoryPlan::of(model, &for_engine)?.context;
         if capacity < MIN_CAPACITY {
             return Err(DeviceError::ContextTooSmall);
         }
@@ -131,7 +132,7 @@ impl<'m, K: Kernels> Device<'m, K> {
             Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?,
             settings,
             options.seed,
-            || Ok(Computation::new(Engine::new(model, kernels, options.context)?, options.slice)),
+            || Ok(Computation::new(Engine::new(model, kernels, for_engine)?, options.slice)),
         )?;
         Ok(Self { session, buffer, mind, desk })
     }

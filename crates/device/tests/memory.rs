@@ -33,7 +33,7 @@ fn too_little_memory_for_the_engine_is_an_error_and_no_panic() {
         Device::new(&model, Portable, session, Options::default())
     };
     let needed = kept(|| new().unwrap());
-    let engine = kept(|| Engine::new(&model, Portable, usize::MAX).unwrap());
+    let engine = kept(|| Engine::new(&model, Portable, engine::Options::default()).unwrap());
     // From all but one byte down to what the rest needs.
     for missing in (1..engine).step_by(509) {
         HEAP.set_limit(HEAP.allocated() + needed - missing).unwrap();

@@ -1,59 +1,134 @@
 //! The key-value cache: what attention remembers of the tokens before.
+//!
+//! A slot is written once and never changes while its token is remembered, so forgetting the end of
+//! a conversation needs no work here: the engine just counts from an earlier position.
 
+mod float_cache;
+mod lane_cache;
+
+pub(crate) use float_cache::FloatCache;
+pub(crate) use lane_cache::LaneCache;
+
+use crate::kernels::Kernels;
+use crate::positions::{Slide, SlotRules};
+use crate::sizes::Sizes;
 use crate::{EngineError, memory};
 use alloc::vec::Vec;
+use core::ops::Range;
+use model_format::Architecture;
+use model_format::lanes::COLUMNS_PER_BLOCK;
 
-/// Keys and values of every layer and position.
-///
-/// A position is written once and never changes while it is remembered, so forgetting the end
-/// of a conversation needs no work here: the engine just counts from an earlier position.
-pub(crate) struct Cache {
-    /// Layer by layer, position by position, `kv_dim` numbers each.
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    context: usize,
-    kv_dim: usize,
+/// Largest head whose query a kernel can sum in an i32, as the columns of a matrix.
+const MOST_LANES: usize = COLUMNS_PER_BLOCK;
+
+/// Keys and values of every layer and slot.
+pub(crate) enum Cache {
+    Float(FloatCache),
+    Lanes(LaneCache),
+}
+
+/// One head's attention: whose, and to what.
+pub(crate) struct Head {
+    pub(crate) layer: usize,
+    /// The key-value head; with grouped queries, neighbouring heads share one.
+    pub(crate) kv_head: usize,
+    /// 1 / √head_size.
+    pub(crate) score_factor: f32,
+    /// Slots before this one are attended to …
+    pub(crate) end: usize,
+    /// … but for these.
+    pub(crate) dead: Range<usize>,
+}
+
+/// The vectors that attention works in.
+pub(crate) struct Scratch {
+    /// Scores, then weights, of one head.
+    scores: Vec<f32>,
+    /// The weights as whole numbers; empty for the f32 cache.
+    weights: Vec<i16>,
+    /// The query likewise.
+    query: [i16; MOST_LANES],
 }
 
 impl Cache {
-    pub(crate) fn new(layers: usize, context: usize, kv_dim: usize) -> Result<Self, EngineError> {
-        let length = memory::product(&[layers, context, kv_dim])?;
-        Ok(Self { keys: memory::zeros(length)?, values: memory::zeros(length)?, context, kv_dim })
+    pub(crate) fn new(architecture: &Architecture<'_>, sizes: &Sizes) -> Result<Self, EngineError> {
+        Ok(if sizes.lane_cache {
+            Self::Lanes(LaneCache::new(architecture, sizes.context)?)
+        } else {
+            Self::Float(FloatCache::new(architecture, sizes.context)?)
+        })
     }
 
-    /// How many positions there are.
-    pub(crate) fn context(&self) -> usize {
-        self.context
+    /// What slots are to keep to when they move.
+    pub(crate) fn rules(&self) -> SlotRules {
+        match self {
+            Self::Float(_) => FloatCache::RULES,
+            Self::Lanes(_) => LaneCache::RULES,
+        }
     }
 
-    /// How far the keys of two positions are apart.
-    pub(crate) fn stride(&self) -> usize {
-        self.kv_dim
+    /// Stores a token: its rotated key, settled, and its value, all heads.
+    pub(crate) fn store(&mut self, layer: usize, slot: usize, key: &[f32], value: &[f32]) {
+        match self {
+            Self::Float(cache) => cache.store(layer, slot, key, value),
+            Self::Lanes(cache) => cache.store(layer, slot, key, value),
+        }
     }
 
-    fn start(&self, layer: usize, position: usize) -> usize {
-        (layer * self.context + position) * self.kv_dim
+    /// Replaces the key in a slot.
+    pub(crate) fn store_key(&mut self, layer: usize, slot: usize, key: &[f32]) {
+        match self {
+            Self::Float(cache) => cache.store_key(layer, slot, key),
+            Self::Lanes(cache) => cache.store_key(layer, slot, key),
+        }
     }
 
-    /// The key of one position, all heads.
-    pub(crate) fn key_mut(&mut self, layer: usize, position: usize) -> &mut [f32] {
-        let start = self.start(layer, position);
-        &mut self.keys[start..start + self.kv_dim]
+    /// Moves all layers' slots.
+    pub(crate) fn slide(&mut self, slide: &Slide) {
+        if slide.by == 0 {
+            return;
+        }
+        match self {
+            Self::Float(cache) => cache.slide(slide),
+            Self::Lanes(cache) => cache.slide(slide),
+        }
     }
 
-    /// The value of one position, all heads.
-    pub(crate) fn value_mut(&mut self, layer: usize, position: usize) -> &mut [f32] {
-        let start = self.start(layer, position);
-        &mut self.values[start..start + self.kv_dim]
+    /// Attention of one head (Vaswani et al., "Attention Is All You Need", 2017): the mean of the
+    /// values, weighted by softmax of the scores. `query` is rotated and settled; `out` is not yet.
+    pub(crate) fn attend(
+        &self,
+        kernels: &impl Kernels,
+        head: &Head,
+        query: &[f32],
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        match self {
+            Self::Float(cache) => cache.attend(kernels, head, query, scratch, out),
+            Self::Lanes(cache) => cache.attend(kernels, head, query, scratch, out),
+        }
+    }
+}
+
+impl Scratch {
+    pub(crate) fn new(sizes: &Sizes) -> Result<Self, EngineError> {
+        let (scores, weights) = Self::lengths(sizes);
+        Ok(Self {
+            scores: memory::zeros(scores)?,
+            weights: memory::zeros(weights)?,
+            query: [0; MOST_LANES],
+        })
     }
 
-    /// Keys of `layer`, from element `offset` of position 0 to the end of `last`.
-    pub(crate) fn keys(&self, layer: usize, offset: usize, last: usize) -> &[f32] {
-        &self.keys[self.start(layer, 0) + offset..self.start(layer, last + 1)]
+    /// Bytes that [`Scratch::new`] allocates.
+    pub(crate) fn bytes(sizes: &Sizes) -> u64 {
+        let (scores, weights) = Self::lengths(sizes);
+        scores as u64 * size_of::<f32>() as u64 + weights as u64 * size_of::<i16>() as u64
     }
 
-    /// Values likewise.
-    pub(crate) fn values(&self, layer: usize, offset: usize, last: usize) -> &[f32] {
-        &self.values[self.start(layer, 0) + offset..self.start(layer, last + 1)]
+    fn lengths(sizes: &Sizes) -> (usize, usize) {
+        let slots = LaneCache::slots(sizes.context);
+        if sizes.lane_cache { (slots, slots) } else { (sizes.context.next_multiple_of(4), 0) }
     }
 }

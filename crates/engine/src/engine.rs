@@ -1,14 +1,17 @@
-//! The forward pass as a state machine: one token in, many small steps, logits out.
+//! The forward pass as a state machine: some tokens in, many small steps, logits out.
 
 mod stages;
+mod workspace;
+
+pub(crate) use workspace::Workspace;
 
 use crate::cache::Cache;
 use crate::kernels::Kernels;
-use crate::memory;
-use crate::rope::RotaryTable;
-use crate::weights::{Input, Weights};
+use crate::memory::{self, MemoryPlan};
+use crate::options::Options;
+use crate::positions::Positions;
+use crate::weights::Weights;
 use crate::{EngineError, Portable};
-use alloc::vec::Vec;
 use model_format::Model;
 use stages::Stage;
 
@@ -16,19 +19,20 @@ use stages::Stage;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Step {
-    /// The token needs more steps.
+    /// The tokens need more steps.
     Working,
-    /// Nothing is left to do: the token is in the cache, and its logits, if wanted, are ready.
+    /// Nothing is left to do: the tokens are in the cache, and the logits, if wanted, are ready.
     Done,
 }
 
 /// A model at work: weights in the file, memory of its own for the rest.
 ///
 /// ```text
-/// begin(token, want_logits)     the token takes the next position
+/// begin(tokens, want_logits)    the tokens take the next positions
 /// step(budget) … step(budget)   until Done; between steps the caller serves its cable
 /// logits()                      how likely each token is to come next
 /// rollback(position)            forgets everything from there on, at no cost
+/// shift(keep, drop)             forgets the oldest, without computing the rest again
 /// ```
 /// Positions are checkpoints: to answer again, to drop an interrupted reply or to try something
 /// unheard, remember [`Engine::position`] and roll back to it later.
@@ -36,126 +40,135 @@ pub struct Engine<'m, K = Portable> {
     kernels: K,
     weights: Weights<'m>,
     shape: Shape,
-    rotary: RotaryTable,
     cache: Cache,
     work: Workspace,
-    position: usize,
+    positions: Positions,
+    plan: MemoryPlan,
     stage: Stage,
     layer: usize,
-    /// Rows or heads of this stage that are finished.
+    /// Units of this stage that are finished.
     finished: usize,
+    /// Tokens at work.
+    tokens: usize,
+    /// The first of them that is still of interest: at the end only the last one is.
+    first: usize,
     want_logits: bool,
 }
 
 /// The numbers of the architecture that the work itself needs.
 struct Shape {
     dim: usize,
+    kv_dim: usize,
     heads: usize,
     heads_per_kv_head: usize,
     head_size: usize,
+    vocabulary: usize,
     norm_epsilon: f32,
-    /// 1 / sqrt(head_size)
+    /// 1 / √head_size
     score_factor: f32,
-}
-
-/// The vectors of the token at work.
-struct Workspace {
-    /// The residual stream, which the layers add to: `dim`.
-    residual: Vec<f32>,
-    /// The input of the matrices of this stage.
-    input: Input,
-    query: Vec<f32>,
-    /// Scores of one head over all positions.
-    scores: Vec<f32>,
-    /// What the heads gathered: `dim`.
-    attended: Vec<f32>,
-    /// What a block adds to the residual stream: `dim`.
-    branch: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    logits: Vec<f32>,
 }
 
 impl<'m, K: Kernels> Engine<'m, K> {
     /// Allocates everything; nothing else in the engine does.
     ///
-    /// It remembers at most `context_limit` tokens, and no more than the model was trained for.
-    pub fn new(model: &Model<'m>, kernels: K, context_limit: usize) -> Result<Self, EngineError> {
+    /// # Errors
+    /// When memory does not suffice ([`Engine::memory_plan`] of a like engine says for what), or the
+    /// model cannot run with these options.
+    pub fn new(model: &Model<'m>, kernels: K, options: Options) -> Result<Self, EngineError> {
         let architecture = model.architecture();
-        let weights = Weights::new(model)?;
-        let context = context_limit.min(architecture.context);
-        let (dim, hidden) = (architecture.dim, architecture.widest_hidden());
+        let sizes = memory::sizes_of(model, &options)?;
         let head_size = architecture.head_size();
         Ok(Self {
             kernels,
-            weights,
+            cache: Cache::new(architecture, &sizes)?,
+            work: Workspace::new(architecture, &sizes)?,
+            weights: Weights::new(model, sizes.packed_blocks)?,
             shape: Shape {
-                dim,
+                dim: architecture.dim,
+                kv_dim: architecture.kv_dim(),
                 heads: architecture.heads,
                 heads_per_kv_head: architecture.heads / architecture.kv_heads.max(1),
                 head_size,
+                vocabulary: architecture.vocabulary,
                 norm_epsilon: architecture.norm_epsilon,
                 score_factor: 1.0 / libm::sqrtf(head_size as f32),
             },
-            rotary: RotaryTable::new(architecture, context)?,
-            cache: Cache::new(architecture.layers, context, architecture.kv_dim())?,
-            work: Workspace {
-                residual: memory::zeros(dim)?,
-                input: Input::new(dim.max(hidden))?,
-                query: memory::zeros(dim)?,
-                scores: memory::zeros(context)?,
-                attended: memory::zeros(dim)?,
-                branch: memory::zeros(dim)?,
-                gate: memory::zeros(hidden)?,
-                up: memory::zeros(hidden)?,
-                logits: memory::zeros(architecture.vocabulary)?,
-            },
-            position: 0,
+            positions: Positions::EMPTY,
+            plan: MemoryPlan::new(architecture, &sizes),
             stage: Stage::Idle,
             layer: 0,
             finished: 0,
+            tokens: 0,
+            first: 0,
             want_logits: false,
         })
     }
 
+    /// What was allocated.
+    pub fn memory_plan(&self) -> MemoryPlan {
+        self.plan
+    }
+
     /// How many tokens the cache can hold.
     pub fn context(&self) -> usize {
-        self.cache.context()
+        self.plan.context
     }
 
-    /// How many tokens are in the cache, not counting one at work. Also a checkpoint for
+    /// Most tokens that [`Engine::begin`] takes.
+    pub fn batch(&self) -> usize {
+        self.plan.batch
+    }
+
+    /// How many tokens are in the cache, not counting those at work. Also a checkpoint for
     /// [`Engine::rollback`].
     pub fn position(&self) -> usize {
-        self.position
+        self.positions.count()
     }
 
-    /// Whether a token is at work.
+    /// Whether tokens are at work.
     pub fn is_busy(&self) -> bool {
         self.stage != Stage::Idle
     }
 
-    /// Puts a token to work at the next position. Without `want_logits` it only enters the cache,
-    /// which spares most of the last layer and the classifier: for all tokens of a prompt but the
-    /// last.
-    pub fn begin(&mut self, token: u32, want_logits: bool) -> Result<(), EngineError> {
+    /// Puts up to a batch of tokens to work at the next positions, in one pass over the weights.
+    /// The result is the same as one by one.
+    ///
+    /// The logits are those after the last of them. Without `want_logits` the tokens only enter
+    /// the cache, which spares most of the last layer and the classifier.
+    ///
+    /// # Errors
+    /// Nothing changes then.
+    pub fn begin(&mut self, tokens: &[u32], want_logits: bool) -> Result<(), EngineError> {
         if self.is_busy() {
             return Err(EngineError::Busy);
         }
-        let token = usize::try_from(token).map_err(|_| EngineError::BadToken)?;
-        if token >= self.weights.embedding.rows {
+        if tokens.is_empty() || tokens.len() > self.batch() {
+            return Err(EngineError::BadBatch);
+        }
+        let rows = self.weights.embedding.rows;
+        let row = |token: u32| usize::try_from(token).ok().filter(|row| *row < rows);
+        if tokens.iter().any(|token| row(*token).is_none()) {
             return Err(EngineError::BadToken);
         }
-        if self.position >= self.cache.context() {
+        if tokens.len() > self.context().saturating_sub(self.position()) {
             return Err(EngineError::ContextFull);
         }
-        self.weights.embedding.copy_row(token, &mut self.work.residual);
+        for (index, row) in tokens.iter().filter_map(|token| row(*token)).enumerate() {
+            let residual = self.work.residual.token_mut(index, self.shape.dim);
+            self.weights.embedding.copy_row(row, residual);
+            let rotation = self.positions.rotation(self.position() + index);
+            self.work.rotations.set(index, rotation);
+        }
+        self.tokens = tokens.len();
+        self.first = 0;
         self.want_logits = want_logits;
         self.layer = 0;
-        self.go_to(Stage::Key);
+        self.go_to(Stage::AttentionNorm);
         Ok(())
     }
 
-    /// Works for about `budget` multiply-adds: at least one row or head, then as many as fit.
+    /// Works for about `budget` multiply-adds: at least a few rows times the tokens at work, one
+    /// head, or one token's activations, then as many as fit.
     ///
     /// The budget decides only where the work pauses; the results are the same for all budgets.
     pub fn step(&mut self, budget: u32) -> Step {
@@ -167,31 +180,67 @@ impl<'m, K: Kernels> Engine<'m, K> {
             }
             left -= cost;
         }
+        self.kernels.turn_to(crate::Part::Other);
         if self.is_busy() { Step::Working } else { Step::Done }
     }
 
     /// Runs a token to its end and returns the logits.
+    ///
+    /// # Errors
+    /// As [`Engine::begin`].
     pub fn run(&mut self, token: u32) -> Result<&[f32], EngineError> {
-        self.begin(token, true)?;
+        self.begin(&[token], true)?;
         while self.step(u32::MAX) == Step::Working {}
         Ok(self.logits())
     }
 
-    /// A logit for each token of the vocabulary: those of the last token that was run with
+    /// A logit for each token of the vocabulary: those of the last tokens that were run with
     /// `want_logits`, whatever was rolled back since; zeros before the first.
     pub fn logits(&self) -> &[f32] {
-        &self.work.logits
+        &self.work.logits[..self.shape.vocabulary]
     }
 
     /// The logits, for a sampler to work in.
     pub fn logits_mut(&mut self) -> &mut [f32] {
-        &mut self.work.logits
+        &mut self.work.logits[..self.shape.vocabulary]
     }
 
-    /// Forgets the tokens from `position` on, and the one at work. Nothing to do for a position
-    /// that is not reached yet, except to drop the token at work.
+    /// Forgets the tokens from `position` on, and those at work. Nothing to do for a position
+    /// that is not reached yet, except to drop the tokens at work.
     pub fn rollback(&mut self, position: usize) {
-        self.position = self.position.min(position);
+        self.positions.truncate(position);
         self.stage = Stage::Idle;
+    }
+
+    /// Drops the tokens at positions `keep..keep + drop` and moves the rest down, without computing
+    /// anything again: the position decreases by `drop`. `keep` is 1 to keep the opening (the token
+    /// at position 0 that marks the beginning of a text and that all attention leans on; Xiao et
+    /// al., "Efficient Streaming Language Models with Attention Sinks", 2023), else 0.
+    ///
+    /// What the kept tokens know of the dropped ones stays in their keys and values. It takes about
+    /// as long as copying the cache.
+    ///
+    /// # Errors
+    /// [`EngineError::BadShift`] if there are not so many tokens or the opening was dropped earlier,
+    /// [`EngineError::Busy`], and after some 65,000 tokens without a rollback to 0
+    /// [`EngineError::PositionsExhausted`]. Nothing changes then.
+    pub fn shift(&mut self, keep: usize, drop: usize) -> Result<(), EngineError> {
+        if self.is_busy() {
+            return Err(EngineError::Busy);
+        }
+        let slide = self.positions.shift(keep, drop, self.context(), self.cache.rules())?;
+        self.cache.slide(&slide);
+        if slide.keep {
+            let Workspace { rotations, openings, key, .. } = &mut self.work;
+            rotations.set(0, self.positions.rotation(0));
+            let kv_dim = self.shape.kv_dim;
+            for (layer, opening) in openings.chunks_exact(kv_dim.max(1)).enumerate() {
+                let key = key.token_mut(0, kv_dim);
+                key.copy_from_slice(opening);
+                rotations.rotate(0, key);
+                self.cache.store_key(layer, 0, key);
+            }
+        }
+        Ok(())
     }
 }

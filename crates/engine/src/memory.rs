@@ -1,52 +1,94 @@
 //! How much memory a model needs, and the only place that asks for it.
 
-use crate::EngineError;
+use crate::engine::Workspace;
+use crate::options::{CacheFormat, Options};
+use crate::sizes::Sizes;
+use crate::{EngineError, weights};
 use alloc::vec::Vec;
-use model_format::Architecture;
+use core::fmt;
+use model_format::{Architecture, Model, WeightFormat};
 
-/// Bytes that [`crate::Engine::new`] allocates, by purpose. The weights stay in the file.
+/// Bytes that [`crate::Engine::new`] allocates, by purpose. What is not packed stays in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryPlan {
     /// Tokens the key-value cache holds.
     pub context: usize,
+    /// Most tokens in one pass over the weights.
+    pub batch: usize,
+    /// How keys and values are kept: never [`CacheFormat::Auto`].
+    pub cache_format: CacheFormat,
     /// Keys and values of all layers.
     pub cache: u64,
-    /// Sines and cosines of the rotary positions.
-    pub rotations: u64,
-    /// Vectors of the token at work, logits included, and the table of the layers.
+    /// E4M3 weights packed as lane-shared bytes; 0 when they are used in place.
+    pub packed_weights: u64,
+    /// Vectors of the tokens at work, logits included, and the table of the layers.
     pub working: u64,
 }
 
 impl MemoryPlan {
-    /// All of it.
+    /// All of it. The heap's own overhead (a few dozen bytes for each of fewer than 30 blocks) is
+    /// not included.
     pub fn total(&self) -> u64 {
-        self.cache + self.rotations + self.working
+        self.packed_weights + self.cache + self.working
+    }
+
+    pub(crate) fn new(architecture: &Architecture<'_>, sizes: &Sizes) -> Self {
+        let layers = architecture.layers as u64 * weights::LAYER_BYTES;
+        Self {
+            context: sizes.context,
+            batch: sizes.batch,
+            cache_format: if sizes.lane_cache { CacheFormat::Int8 } else { CacheFormat::F32 },
+            cache: sizes.cache_bytes(architecture),
+            packed_weights: sizes.packed_bytes(),
+            working: layers + Workspace::bytes(architecture, sizes),
+        }
+    }
+
+    /// What an engine for this model needs.
+    ///
+    /// # Errors
+    /// When the model cannot run with these options.
+    pub fn of(model: &Model<'_>, options: &Options) -> Result<Self, EngineError> {
+        Ok(Self::new(model.architecture(), &sizes_of(model, options)?))
     }
 }
 
-/// What an engine for this architecture and context needs.
-///
-/// The engine never keeps more tokens than the model was trained for, so a larger
-/// `context_limit` counts as that. The heap's own overhead (a few dozen bytes for each of fewer
-/// than 20 blocks) is not included.
-pub fn memory_needed(architecture: &Architecture<'_>, context_limit: usize) -> MemoryPlan {
-    let context = context_limit.min(architecture.context);
-    let float = size_of::<f32>() as u64;
-    let wide = |n: usize| n as u64;
-    let (dim, kv_dim) = (wide(architecture.dim), wide(architecture.kv_dim()));
-    let hidden = wide(architecture.widest_hidden());
-    let position = wide(architecture.layers) * kv_dim * 2;
-    // Residual stream, query, attended values, branch; gate and up; scores; logits.
-    let vectors = dim * 4 + hidden * 2 + wide(context) + wide(architecture.vocabulary);
-    let longest = architecture.dim.max(architecture.widest_hidden());
-    let integers = wide(longest) + 2 * wide(crate::weights::padded(longest));
-    let input = wide(longest) * float + integers * size_of::<i16>() as u64;
-    MemoryPlan {
-        context,
-        cache: wide(context) * position * float,
-        rotations: wide(context) * wide(architecture.head_size()) * float,
-        working: vectors * float + input + wide(architecture.layers) * crate::weights::LAYER_BYTES,
+/// Three lines for people: purpose and bytes.
+impl fmt::Display for MemoryPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = match self.cache_format {
+            CacheFormat::Int8 => "int8",
+            CacheFormat::F32 | CacheFormat::Auto => "f32",
+        };
+        let Self { context, batch, cache, packed_weights, working, .. } = self;
+        writeln!(f, "packed weights {packed_weights:>10} bytes")?;
+        writeln!(f, "KV cache       {cache:>10} bytes ({context} tokens, {format})")?;
+        write!(f, "working memory {working:>10} bytes (batches of {batch})")
     }
+}
+
+/// What an engine needs for a model of this architecture whose matrices all have one format.
+///
+/// The engine never keeps more tokens than the model was trained for, so a larger context counts as
+/// that.
+///
+/// # Errors
+/// When such a model cannot run with these options.
+pub fn memory_needed(
+    architecture: &Architecture<'_>,
+    format: WeightFormat,
+    options: &Options,
+) -> Result<MemoryPlan, EngineError> {
+    let sizes = Sizes::new(architecture, |_, _| format, options)?;
+    Ok(MemoryPlan::new(architecture, &sizes))
+}
+
+/// The sizes for a model with its own formats.
+pub(crate) fn sizes_of(model: &Model<'_>, options: &Options) -> Result<Sizes, EngineError> {
+    // A tensor that is missing is noticed when it is looked up.
+    let format =
+        |role, layer| model.tensor(role, layer).map_or(WeightFormat::F32, |tensor| tensor.format);
+    Sizes::new(model.architecture(), format, options)
 }
 
 /// A vector of `length` zeros.
@@ -74,44 +116,4 @@ pub(crate) fn product(lengths: &[usize]) -> Result<usize, EngineError> {
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use super::*;
-    use crate::{Engine, Portable};
-    use core::cell::Cell;
-    use model_format::{Model, WeightFormat, synthetic};
-
-    std::thread_local! {
-        static ALLOCATED: Cell<u64> = const { Cell::new(0) };
-    }
-
-    pub(super) fn count(bytes: usize) {
-        ALLOCATED.with(|allocated| allocated.set(allocated.get() + bytes as u64));
-    }
-
-    #[test]
-    fn the_plan_is_what_the_engine_allocates() {
-        for tied in [true, false] {
-            let spec = synthetic::tiny_architecture(tied);
-            let persona = synthetic::persona();
-            let file = synthetic::model(&spec, persona, &[], WeightFormat::F32, 1).unwrap();
-            let model = Model::open(&file).unwrap();
-            for context in [0, 1, 17, 64, 1000] {
-                ALLOCATED.set(0);
-                Engine::new(&model, Portable, context).unwrap();
-                let plan = memory_needed(model.architecture(), context);
-                assert_eq!(plan.total(), ALLOCATED.get(), "context {context}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_lack_of_memory_is_an_error() {
-        for length in [usize::MAX, usize::MAX / 8, 1 << 45] {
-            assert_eq!(zeros::<f32>(length), Err(EngineError::OutOfMemory));
-        }
-        assert_eq!(product(&[1 << 40, 1 << 40]), Err(EngineError::OutOfMemory));
-        assert_eq!(product(&[3, 5, 7]), Ok(105));
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 mod common;
 
-use engine::{Engine, Portable};
+use common::{PATHS, Path};
 use model_format::{Model, WeightFormat};
 use tokenizer::{Encoder, Kind, TableBuilder, Tokenizer};
 
@@ -32,10 +32,10 @@ fn stories() -> Vec<Vec<u32>> {
 }
 
 /// e to the mean surprise per token.
-fn perplexity(format: WeightFormat, stories: &[Vec<u32>]) -> f64 {
-    let file = common::stories(format);
+fn perplexity(path: &Path, stories: &[Vec<u32>]) -> f64 {
+    let file = common::stories(path.format);
     let model = Model::open(&file).unwrap();
-    let mut engine = Engine::new(&model, Portable, 512).unwrap();
+    let mut engine = path.engine(&model, 512);
     let (mut surprise, mut count) = (0.0f64, 0.0);
     for story in stories {
         engine.rollback(0);
@@ -54,19 +54,19 @@ fn perplexity(format: WeightFormat, stories: &[Vec<u32>]) -> f64 {
 #[test]
 fn quantised_weights_keep_the_perplexity() {
     let stories = stories();
-    let exact = perplexity(WeightFormat::F32, &stories);
+    let exact = perplexity(&PATHS[0], &stories);
     // The model knows such stories: a uniform guess would be 512.
     assert!((2.0..12.0).contains(&exact), "{exact}");
-    println!("wisp: engine_perplexity_f32 {exact:.4} per_token");
-    for (name, format, most) in [
-        ("fp8", WeightFormat::Fp8E4M3, 1.02),
-        ("int8", WeightFormat::Int8, 1.005),
-        // A toy of 64 dimensions has no redundancy to lose.
-        ("int4", WeightFormat::Int4, 1.2),
-    ] {
-        let perplexity = perplexity(format, &stories);
-        println!("wisp: engine_perplexity_{name} {perplexity:.4} per_token");
+    for path in &PATHS {
+        let most = match path.format {
+            WeightFormat::F32 | WeightFormat::Int8 => 1.005,
+            WeightFormat::Fp8E4M3 => 1.02,
+            // A toy of 64 dimensions has no redundancy to lose.
+            WeightFormat::Int4 => 1.2,
+        };
+        let perplexity = perplexity(path, &stories);
+        println!("wisp: engine_perplexity_{} {perplexity:.4} per_token", path.name);
         let ratio = perplexity / exact;
-        assert!((1.0 / most..most).contains(&ratio), "{name}: {perplexity}, f32 {exact}");
+        assert!((1.0 / most..most).contains(&ratio), "{}: {perplexity}, f32 {exact}", path.name);
     }
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use engine::{Engine, Portable, argmax};
+use engine::argmax;
 use model_format::{Model, WeightFormat};
 
 /// What llama2.c's test_all.py expects of `run stories260K.bin -t 0.0 -n 200`.
@@ -44,7 +44,7 @@ fn the_fixture_spells_the_published_text() {
 fn greedy_f32_equals_llama2_c_token_for_token() {
     let file = common::stories(WeightFormat::F32);
     let model = Model::open(&file).unwrap();
-    let mut engine = Engine::new(&model, Portable, 512).unwrap();
+    let mut engine = common::exact(&model, 512);
     let mut token = 1;
     for (position, expected) in golden().into_iter().enumerate() {
         token = argmax(engine.run(token).unwrap());
@@ -59,7 +59,7 @@ fn logits_are_close_to_llama2_c() {
     let expected = [17.023_516, 18.459_986, 17.136_963, 18.874_399, 17.799_398];
     let file = common::stories(WeightFormat::F32);
     let model = Model::open(&file).unwrap();
-    let mut engine = Engine::new(&model, Portable, 512).unwrap();
+    let mut engine = common::exact(&model, 512);
     let mut token = 1;
     for value in expected {
         let logits = engine.run(token).unwrap();

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{FORMATS, bits};
-use engine::{Engine, EngineError, Portable, Step, memory_needed};
+use common::{PATHS, Path, bits};
+use engine::{Engine, EngineError, MemoryPlan, Options, Step};
 use model_format::synthetic::tiny_architecture;
 use model_format::{AlignedBytes, Model, WeightFormat};
 use proptest::prelude::*;
@@ -16,8 +16,8 @@ fn tiny(format: WeightFormat) -> AlignedBytes {
 }
 
 /// Logits after `tokens` in a new engine.
-fn from_scratch(model: &Model<'_>, tokens: &[u32]) -> Vec<u32> {
-    let mut engine = Engine::new(model, Portable, 64).unwrap();
+fn from_scratch(path: &Path, model: &Model<'_>, tokens: &[u32]) -> Vec<u32> {
+    let mut engine = path.engine(model, 64);
     for &token in tokens {
         engine.run(token).unwrap();
     }
@@ -61,28 +61,28 @@ proptest! {
 
     #[test]
     fn any_history_equals_the_same_tokens_from_scratch(
-        format in prop::sample::select(FORMATS.to_vec()),
+        path in prop::sample::select(PATHS.to_vec()),
         actions in prop::collection::vec(action(), 1..24),
     ) {
-        let file = tiny(format);
+        let file = tiny(path.format);
         let model = Model::open(&file).unwrap();
-        let mut engine = Engine::new(&model, Portable, 64).unwrap();
+        let mut engine = path.engine(&model, 64);
         let mut kept: Vec<u32> = Vec::new();
         for action in actions {
             match action {
                 Action::Token { token, budgets } => {
-                    engine.begin(token, true).unwrap();
+                    engine.begin(&[token], true).unwrap();
                     finish(&mut engine, &budgets);
                     kept.push(token);
-                    prop_assert_eq!(bits(engine.logits()), from_scratch(&model, &kept));
+                    prop_assert_eq!(bits(engine.logits()), from_scratch(&path, &model, &kept));
                 }
                 Action::Prompt { token, budget } => {
-                    engine.begin(token, false).unwrap();
+                    engine.begin(&[token], false).unwrap();
                     finish(&mut engine, &[budget]);
                     kept.push(token);
                 }
                 Action::Interrupted { token, budget, steps } => {
-                    engine.begin(token, true).unwrap();
+                    engine.begin(&[token], true).unwrap();
                     for _ in 0..steps {
                         let _ = engine.step(budget);
                     }
@@ -102,17 +102,17 @@ proptest! {
 
 #[test]
 fn every_small_budget_gives_the_same_logits() {
-    for format in FORMATS {
-        let file = tiny(format);
+    for path in &PATHS {
+        let file = tiny(path.format);
         let model = Model::open(&file).unwrap();
-        let expected = from_scratch(&model, &[4, 8]);
+        let expected = from_scratch(path, &model, &[4, 8]);
         for budget in 0..200 {
-            let mut engine = Engine::new(&model, Portable, 64).unwrap();
+            let mut engine = path.engine(&model, 64);
             for token in [4, 8] {
-                engine.begin(token, true).unwrap();
+                engine.begin(&[token], true).unwrap();
                 finish(&mut engine, &[budget]);
             }
-            assert_eq!(bits(engine.logits()), expected, "{format:?}, budget {budget}");
+            assert_eq!(bits(engine.logits()), expected, "{}, budget {budget}", path.name);
         }
     }
 }
@@ -123,15 +123,15 @@ fn a_step_stays_near_its_budget() {
     let file = common::stories(WeightFormat::Fp8E4M3);
     let model = Model::open(&file).unwrap();
     let counter = common::Counting::default();
-    let mut engine = Engine::new(&model, &counter, 512).unwrap();
+    let mut engine = Engine::new(&model, &counter, PATHS[2].options(512, 1)).unwrap();
     for budget in [1_000u32, 10_000, 100_000] {
-        engine.begin(7, true).unwrap();
+        engine.begin(&[7], true).unwrap();
         let mut steps = 0;
         loop {
             counter.macs.set(0);
             let step = engine.step(budget);
-            // One row may go beyond the budget: the longest has 172 columns.
-            assert!(counter.macs.get() <= u64::from(budget) + 172, "{}", counter.macs.get());
+            // One stripe may go beyond the budget: 8 rows of at most 172 columns.
+            assert!(counter.macs.get() <= u64::from(budget) + 8 * 172, "{}", counter.macs.get());
             steps += 1;
             if step == Step::Done {
                 break;
@@ -148,11 +148,11 @@ fn a_prompt_token_spares_the_end_of_the_work() {
     let file = common::stories(WeightFormat::Fp8E4M3);
     let model = Model::open(&file).unwrap();
     let counter = common::Counting::default();
-    let mut engine = Engine::new(&model, &counter, 512).unwrap();
-    engine.begin(7, true).unwrap();
+    let mut engine = Engine::new(&model, &counter, PATHS[2].options(512, 1)).unwrap();
+    engine.begin(&[7], true).unwrap();
     finish_any(&mut engine);
     let full = counter.macs.replace(0);
-    engine.begin(7, false).unwrap();
+    engine.begin(&[7], false).unwrap();
     finish_any(&mut engine);
     // The classifier (512 × 64) and, of the last layer, all but keys and values.
     let spared = 512 * 64 + 2 * 64 * 64 + 3 * 64 * 172;
@@ -167,12 +167,12 @@ fn finish_any<K: engine::Kernels>(engine: &mut Engine<'_, K>) {
 fn refuses_what_it_cannot_do() {
     let file = tiny(WeightFormat::F32);
     let model = Model::open(&file).unwrap();
-    let mut engine = Engine::new(&model, Portable, 3).unwrap();
+    let mut engine = common::exact(&model, 3);
     assert_eq!(engine.context(), 3);
-    assert_eq!(engine.begin(VOCABULARY, true), Err(EngineError::BadToken));
-    assert_eq!(engine.begin(u32::MAX, true), Err(EngineError::BadToken));
-    engine.begin(1, true).unwrap();
-    assert_eq!(engine.begin(1, true), Err(EngineError::Busy));
+    assert_eq!(engine.begin(&[VOCABULARY], true), Err(EngineError::BadToken));
+    assert_eq!(engine.begin(&[u32::MAX], true), Err(EngineError::BadToken));
+    engine.begin(&[1], true).unwrap();
+    assert_eq!(engine.begin(&[1], true), Err(EngineError::Busy));
     engine.rollback(usize::MAX);
     assert_eq!((engine.position(), engine.is_busy()), (0, false));
     for _ in 0..3 {
@@ -189,14 +189,14 @@ fn refuses_what_it_cannot_do() {
 fn an_empty_context_is_always_full() {
     let file = tiny(WeightFormat::F32);
     let model = Model::open(&file).unwrap();
-    let mut engine = Engine::new(&model, Portable, 0).unwrap();
-    assert_eq!(engine.begin(1, true), Err(EngineError::ContextFull));
+    let mut engine = common::exact(&model, 0);
+    assert_eq!(engine.begin(&[1], true), Err(EngineError::ContextFull));
 }
 
 #[test]
 fn the_context_is_what_the_model_was_trained_for_at_most() {
     let file = tiny(WeightFormat::F32);
     let model = Model::open(&file).unwrap();
-    assert_eq!(Engine::new(&model, Portable, usize::MAX).unwrap().context(), 64);
-    assert_eq!(memory_needed(model.architecture(), usize::MAX).context, 64);
+    assert_eq!(common::exact(&model, usize::MAX).context(), 64);
+    assert_eq!(MemoryPlan::of(&model, &Options::default()).unwrap().context, 64);
 }

@@ -23,7 +23,7 @@ use core::ptr::{NonNull, null_mut};
 
 use bcm2835::{Access, Fault, Peripherals, Section, memory};
 use critical_section::Mutex;
-use engine::{Engine, Portable, argmax};
+use engine::{Engine, Options, Portable, argmax};
 use linked_list_allocator::Heap;
 use model_format::{Model, stated_length};
 
@@ -74,7 +74,8 @@ fn run(board: &mut Peripherals) -> Result<(), &'static str> {
     let region = unsafe { core::slice::from_raw_parts(region.start as *const u8, region.len()) };
     let file = stated_length(region).and_then(|length| region.get(..length)).ok_or("no persona")?;
     let model = Model::open(file).map_err(|_| "damaged persona")?;
-    let mut engine = Engine::new(&model, Portable, TOKENS).map_err(|_| "no engine")?;
+    let options = Options { context: TOKENS, ..Options::default() };
+    let mut engine = Engine::new(&model, Portable, options).map_err(|_| "no engine")?;
     let mut token = model.persona().style.begin();
     let mut hash = FNV_START;
     for position in 0..TOKENS {

@@ -42,7 +42,7 @@ fn acts(context_is_small: bool) -> impl Strategy<Value = Vec<Act>> {
 
 fn mind(file: &[u8], style: Style, slice: u32, settings: Settings) -> Mind<'_, Portable> {
     let model = Model::open(file).unwrap();
-    let engine = Engine::new(&model, Portable, usize::MAX).unwrap();
+    let engine = Engine::new(&model, Portable, engine::Options::default()).unwrap();
     let vocabulary = model.architecture().vocabulary;
     let context = Context::new(style, engine.context()).unwrap();
     Mind::new(

@@ -95,7 +95,8 @@ impl<'m> Oracle<'m> {
     }
 
     fn read(&self, tokens: &[u32]) -> Engine<'m, Portable> {
-        let mut engine = Engine::new(&self.model, Portable, self.context).unwrap();
+        let options = engine::Options { context: self.context, ..engine::Options::default() };
+        let mut engine = Engine::new(&self.model, Portable, options).unwrap();
         for token in tokens {
             engine.run(*token).unwrap();
         }

@@ -1,29 +1,47 @@
 //! The stages of a token: which matrix follows which, and the small operations between them.
+//!
+//! A stage is a number of *units* that are done one after the other, in any number of steps: a
+//! stripe of a matrix for all tokens, one head of one token, or one token's vector.
 
 use super::{Engine, Shape, Workspace};
-use crate::kernels::Kernels;
+use crate::cache::Head;
+use crate::float::settle_all;
+use crate::kernels::{Kernels, Part};
+use crate::matrix::Matrix;
 use crate::ops;
-use crate::weights::Matrix;
+use core::ops::Range;
 
-/// What is being computed for the current token. A stage is one matrix, or attention.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What is being computed for the tokens at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Idle,
+    /// Adds the last layer's branch and prepares the input of keys, values and queries.
+    AttentionNorm,
     Key,
     Value,
+    /// Rotates the key and stores both.
+    Store,
     Query,
     Attention,
+    /// Prepares what attention found as an input.
+    Attended,
     Output,
+    /// Adds attention's branch and prepares the input of the feed-forward block.
+    FeedForwardNorm,
     Gate,
     Up,
+    /// Combines gate and up and prepares them as an input.
+    Activation,
     Down,
+    /// Adds the last branch and prepares the classifier's input.
+    FinalNorm,
     Classifier,
 }
 
-/// What the small operations cost, in multiply-adds of a matrix kernel: about 10 cycles per
-/// element for norm, quantising and residual, and 100 for an exponential and a division, at 3
-/// cycles per multiply-add (the fp8 kernel of the ARM1176).
-const COST_OF_ELEMENT: usize = 4;
+/// What the small operations cost, in multiply-adds of a matrix kernel: about 10 cycles per element
+/// for norm, quantising and residual, and 33 for an exponential, at 1 to 3 cycles per multiply-add
+/// (the int8 and fp8 kernels of the ARM1176).
+const COST_OF_ELEMENT: usize = 8;
 const COST_OF_EXPONENTIAL: usize = 32;
 
 impl<'m, K: Kernels> Engine<'m, K> {
@@ -32,173 +50,206 @@ impl<'m, K: Kernels> Engine<'m, K> {
         self.finished = 0;
     }
 
-    /// Does some of this stage and returns what it cost.
+    /// Does some units of this stage, at least one, and returns what they cost.
     pub(super) fn advance(&mut self, budget: usize) -> usize {
-        let mut cost = 0;
-        if self.finished == 0 {
-            cost += self.enter();
+        let (units, cost) = self.extent();
+        let count = (budget / cost.max(1)).clamp(1, (units - self.finished).max(1));
+        let work = self.finished..units.min(self.finished + count);
+        match (self.stage, self.matrix()) {
+            (_, Some(matrix)) => self.multiply(matrix, work),
+            (Stage::Attention, _) => self.attend(work),
+            _ => {
+                for token in work {
+                    self.prepare(self.first + token);
+                }
+            }
         }
-        let units;
-        if self.stage == Stage::Attention {
-            units = self.shape.heads;
-            cost += self.attend(budget.saturating_sub(cost));
-        } else if let Some(matrix) = self.matrix() {
-            units = matrix.rows;
-            cost += self.multiply(matrix, budget.saturating_sub(cost));
-        } else {
-            units = 0;
-        }
+        self.finished += count;
         if self.finished >= units {
-            cost += self.leave();
+            self.leave();
         }
-        cost
+        count * cost
     }
 
-    /// The matrix of this stage; none when idle or in attention.
+    /// How many units this stage has, and what one costs.
+    fn extent(&self) -> (usize, usize) {
+        let Shape { dim, kv_dim, heads, head_size, .. } = self.shape;
+        let tokens = self.tokens - self.first;
+        if let Some(matrix) = self.matrix() {
+            return (matrix.stripes(), matrix.stripe() * matrix.cols * tokens);
+        }
+        let hidden = self.weights.layers.get(self.layer).map_or(0, |layer| layer.down.cols);
+        match self.stage {
+            Stage::Attention => {
+                let positions = self.position() + self.tokens;
+                let cost = positions * (2 * head_size + COST_OF_EXPONENTIAL);
+                (tokens * heads, cost)
+            }
+            Stage::Store => (tokens, kv_dim * 4 * COST_OF_ELEMENT),
+            Stage::Activation => (tokens, hidden * (COST_OF_EXPONENTIAL + COST_OF_ELEMENT)),
+            _ => (tokens, dim * 2 * COST_OF_ELEMENT),
+        }
+    }
+
+    /// The matrix of this stage; none in the others.
     fn matrix(&self) -> Option<Matrix<'m>> {
         if self.stage == Stage::Classifier {
             return Some(self.weights.classifier);
         }
         let layer = self.weights.layers.get(self.layer)?;
-        Some(match self.stage {
-            Stage::Key => layer.key,
-            Stage::Value => layer.value,
-            Stage::Query => layer.query,
-            Stage::Output => layer.output,
-            Stage::Gate => layer.gate,
-            Stage::Up => layer.up,
-            Stage::Down => layer.down,
-            Stage::Idle | Stage::Attention | Stage::Classifier => return None,
-        })
-    }
-
-    /// Prepares the input of a stage that does not share its predecessor's.
-    fn enter(&mut self) -> usize {
-        let Workspace { residual, input, attended, gate, .. } = &mut self.work;
-        let (kernels, epsilon) = (&self.kernels, self.shape.norm_epsilon);
-        let layer = self.weights.layers.get(self.layer);
-        let gains = match self.stage {
-            Stage::Key => layer.map(|layer| layer.attention_norm),
-            Stage::Gate => layer.map(|layer| layer.feed_forward_norm),
-            Stage::Classifier => Some(self.weights.final_norm),
-            _ => None,
-        };
-        let copied: &[f32] = match (self.stage, layer) {
-            (Stage::Output, _) => attended,
-            (Stage::Down, Some(layer)) => &gate[..layer.down.cols],
-            _ => &[],
-        };
-        if let Some(gains) = gains {
-            input.set(kernels, residual.len(), |x| ops::rms_norm(residual, gains, epsilon, x));
-            residual.len() * COST_OF_ELEMENT
-        } else if !copied.is_empty() {
-            input.set(kernels, copied.len(), |x| x.copy_from_slice(copied));
-            copied.len() * COST_OF_ELEMENT
-        } else {
-            0
-        }
-    }
-
-    /// Multiplies as many rows as the budget allows, at least one.
-    fn multiply(&mut self, matrix: Matrix<'m>, budget: usize) -> usize {
-        let rows = (budget / matrix.cols.max(1)).clamp(1, matrix.rows - self.finished);
-        let rows = self.finished..self.finished + rows;
-        let out: &mut [f32] = match self.stage {
-            Stage::Key => self.cache.key_mut(self.layer, self.position),
-            Stage::Value => self.cache.value_mut(self.layer, self.position),
-            Stage::Query => &mut self.work.query,
-            Stage::Gate => &mut self.work.gate,
-            Stage::Up => &mut self.work.up,
-            Stage::Classifier => &mut self.work.logits,
-            _ => &mut self.work.branch,
-        };
-        matrix.multiply(&self.kernels, rows.clone(), &self.work.input, &mut out[rows.clone()]);
-        self.finished = rows.end;
-        rows.len() * matrix.cols
-    }
-
-    /// Attends with as many heads as the budget allows, at least one.
-    fn attend(&mut self, budget: usize) -> usize {
-        let Shape { heads, heads_per_kv_head, head_size, score_factor, .. } = self.shape;
-        let Workspace { query, scores, attended, .. } = &mut self.work;
-        let positions = self.position + 1;
-        let head_cost = positions * (2 * head_size + COST_OF_EXPONENTIAL);
-        let count = (budget / head_cost).clamp(1, heads - self.finished);
-        let scores = &mut scores[..positions];
-        for head in self.finished..self.finished + count {
-            // Grouped-query attention: neighbouring heads share keys and values.
-            let offset = head / heads_per_kv_head * head_size;
-            let keys = self.cache.keys(self.layer, offset, self.position);
-            let values = self.cache.values(self.layer, offset, self.position);
-            let place = head * head_size..(head + 1) * head_size;
-            let stride = self.cache.stride();
-            let query = &query[place.clone()];
-            self.kernels.attention_scores(query, keys, stride, score_factor, scores);
-            ops::softmax(scores);
-            self.kernels.attention_mix(scores, values, stride, &mut attended[place]);
-        }
-        self.finished += count;
-        count * head_cost
-    }
-
-    /// Completes a stage and chooses the next.
-    fn leave(&mut self) -> usize {
-        let Workspace { residual, query, branch, gate, up, .. } = &mut self.work;
-        let (dim, last_layer) = (self.shape.dim, self.layer + 1 >= self.weights.layers.len());
         match self.stage {
-            Stage::Idle => 0,
-            Stage::Key => {
-                self.rotary.rotate(self.position, self.cache.key_mut(self.layer, self.position));
-                self.go_to(Stage::Value);
-                dim
-            }
-            // The cache of the last layer is complete, and nothing else of it is wanted.
-            Stage::Value if last_layer && !self.want_logits => self.complete(),
-            Stage::Value => {
-                self.go_to(Stage::Query);
-                0
-            }
-            Stage::Query => {
-                self.rotary.rotate(self.position, query);
-                self.go_to(Stage::Attention);
-                dim
-            }
-            Stage::Attention => {
-                self.go_to(Stage::Output);
-                0
-            }
-            Stage::Output => {
-                ops::add(residual, branch);
-                self.go_to(Stage::Gate);
-                dim
-            }
-            Stage::Gate => {
-                self.go_to(Stage::Up);
-                0
-            }
-            Stage::Up => {
-                let hidden = self.weights.layers.get(self.layer).map_or(0, |l| l.gate.rows);
-                ops::swiglu(&mut gate[..hidden], &up[..hidden]);
-                self.go_to(Stage::Down);
-                hidden * COST_OF_EXPONENTIAL
-            }
-            Stage::Down => {
-                ops::add(residual, branch);
-                if last_layer {
-                    self.go_to(Stage::Classifier);
-                } else {
-                    self.layer += 1;
-                    self.go_to(Stage::Key);
-                }
-                dim
-            }
-            Stage::Classifier => self.complete(),
+            Stage::Key => Some(layer.key),
+            Stage::Value => Some(layer.value),
+            Stage::Query => Some(layer.query),
+            Stage::Output => Some(layer.output),
+            Stage::Gate => Some(layer.gate),
+            Stage::Up => Some(layer.up),
+            Stage::Down => Some(layer.down),
+            _ => None,
         }
     }
 
-    fn complete(&mut self) -> usize {
-        self.position += 1;
+    /// Multiplies some stripes of this stage's matrix with the inputs of all tokens.
+    fn multiply(&mut self, matrix: Matrix<'m>, stripes: Range<usize>) {
+        let tokens = self.first..self.tokens;
+        let Self { kernels, weights, work, .. } = self;
+        let Workspace { input, key, value, query, branch, gate, up, logits, .. } = work;
+        let (part, vectors) = match self.stage {
+            Stage::Key => (Part::Projection, key),
+            Stage::Value => (Part::Projection, value),
+            Stage::Query => (Part::Projection, query),
+            Stage::Gate => (Part::FeedForward, gate),
+            Stage::Up => (Part::FeedForward, up),
+            Stage::Down => (Part::FeedForward, branch),
+            Stage::Classifier => (Part::Classifier, branch),
+            _ => (Part::Projection, branch),
+        };
+        let out = match self.stage {
+            // Only one token has logits.
+            Stage::Classifier => {
+                let length = logits.len();
+                (&mut logits[..], length)
+            }
+            _ => vectors.results(tokens.start),
+        };
+        kernels.turn_to(part);
+        matrix.multiply(kernels, &weights.packed, stripes, input, tokens, out);
+    }
+
+    /// Attends with some heads of some tokens: head by head, so that a head's keys and values stay
+    /// close for all tokens.
+    fn attend(&mut self, units: Range<usize>) {
+        let Shape { heads_per_kv_head, head_size, score_factor, .. } = self.shape;
+        let Workspace { rotations, input, query, scratch, .. } = &mut self.work;
+        let tokens = self.tokens - self.first;
+        for unit in units {
+            let (head, token) = (unit / tokens, self.first + unit % tokens);
+            let place = head * head_size..(head + 1) * head_size;
+            let query = &mut query.token_mut(token, place.end)[place.clone()];
+            self.kernels.turn_to(Part::Rotation);
+            rotations.rotate(token, query);
+            self.kernels.turn_to(Part::Attention);
+            let position = self.positions.count() + token;
+            let head = Head {
+                layer: self.layer,
+                kv_head: head / heads_per_kv_head,
+                score_factor,
+                end: self.positions.slot(position) + 1,
+                dead: self.positions.dead_slots(),
+            };
+            let out = &mut input.token(token)[place];
+            self.cache.attend(&self.kernels, &head, query, scratch, out);
+        }
+    }
+
+    /// What one token needs before the next matrices.
+    fn prepare(&mut self, token: usize) {
+        let Shape { dim, kv_dim, norm_epsilon, .. } = self.shape;
+        let position = self.positions.count() + token;
+        let Self { kernels, weights, work, cache, .. } = self;
+        let Workspace {
+            rotations, residual, input, key, value, branch, gate, up, openings, ..
+        } = work;
+        let Some(layer) = weights.layers.get(self.layer) else { return };
+        let (gains, forms) = match self.stage {
+            Stage::AttentionNorm => (layer.attention_norm, layer.attention_forms()),
+            Stage::FeedForwardNorm => (layer.feed_forward_norm, layer.feed_forward_forms()),
+            Stage::FinalNorm => (weights.final_norm, weights.classifier.forms()),
+            Stage::Store => {
+                let key = key.token_mut(token, kv_dim);
+                kernels.turn_to(Part::Rotation);
+                rotations.rotate(token, key);
+                kernels.turn_to(Part::Attention);
+                let slot = self.positions.slot(position);
+                cache.store(self.layer, slot, key, value.token(token, kv_dim));
+                if self.positions.is_first(position) {
+                    openings[self.layer * kv_dim..][..kv_dim].copy_from_slice(key);
+                }
+                return;
+            }
+            Stage::Attended => {
+                kernels.turn_to(Part::Attention);
+                settle_all(&mut input.token(token)[..dim]);
+                return input.prepare(kernels, token, dim, layer.output.forms());
+            }
+            Stage::Activation => {
+                let hidden = layer.down.cols;
+                kernels.turn_to(Part::Activation);
+                let out = &mut input.token(token)[..hidden];
+                ops::swiglu(gate.token(token, hidden), up.token(token, hidden), out);
+                return input.prepare(kernels, token, hidden, layer.down.forms());
+            }
+            _ => return,
+        };
+        let residual = residual.token_mut(token, dim);
+        if self.stage != Stage::AttentionNorm || self.layer > 0 {
+            kernels.turn_to(Part::Other);
+            ops::add(residual, branch.token(token, dim));
+        }
+        kernels.turn_to(Part::Norm);
+        ops::rms_norm(residual, gains, norm_epsilon, &mut input.token(token)[..dim]);
+        input.prepare(kernels, token, dim, forms);
+    }
+
+    /// Chooses the next stage.
+    fn leave(&mut self) {
+        let is_last_layer = self.layer + 1 >= self.weights.layers.len();
+        let next = match self.stage {
+            Stage::Idle => Stage::Idle,
+            Stage::AttentionNorm => Stage::Key,
+            Stage::Key => Stage::Value,
+            Stage::Value => Stage::Store,
+            // The cache is complete, and of the last layer nothing else is wanted.
+            Stage::Store if is_last_layer && !self.want_logits => return self.complete(),
+            Stage::Store if is_last_layer => {
+                self.first = self.tokens - 1;
+                Stage::Query
+            }
+            Stage::Store => Stage::Query,
+            Stage::Query => Stage::Attention,
+            Stage::Attention => Stage::Attended,
+            Stage::Attended => Stage::Output,
+            Stage::Output => Stage::FeedForwardNorm,
+            Stage::FeedForwardNorm => Stage::Gate,
+            Stage::Gate => Stage::Up,
+            Stage::Up => Stage::Activation,
+            Stage::Activation => Stage::Down,
+            Stage::Down if is_last_layer => Stage::FinalNorm,
+            Stage::Down => {
+                self.layer += 1;
+                Stage::AttentionNorm
+            }
+            Stage::FinalNorm => Stage::Classifier,
+            Stage::Classifier => {
+                settle_all(&mut self.work.logits);
+                return self.complete();
+            }
+        };
+        self.go_to(next);
+    }
+
+    fn complete(&mut self) {
+        self.positions.extend(self.tokens);
         self.go_to(Stage::Idle);
-        0
     }
 }

@@ -1,8 +1,8 @@
 //! The kernels in plain Rust: the definition that faster ones are compared with.
 
-use super::{
-    FP8_BLOCK, INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Quantised, Vectors,
-};
+use super::{INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Vectors};
+use crate::float::ROUNDING;
+use crate::ops::largest_magnitude;
 use model_format::fp8;
 
 /// The portable kernels.
@@ -10,47 +10,6 @@ use model_format::fp8;
 pub struct Portable;
 
 impl Kernels for Portable {}
-
-/// What one unit of [`FP8_TABLE`] is worth.
-pub const FP8_UNIT: f32 = 1.0 / 64.0;
-
-/// 1.5 · 2²³. Added to a float of magnitude below 2²², it leaves no room for a fraction: the sum
-/// is rounded to a whole number, ties to even, which then stands in the low bits.
-const ROUNDING: f32 = 12_582_912.0;
-
-/// Every E4M3 code in units of 1/64, rounded, ties to even; NaN is 0.
-///
-/// Exact from 1/8 on. Row scales map the largest weight of a row to 448, so the rounding of the
-/// smaller codes, at most 1/128, is far below the format's own error.
-pub static FP8_TABLE: [i16; 256] = {
-    let mut table = [0; 256];
-    let mut code = 0;
-    while code < 256 {
-        let value = fp8::DECODE[code];
-        if !value.is_nan() {
-            table[code] = (value / FP8_UNIT + ROUNDING).to_bits() as i16;
-        }
-        code += 1;
-    }
-    table
-};
-
-pub(super) fn quantise(x: &[f32], integers: &mut [i16]) -> f32 {
-    // Magnitudes compare like their bits, and NaN is greater than all.
-    let largest = x.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
-    let largest = f32::from_bits(largest);
-    if largest == 0.0 || !largest.is_finite() {
-        integers.fill(0);
-        return if largest == 0.0 { 0.0 } else { f32::NAN };
-    }
-    let limit = INPUT_LIMIT as f32;
-    let factor = limit / largest;
-    for (integer, &value) in integers.iter_mut().zip(x) {
-        // |value * factor| exceeds 1023 by a rounding error at most, far from 1023.5.
-        *integer = (value * factor + ROUNDING).to_bits() as i16;
-    }
-    largest / limit
-}
 
 /// Dot product in four interleaved sums.
 #[inline]
@@ -73,47 +32,6 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub(super) fn matvec_f32(weights: &[f32], x: &[f32], out: &mut [f32]) {
     for (row, y) in weights.chunks_exact(x.len().max(1)).zip(out) {
         *y = dot(row, x);
-    }
-}
-
-pub(super) fn matvec_fp8(codes: &[u8], row_scales: &[f32], x: Quantised<'_>, out: &mut [f32]) {
-    let unit = x.scale * FP8_UNIT;
-    let rows = codes.chunks_exact(x.integers.len().max(1));
-    for ((row, scale), y) in rows.zip(row_scales).zip(out) {
-        let mut sum = 0.0f32;
-        for (codes, integers) in row.chunks(FP8_BLOCK).zip(x.integers.chunks(FP8_BLOCK)) {
-            let block: i32 = codes
-                .iter()
-                .zip(integers)
-                .map(|(&code, &integer)| {
-                    i32::from(FP8_TABLE[usize::from(code)]) * i32::from(integer)
-                })
-                .sum();
-            sum += block as f32;
-        }
-        *y = (sum * unit) * scale;
-    }
-}
-
-pub(super) fn matvec_int8(
-    weights: &[i8],
-    group: usize,
-    scales: &[f32],
-    x: Quantised<'_>,
-    out: &mut [f32],
-) {
-    let cols = x.integers.len().max(1);
-    let group = group.max(1);
-    let rows = weights.chunks_exact(cols).zip(scales.chunks_exact(cols.div_ceil(group)));
-    for ((row, scales), y) in rows.zip(out) {
-        let mut sum = 0.0f32;
-        let groups = row.chunks(group).zip(x.integers.chunks(group));
-        for ((weights, integers), scale) in groups.zip(scales) {
-            let products = weights.iter().zip(integers);
-            let block: i32 = products.map(|(&w, &i)| i32::from(w) * i32::from(i)).sum();
-            sum += block as f32 * scale;
-        }
-        *y = sum * x.scale;
     }
 }
 
@@ -140,31 +58,48 @@ pub(super) fn attention_mix(weights: &[f32], values: &[f32], stride: usize, out:
     }
 }
 
-/// Where the elements of a piece go in lane order.
-fn places(order: LaneOrder) -> &'static [usize] {
-    match order {
-        LaneOrder::Bytes => &[2, 0, 3, 1],
-        LaneOrder::Nibbles => &[6, 4, 2, 0, 7, 5, 3, 1],
-    }
-}
-
 pub(super) fn quantise_lanes(x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
-    let largest = x.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
-    let largest = f32::from_bits(largest);
-    lanes.fill(0);
+    let largest = largest_magnitude(x);
     if largest == 0.0 || !largest.is_finite() {
+        lanes.fill(0);
         return if largest == 0.0 { 0.0 } else { f32::NAN };
     }
     let limit = INPUT_LIMIT as f32;
     let factor = limit / largest;
-    let places = places(order);
-    for (lanes, values) in lanes.chunks_mut(places.len()).zip(x.chunks(places.len())) {
-        for (value, &place) in values.iter().zip(places) {
-            // |value * factor| exceeds 1023 by a rounding error at most, far from 1023.5.
-            lanes[place] = (value * factor + ROUNDING).to_bits() as i16;
-        }
+    match order {
+        LaneOrder::Bytes => fill_lanes(x, factor, lanes, |[x0, x1, x2, x3]| [x1, x3, x0, x2]),
+        LaneOrder::Nibbles => fill_lanes(x, factor, lanes, |[x0, x1, x2, x3, x4, x5, x6, x7]| {
+            [x3, x7, x2, x6, x1, x5, x0, x4]
+        }),
     }
     largest / limit
+}
+
+/// Rounds piece by piece, and puts each in order.
+#[inline(always)]
+fn fill_lanes<const PIECE: usize>(
+    x: &[f32],
+    factor: f32,
+    lanes: &mut [i16],
+    order: impl Fn([i16; PIECE]) -> [i16; PIECE],
+) {
+    // |value * factor| exceeds 1023 by a rounding error at most, far from 1023.5.
+    let round = |piece: &[f32; PIECE]| {
+        let sums = piece.map(|value| value * factor + ROUNDING);
+        order(sums.map(|sum| sum.to_bits() as i16))
+    };
+    let (pieces, rest) = x.as_chunks::<PIECE>();
+    let (places, _) = lanes.as_chunks_mut::<PIECE>();
+    let mut places = places.iter_mut();
+    for (piece, place) in pieces.iter().zip(&mut places) {
+        *place = round(piece);
+    }
+    let mut last = [0.0; PIECE];
+    last[..rest.len()].copy_from_slice(rest);
+    for place in places {
+        *place = round(&last);
+        last = [0.0; PIECE];
+    }
 }
 
 pub(super) fn matmul_fp8(codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {

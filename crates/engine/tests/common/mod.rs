@@ -1,17 +1,65 @@
 //! What the tests share: stories260K as a `.wisp` file, and files with random weights.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use engine::{Kernels, Portable, Quantised};
+use engine::kernels::{LaneVectors, Outputs, Vectors};
+use engine::{CacheFormat, Engine, Kernels, Options, Placement, Portable};
 use model_format::{
-    AlignedBytes, ArchitectureSpec, Persona, Provenance, SamplerDefaults, Style, TensorRole,
+    AlignedBytes, ArchitectureSpec, Model, Persona, Provenance, SamplerDefaults, Style, TensorRole,
     WeightFormat, WispBuilder,
 };
 use std::cell::Cell;
 use std::path::PathBuf;
 
-/// The formats that a chat may run on.
-pub const FORMATS: [WeightFormat; 4] =
-    [WeightFormat::F32, WeightFormat::Fp8E4M3, WeightFormat::Int8, WeightFormat::Int4];
+/// A way to run a model: weight format, placement, cache.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Path {
+    pub name: &'static str,
+    pub format: WeightFormat,
+    pub placement: Placement,
+    pub cache: CacheFormat,
+}
+
+impl Path {
+    const fn new(
+        name: &'static str,
+        format: WeightFormat,
+        placement: Placement,
+        cache: CacheFormat,
+    ) -> Self {
+        Self { name, format, placement, cache }
+    }
+
+    pub fn options(&self, context: usize, batch: usize) -> Options {
+        Options { context, placement: self.placement, cache: self.cache, batch }
+    }
+
+    /// A portable engine, for one token at a time.
+    pub fn engine<'m>(&self, model: &Model<'m>, context: usize) -> Engine<'m> {
+        Engine::new(model, Portable, self.options(context, 1)).unwrap()
+    }
+}
+
+use CacheFormat::{F32 as FLOAT_CACHE, Int8 as LANE_CACHE};
+use Placement::{InPlace, Lanes};
+
+/// All ways that differ.
+pub const PATHS: [Path; 10] = [
+    Path::new("f32", WeightFormat::F32, InPlace, FLOAT_CACHE),
+    Path::new("f32_int8_cache", WeightFormat::F32, InPlace, LANE_CACHE),
+    Path::new("fp8", WeightFormat::Fp8E4M3, InPlace, FLOAT_CACHE),
+    Path::new("fp8_int8_cache", WeightFormat::Fp8E4M3, InPlace, LANE_CACHE),
+    Path::new("fp8_lanes", WeightFormat::Fp8E4M3, Lanes, FLOAT_CACHE),
+    Path::new("fp8_lanes_int8_cache", WeightFormat::Fp8E4M3, Lanes, LANE_CACHE),
+    Path::new("int8", WeightFormat::Int8, Lanes, FLOAT_CACHE),
+    Path::new("int8_int8_cache", WeightFormat::Int8, Lanes, LANE_CACHE),
+    Path::new("int4", WeightFormat::Int4, Lanes, FLOAT_CACHE),
+    Path::new("int4_int8_cache", WeightFormat::Int4, Lanes, LANE_CACHE),
+];
+
+/// An engine for the exact reference.
+pub fn exact<'m>(model: &Model<'m>, context: usize) -> Engine<'m> {
+    PATHS[0].engine(model, context)
+}
 
 pub fn stories_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/stories260K")
@@ -98,8 +146,13 @@ impl Kernels for &Counting {
         Portable.matvec_f32(weights, x, out);
     }
 
-    fn matvec_fp8(&self, codes: &[u8], scales: &[f32], x: Quantised<'_>, out: &mut [f32]) {
-        self.add(out.len(), x.integers.len());
-        Portable.matvec_fp8(codes, scales, x, out);
+    fn matmul_fp8(&self, codes: &[u8], scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
+        self.add(out.rows * x.count, x.length);
+        Portable.matmul_fp8(codes, scales, x, out);
+    }
+
+    fn matmul_int8(&self, blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
+        self.add(out.rows * x.scales.len(), x.length);
+        Portable.matmul_int8(blocks, x, out);
     }
 }

@@ -1,0 +1,253 @@
+//! Keys and values as lane-shared bytes: a quarter of the memory to read, and two multiplications in
+//! one instruction.
+//!
+//! The bytes share their lanes as those of the weights do, which `model_format::lanes` explains: byte
+//! `k` of a word counts as `b + u / 256`, where `u` is the byte below it. Everything is kept by layer
+//! and key-value head:
+//!
+//! - **Keys** in groups of 4 slots: for each 4 elements a word per slot. The neighbours in a word
+//!   belong to the same key. A key is a group of its own with one scale.
+//! - **Values** in blocks of 64 slots: for each 4 elements, 16 times a word per element; a word has 4
+//!   slots. So a head's mix of values is a matrix times the softmax weights. The neighbours in a word
+//!   belong to different tokens: a byte is written for the neighbour below that is there, and that one
+//!   does not change as long as the token is remembered, since tokens are forgotten from the end and
+//!   words move as a whole. A value's scale goes into its weight.
+//!
+//! Slots that hold nothing have weight 0. Nothing overflows: keys have at most 64 elements, and 64
+//! slots of values are summed at a time (see [`Kernels::matmul_int8`]).
+
+use super::{Head, MOST_LANES, Scratch};
+use crate::float::{ROUNDING, SMALLEST};
+use crate::kernels::{Kernels, LaneOrder, LaneWords};
+use crate::positions::{Slide, SlotRules};
+use crate::{EngineError, memory, ops};
+use alloc::vec::Vec;
+use core::ops::Range;
+use model_format::Architecture;
+
+/// Slots in a word of values, and key words side by side.
+const SLOTS_PER_WORD: usize = 4;
+
+/// Words of one element in a block of values.
+const WORDS_PER_BLOCK: usize = 16;
+
+/// Slots in a block of values.
+const SLOTS_PER_BLOCK: usize = SLOTS_PER_WORD * WORDS_PER_BLOCK;
+
+/// See the module's text.
+pub(crate) struct LaneCache {
+    keys: Vec<LaneWords>,
+    values: Vec<LaneWords>,
+    /// What one unit of a lane is worth, slot by slot of each layer and head.
+    key_scales: Vec<f32>,
+    value_scales: Vec<f32>,
+    kv_heads: usize,
+    /// Four elements of a head are a *quad*.
+    quads: usize,
+    slots: usize,
+}
+
+impl LaneCache {
+    /// Words of values hold four slots, and when the opening gets a place in another word, its byte
+    /// must have a dead one above it.
+    pub(super) const RULES: SlotRules = SlotRules { group: SLOTS_PER_WORD, apart: 1 };
+
+    /// Whether heads of this size can be kept so.
+    pub(crate) fn suits(head_size: usize) -> bool {
+        head_size.is_multiple_of(4) && head_size <= MOST_LANES
+    }
+
+    /// Slots for a context: whole blocks, with room for dead ones.
+    pub(crate) fn slots(context: usize) -> usize {
+        (context.saturating_add(Self::RULES.most_dead())).next_multiple_of(SLOTS_PER_BLOCK)
+    }
+
+    pub(super) fn new(
+        architecture: &Architecture<'_>,
+        context: usize,
+    ) -> Result<Self, EngineError> {
+        let slots = Self::slots(context);
+        let quads = architecture.head_size() / 4;
+        let heads = memory::product(&[architecture.layers, architecture.kv_heads])?;
+        let words = memory::product(&[heads, slots / SLOTS_PER_WORD, quads])?;
+        let scales = memory::product(&[heads, slots])?;
+        Ok(Self {
+            keys: memory::zeros(words)?,
+            values: memory::zeros(words)?,
+            key_scales: memory::zeros(scales)?,
+            value_scales: memory::zeros(scales)?,
+            kv_heads: architecture.kv_heads,
+            quads,
+            slots,
+        })
+    }
+
+    /// Bytes that [`LaneCache::new`] allocates.
+    pub(crate) fn bytes(architecture: &Architecture<'_>, context: usize) -> u64 {
+        let head = architecture.head_size() as u64 + size_of::<f32>() as u64;
+        let slot = architecture.layers as u64 * architecture.kv_heads as u64 * head * 2;
+        Self::slots(context) as u64 * slot
+    }
+
+    /// The words of a layer and head; of keys and of values alike.
+    fn words(&self, layer: usize, kv_head: usize) -> Range<usize> {
+        let length = self.slots / SLOTS_PER_WORD * self.quads;
+        let start = (layer * self.kv_heads + kv_head) * length;
+        start..start + length
+    }
+
+    /// The scales of a layer and head.
+    fn scales(&self, layer: usize, kv_head: usize) -> Range<usize> {
+        let start = (layer * self.kv_heads + kv_head) * self.slots;
+        start..start + self.slots
+    }
+
+    /// Where the words of a slot are, quad by quad, among the values of a head.
+    fn value_words(quads: usize, slot: usize) -> impl Iterator<Item = usize> {
+        let block = slot / SLOTS_PER_BLOCK * quads * WORDS_PER_BLOCK;
+        let word = slot % SLOTS_PER_BLOCK / SLOTS_PER_WORD;
+        (0..quads).map(move |quad| block + quad * WORDS_PER_BLOCK + word)
+    }
+
+    pub(super) fn store(&mut self, layer: usize, slot: usize, key: &[f32], value: &[f32]) {
+        self.store_key(layer, slot, key);
+        let shift = 8 * (slot % SLOTS_PER_WORD);
+        for (kv_head, value) in value.chunks_exact(4 * self.quads).enumerate() {
+            let (unit, scale) = unit(value);
+            let scales = self.scales(layer, kv_head);
+            self.value_scales[scales][slot] = scale;
+            let words = self.words(layer, kv_head);
+            let words = &mut self.values[words];
+            let (quads, _) = value.as_chunks::<4>();
+            for (place, quad) in Self::value_words(quads.len(), slot).zip(quads) {
+                for (word, element) in words[place].iter_mut().zip(quad) {
+                    let below = if shift == 0 { 0 } else { (*word >> (shift - 8)) & 0xff };
+                    let byte = byte(unit.of(*element), below);
+                    *word = *word & !(0xff << shift) | byte << shift;
+                }
+            }
+        }
+    }
+
+    pub(super) fn store_key(&mut self, layer: usize, slot: usize, key: &[f32]) {
+        for (kv_head, key) in key.chunks_exact(4 * self.quads).enumerate() {
+            let (unit, scale) = unit(key);
+            let scales = self.scales(layer, kv_head);
+            self.key_scales[scales][slot] = scale;
+            let start = self.words(layer, kv_head).start + slot / SLOTS_PER_WORD * self.quads;
+            let words = &mut self.keys[start..start + self.quads];
+            let (quads, _) = key.as_chunks::<4>();
+            for (words, quad) in words.iter_mut().zip(quads) {
+                let (mut word, mut below) = (0, 0);
+                for (k, element) in quad.iter().enumerate() {
+                    below = byte(unit.of(*element), below);
+                    word |= below << (8 * k);
+                }
+                words[slot % SLOTS_PER_WORD] = word;
+            }
+        }
+    }
+
+    pub(super) fn slide(&mut self, slide: &Slide) {
+        let by = slide.by / SLOTS_PER_WORD;
+        let end = slide.end.div_ceil(SLOTS_PER_WORD);
+        let kept = usize::from(slide.keep);
+        for head in 0..self.key_scales.len() / self.slots {
+            let scales = head * self.slots;
+            let from = scales + slide.by + kept..scales + slide.end.max(slide.by + kept);
+            self.key_scales.copy_within(from.clone(), scales + kept);
+            self.value_scales.copy_within(from, scales + kept);
+            let words = head * (self.slots / SLOTS_PER_WORD * self.quads);
+            // The opening's key word goes too, and is written anew with its next rotation.
+            let from = words + by * self.quads..words + end * self.quads;
+            self.keys.copy_within(from, words);
+            let values = &mut self.values[words..words + self.slots / SLOTS_PER_WORD * self.quads];
+            for group in by..end {
+                let from = Self::value_words(self.quads, group * SLOTS_PER_WORD);
+                let to = Self::value_words(self.quads, (group - by) * SLOTS_PER_WORD);
+                for (from, to) in from.zip(to) {
+                    let old = values[to];
+                    values[to] = values[from];
+                    if slide.keep && group == by {
+                        for (word, old) in values[to].iter_mut().zip(old) {
+                            *word = *word & !0xff | old & 0xff;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn attend(
+        &self,
+        kernels: &impl Kernels,
+        head: &Head,
+        query: &[f32],
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let Scratch { scores, weights, query: lanes } = scratch;
+        let lanes = &mut lanes[..query.len()];
+        let scale = kernels.quantise_lanes(query, LaneOrder::Bytes, lanes);
+        let factor = scale * head.score_factor;
+
+        let words = self.words(head.layer, head.kv_head);
+        let scales = self.scales(head.layer, head.kv_head);
+        let slots = head.end.next_multiple_of(SLOTS_PER_WORD);
+        let keys = &self.keys[words.clone()][..slots / SLOTS_PER_WORD * self.quads];
+        let key_scales = &self.key_scales[scales.clone()][..slots];
+        let scores = &mut scores[..slots];
+        kernels.key_scores(keys, lanes, key_scales, factor, scores);
+
+        scores[head.end..].fill(f32::NEG_INFINITY);
+        scores[head.dead.clone()].fill(f32::NEG_INFINITY);
+        let sum = ops::weighted_exponentials(scores, &self.value_scales[scales][..slots]);
+        // Whatever their scale was, it is no part of the sum.
+        scores[head.end..].fill(0.0);
+        scores[head.dead.clone()].fill(0.0);
+
+        let slots = head.end.next_multiple_of(SLOTS_PER_BLOCK);
+        let weights = &mut weights[..slots];
+        let scale = kernels.quantise_lanes(scores, LaneOrder::Bytes, weights);
+        let values = &self.values[words][..slots / SLOTS_PER_WORD * self.quads];
+        kernels.mix_values(values, weights, scale / sum, out);
+    }
+}
+
+/// Bits after the point of an element in units of its scale: 127 · 2¹⁴ < 2²², as rounding needs.
+const FRACTION: u32 = 14;
+
+/// How elements become fixed-point numbers.
+struct Unit {
+    factor: f32,
+    /// Whether there is nothing to tell apart: only zeros, or an infinity or NaN among them.
+    flat: bool,
+}
+
+impl Unit {
+    #[inline(always)]
+    fn of(&self, element: f32) -> i32 {
+        let sum = element * self.factor + ROUNDING;
+        if self.flat { 0 } else { sum.to_bits() as i32 - ROUNDING.to_bits() as i32 }
+    }
+}
+
+/// The unit that makes the largest element 127, and the scale of a lane. The scale is NaN where there
+/// is an infinity or NaN, so that the fault shows.
+fn unit(elements: &[f32]) -> (Unit, f32) {
+    let largest = ops::largest_magnitude(elements);
+    if !(SMALLEST..f32::INFINITY).contains(&largest) {
+        return (Unit { factor: 0.0, flat: true }, if largest < SMALLEST { 0.0 } else { f32::NAN });
+    }
+    let factor = (127 << FRACTION) as f32 / largest;
+    (Unit { factor, flat: false }, largest * (1.0 / (127.0 * 256.0)))
+}
+
+/// The byte for an element above a given byte, which counts 1/256.
+///
+/// From −128 (−127 − 255/256, rounded) to 127: no clamp is needed.
+#[inline(always)]
+fn byte(element: i32, below: u32) -> u32 {
+    let rest = element - (below << (FRACTION - 8)) as i32;
+    ((rest + (1 << (FRACTION - 1))) >> FRACTION) as u32 & 0xff
+}
