@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use crate::accesses::Accesses;
 use crate::base_registers::BaseRegisters;
-use crate::branch::Predictor;
+use crate::branch::{Outcome, Predictor};
 use crate::decode::decode;
 use crate::model::{Executed, Model};
-use crate::operation::{Operation, Transfer};
+use crate::operation::{Flow, Operation, Transfer};
 use crate::report::{self, Counts};
 use crate::settings::Settings;
 
@@ -28,6 +28,8 @@ pub struct Machine {
     current: Option<Prepared>,
     accesses: Accesses,
     marked: bool,
+    /// Between a store to the word behind the marker and the next store to the marker.
+    paused: bool,
     base_registers: BaseRegisters,
     predictor: Predictor,
     instructions: u64,
@@ -52,6 +54,7 @@ impl Machine {
             current: None,
             accesses: Accesses::default(),
             marked: false,
+            paused: false,
             base_registers: BaseRegisters::default(),
             predictor: Predictor::default(),
             instructions: 0,
@@ -85,7 +88,17 @@ impl Machine {
     /// The running instruction accesses memory.
     pub fn access(&mut self, address: u32, size: u32, store: bool) {
         self.accesses.add(address, size);
-        self.marked |= store && self.settings.marker == Some(address);
+        let Some(marker) = self.settings.marker.filter(|_| store) else {
+            return;
+        };
+        if address == marker {
+            self.marked = true;
+            self.paused = false;
+        } else if address == marker.wrapping_add(4) {
+            self.paused = true;
+            // Nobody follows the registers from here on.
+            self.base_registers = BaseRegisters::default();
+        }
     }
 
     /// The last instruction is done; returns the totals.
@@ -115,6 +128,9 @@ impl Machine {
             return;
         };
         self.instructions += 1;
+        if self.paused {
+            return;
+        }
         let next = next.unwrap_or_else(|| operation.address.wrapping_add(4));
         let preload = match &operation.memory {
             Some(memory) if memory.transfer == Transfer::Prefetch => memory.addressing,
@@ -126,7 +142,10 @@ impl Machine {
             operation,
             accesses: &self.accesses,
             preloads,
-            outcome: self.predictor.resolve(operation, next),
+            outcome: match operation.flow {
+                Flow::Sequential => Outcome::Sequential,
+                _ => self.predictor.resolve(operation, next),
+            },
         };
         for (_, model) in &mut self.models {
             model.execute(&executed);

@@ -13,7 +13,8 @@ pub struct Settings {
     pub lines: Vec<u64>,
     /// Fills under way at a time.
     pub outstanding: usize,
-    /// A store to this word closes a segment.
+    /// A store to this word closes a segment. A store to the word behind it pauses the models until
+    /// the next store to this one: instructions are counted, cycles are not.
     pub marker: Option<u32>,
     /// Code that runs with FPSCR.LEN set, and the number of iterations.
     pub vectors: Vec<(Range<u32>, u8)>,
