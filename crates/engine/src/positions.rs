@@ -117,9 +117,13 @@ impl Positions {
             return Err(EngineError::PositionsExhausted);
         }
         let end = self.slot(self.count.saturating_sub(1)) + 1;
+        let nothing_moves = Slide { by: 0, end, keep: false };
+        if drop == 0 {
+            return Ok(nothing_moves);
+        }
         if drop == self.count {
             *self = Self::EMPTY;
-            return Ok(Slide { by: 0, end, keep: false });
+            return Ok(nothing_moves);
         }
         // The first slot of the rest, before it slides and at least wanted after.
         let first = self.slot(keep + drop);
