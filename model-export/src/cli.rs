@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
+use crate::eval::{CacheChoice, PlacementChoice, Ways};
 use crate::import::{self, About};
 use crate::weight_format::FormatName;
 use crate::{Error, Result, eval, inspect, output, quantise};
@@ -40,6 +41,12 @@ enum Verb {
         /// The text, UTF-8; an empty line begins a new one.
         #[arg(long)]
         text: PathBuf,
+        /// Where fp8 weights are multiplied; give it twice to compare. Otherwise as on the board.
+        #[arg(long, value_enum)]
+        placement: Vec<PlacementChoice>,
+        /// How keys and values are kept; give it twice to compare. Otherwise as on the board.
+        #[arg(long, value_enum)]
+        cache: Vec<CacheChoice>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -93,8 +100,9 @@ impl Arguments {
                 let report = inspect::inspect(&file)?;
                 print(out, if json { to_json(&report) } else { report.page() })
             }
-            Verb::Eval { models, text, json } => {
-                let report = eval::evaluate(&models, &text)?;
+            Verb::Eval { models, text, placement, cache, json } => {
+                let ways = Ways { placements: placement, caches: cache };
+                let report = eval::evaluate(&models, &ways, &text)?;
                 print(out, if json { to_json(&report) } else { report.page() })
             }
             Verb::Quantise { file, output, format } => {

@@ -3,57 +3,23 @@
 //! The text is cut at empty lines into documents; each begins with the persona's begin token and
 //! an empty context. A document longer than the context is cut into pieces that each begin anew.
 
+mod report;
+mod ways;
+
 use std::path::{Path, PathBuf};
 
-use engine::{Engine, EngineError, Portable};
+use engine::{Engine, EngineError, Options, Portable};
 use indicatif::{ProgressBar, ProgressStyle};
-use model_format::{AlignedBytes, Model, WeightFormat};
-use serde::Serialize;
+use model_format::{AlignedBytes, Model};
 use tokenizer::{Encoder, Tokenizer};
 
-use crate::weight_format::FormatName;
 use crate::{Error, Result, cli, persona_file};
+pub use report::{Report, Score};
+pub use ways::{CacheChoice, PlacementChoice, Ways};
 
-/// What `wisp-model eval` shows; the JSON has these names.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// The text.
-    pub text: String,
-    /// Bytes of text that were predicted.
-    pub bytes: usize,
-    /// The personas, in the order given.
-    pub models: Vec<Score>,
-}
-
-/// How well one persona predicts.
-#[derive(Clone, Debug, Serialize)]
-pub struct Score {
-    /// The file.
-    pub file: String,
-    /// The persona's name.
-    pub name: String,
-    /// Weight format of the classifier.
-    pub format: String,
-    /// What the engine computed with.
-    pub path: String,
-    /// Tokens that were predicted.
-    pub tokens: usize,
-    /// e to the mean negative logarithm of the probability of the right token.
-    pub perplexity: f64,
-    /// By how many percent the perplexity is above the first persona's. `None` for the first, and
-    /// for other tokenizers than the first's.
-    pub perplexity_difference: Option<f64>,
-    /// Bits to write the text with this persona's help, per byte: fair between tokenizers.
-    pub bits_per_byte: f64,
-    /// Mean Kullback-Leibler divergence in nats of the first persona's predictions from these.
-    /// `None` as above.
-    pub kl_to_first: Option<f64>,
-    /// Share of places where the likeliest token is the first persona's. `None` as above.
-    pub top1_agreement: Option<f64>,
-}
-
-/// Evaluates personas on a text file, with a progress bar if there is a terminal.
-pub fn evaluate(models: &[PathBuf], text: &Path) -> Result<Report> {
+/// Evaluates personas on a text file, each in all the ways asked for, with a progress bar if there
+/// is a terminal.
+pub fn evaluate(models: &[PathBuf], ways: &Ways, text: &Path) -> Result<Report> {
     let words = cli::read_text(text)?;
     let documents: Vec<&str> = documents(&words).collect();
     let bytes = documents.iter().map(|document| document.len()).sum();
@@ -64,7 +30,10 @@ pub fn evaluate(models: &[PathBuf], text: &Path) -> Result<Report> {
         models.iter().map(|path| persona_file::read(path)).collect::<Result<_>>()?;
     let mut runs = Vec::new();
     for (path, file) in models.iter().zip(&files) {
-        runs.push(Run::new(path, file)?);
+        let (model, tokenizer) = persona_file::open(path, file)?;
+        for options in ways.of(&model) {
+            runs.push(Run::new(path, model, tokenizer, options)?);
+        }
     }
     // Pieces of one length for all, or the predictions could not be compared.
     let context = runs.iter().map(|run| run.engine.context()).min().unwrap_or(0);
@@ -86,9 +55,10 @@ fn documents(text: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// One persona on its way through the text.
+/// One persona on its way through the text, computed in one way.
 struct Run<'m> {
     path: &'m Path,
+    weights: String,
     model: Model<'m>,
     tokenizer: Tokenizer<'m>,
     engine: Engine<'m, Portable>,
@@ -110,12 +80,16 @@ struct Comparison {
 }
 
 impl<'m> Run<'m> {
-    fn new(path: &'m Path, file: &'m AlignedBytes) -> Result<Self> {
-        let (model, tokenizer) = persona_file::open(path, file)?;
-        let engine = Engine::new(&model, Portable, engine::Options::default())
-            .map_err(engine_error(path))?;
+    fn new(
+        path: &'m Path,
+        model: Model<'m>,
+        tokenizer: Tokenizer<'m>,
+        options: Options,
+    ) -> Result<Self> {
+        let engine = Engine::new(&model, Portable, options).map_err(engine_error(path))?;
         Ok(Run {
             path,
+            weights: ways::weights(&model, options.placement),
             model,
             tokenizer,
             engine,
@@ -161,7 +135,7 @@ impl<'m> Run<'m> {
         Ok(true)
     }
 
-    /// Adds how the predictions at this place differ from those of the first persona.
+    /// Adds how the predictions at this place differ from those of the first run.
     fn compare(&mut self, first: &[f64]) {
         let pairs = first.iter().zip(&self.predictions);
         let divergence: f64 = pairs.map(|(first, own)| first.exp() * (first - own)).sum();
@@ -177,13 +151,12 @@ impl<'m> Run<'m> {
     /// `first` is the perplexity to compare with.
     fn score(&self, bytes: usize, first: f64) -> Score {
         let tokens = self.tokens.max(1) as f64;
-        let format = self.model.classifier().map(|tensor| tensor.format);
         let difference = 100.0 * (self.perplexity() / first - 1.0);
         Score {
             file: self.path.display().to_string(),
             name: self.model.persona().name.to_owned(),
-            format: format.map(|format| FormatName(format).to_string()).unwrap_or_default(),
-            path: format.map(path).unwrap_or_default().to_owned(),
+            weights: self.weights.clone(),
+            cache: ways::cache(self.engine.memory_plan().cache_format),
             tokens: self.tokens,
             perplexity: self.perplexity(),
             perplexity_difference: self.comparison.as_ref().map(|_| difference),
@@ -191,16 +164,6 @@ impl<'m> Run<'m> {
             kl_to_first: self.comparison.as_ref().map(|sums| sums.divergence / tokens),
             top1_agreement: self.comparison.as_ref().map(|sums| sums.agreements as f64 / tokens),
         }
-    }
-}
-
-/// What the engine does with weights of a format.
-fn path(format: WeightFormat) -> &'static str {
-    match format {
-        WeightFormat::F32 => "f32",
-        WeightFormat::Fp8E4M3 => "fp8 in place",
-        WeightFormat::Int8 => "int8 lanes",
-        WeightFormat::Int4 => "int4 lanes",
     }
 }
 
@@ -248,46 +211,4 @@ fn likeliest(predictions: &[f64]) -> Option<usize> {
 
 fn engine_error(path: &Path) -> impl Fn(EngineError) -> Error {
     move |cause| Error::Engine { path: path.to_owned(), cause }
-}
-
-impl Report {
-    /// The report as a table.
-    pub fn page(&self) -> String {
-        let widest = self.models.iter().map(|score| score.file.chars().count()).max().unwrap_or(0);
-        let mut page = format!(
-            "{} ({} bytes)\n{:<widest$}  {:<13} {:>6} {:>10} {:>9} {:>9} {:>9} {:>6}\n",
-            self.text,
-            self.bytes,
-            "file",
-            "path",
-            "tokens",
-            "perplexity",
-            "to first",
-            "bits/byte",
-            "KL",
-            "top-1"
-        );
-        for score in &self.models {
-            let number = |value: Option<f64>, places: usize| match value {
-                Some(value) => format!("{value:.places$}"),
-                None => "-".to_owned(),
-            };
-            let difference = match score.perplexity_difference {
-                Some(percent) => format!("{percent:+.2} %"),
-                None => "-".to_owned(),
-            };
-            page += &format!(
-                "{:<widest$}  {:<13} {:>6} {:>10.4} {:>9} {:>9.4} {:>9} {:>6}\n",
-                score.file,
-                score.path,
-                score.tokens,
-                score.perplexity,
-                difference,
-                score.bits_per_byte,
-                number(score.kl_to_first, 6),
-                number(score.top1_agreement, 3),
-            );
-        }
-        page
-    }
 }

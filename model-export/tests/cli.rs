@@ -70,16 +70,24 @@ fn import_inspect_quantise_eval() {
     std::fs::write(folder.join("short.txt"), "Once upon a time, there was a cat.\r\n\r\n\n")
         .unwrap();
     let page = works(folder, &["eval", "s.wisp", "q.wisp", "--text", "short.txt"]);
-    assert!(page.contains("short.txt (34 bytes)") && page.contains("int4 lanes"), "{page}");
+    assert!(page.contains("short.txt (34 bytes)") && page.contains("int4         int8"), "{page}");
     let page = works(folder, &["inspect", "q.wisp"]);
     for part in ["weights       int4 259328 in 36 tensors", "weights       f32  704 in 11 tensors"]
     {
         assert!(page.contains(part), "{part} in {page}");
     }
     let json = works(folder, &["eval", "s.wisp", "--text", text.to_str().unwrap(), "--json"]);
+    works(folder, &["quantise", "s.wisp", "-o", "e.wisp", "--format", "fp8"]);
+    let ways = ["--placement", "in-place", "--placement", "lanes", "--cache", "f32"];
+    let page =
+        works(folder, &[&["eval", "s.wisp", "e.wisp", "--text", "short.txt"], &ways[..]].concat());
+    let rows: Vec<_> = page.lines().skip(2).map(|row| row[6..].trim_start()).collect();
+    assert_eq!(rows.len(), 3, "f32 has no placement: {page}");
+    assert!(rows[1].starts_with("fp8 in place f32"), "{page}");
+    assert!(rows[2].starts_with("fp8 as lanes f32"), "{page}");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["models"][0]["kl_to_first"], serde_json::Value::Null);
-    assert_eq!(files(folder), ["q.wisp", "s.wisp", "short.txt"]);
+    assert_eq!(files(folder), ["e.wisp", "q.wisp", "s.wisp", "short.txt"]);
 }
 
 #[test]
