@@ -132,3 +132,5 @@ pub(crate) fn largest_magnitude(values: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin;
