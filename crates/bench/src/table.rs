@@ -1,0 +1,186 @@
+//! Figures as tables for reading.
+
+use crate::emulator::MEMORIES;
+use crate::figures::Figures;
+use crate::measure::USUAL_MEMORY;
+
+/// Columns of numbers under headings, each as wide as it must be; the first column is words.
+struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(headings: &[&str]) -> Self {
+        Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
+    }
+
+    fn print(&self, indent: &str) -> String {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            text += indent;
+            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                match column {
+                    0 => text += &format!("{cell:<width$}"),
+                    _ => text += &format!("  {cell:>width$}"),
+                }
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// What a table shows of each path: a heading and the end of a figure's name.
+const SPEED: [(&str, &str); 5] = [
+    ("tok/s at 330", "tokens_per_second_330_pos0"),
+    ("450", "tokens_per_second_450_pos0"),
+    ("600", "tokens_per_second_600_pos0"),
+    ("perfect", "tokens_per_second_perfect_pos0"),
+    ("450, pos 255", "tokens_per_second_450_pos255"),
+];
+const WORK: [(&str, &str); 5] = [
+    ("M instr, pos 0", "instructions_per_token_pos0"),
+    ("127", "instructions_per_token_pos127"),
+    ("255", "instructions_per_token_pos255"),
+    ("MB moved", "bytes_per_token_pos0"),
+    ("k misses", "misses_per_token_pos0"),
+];
+const CHAT: [(&str, &str); 5] = [
+    ("start, ms", "start_ms_450"),
+    ("prefill tok/s", "prefill_64_tokens_per_second_450"),
+    ("times decode", "prefill_64_ratio_450"),
+    ("20-token message, ms", "first_token_20_ms_450"),
+    ("attention, % at 255", "attention_share_pos255_450"),
+];
+
+/// All tables of one model: `prefixes` are its paths, as names of figures begin.
+pub fn of_model(title: &str, prefixes: &[String], figures: &Figures) -> String {
+    let mut text = format!("{title}\n\n");
+    text += &by_path("instructions are counted", prefixes, figures, &WORK);
+    text += &by_path("tokens per second at 1 GHz, modelled", prefixes, figures, &SPEED);
+    text += &by_path(
+        "in a chat, modelled at 450 MB/s, and perplexity on the same text",
+        prefixes,
+        figures,
+        &[CHAT.as_slice(), &[("perplexity", "perplexity")]].concat(),
+    );
+    for position in [0, 255] {
+        text += &by_part(position, prefixes, figures);
+    }
+    text
+}
+
+fn by_path(
+    title: &str,
+    prefixes: &[String],
+    figures: &Figures,
+    columns: &[(&str, &str)],
+) -> String {
+    let has_any = |(_, end): &&(&str, &str)| {
+        prefixes.iter().any(|prefix| figures.get(&format!("{prefix}_{end}")).is_some())
+    };
+    let columns: Vec<&(&str, &str)> = columns.iter().filter(has_any).collect();
+    if columns.is_empty() {
+        return String::new();
+    }
+    let headings: Vec<&str> =
+        std::iter::once("path").chain(columns.iter().map(|(heading, _)| *heading)).collect();
+    let mut table = Table::new(&headings);
+    for prefix in prefixes {
+        let cell = |(_, end): &&(&str, &str)| match figures.get(&format!("{prefix}_{end}")) {
+            Some(value) => shown(end, value),
+            None => "-".to_owned(),
+        };
+        let cells = columns.iter().map(cell);
+        table.rows.push(std::iter::once(prefix.clone()).chain(cells).collect());
+    }
+    format!("  {title}\n{}\n", table.print("    "))
+}
+
+/// A value in the unit of the heading.
+fn shown(name: &str, value: f64) -> String {
+    if name.contains("instructions") || name.contains("bytes") {
+        format!("{:.2}", value / 1e6)
+    } else if name.contains("misses") {
+        format!("{:.1}", value / 1e3)
+    } else if name.contains("perplexity") {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.1}")
+    }
+}
+
+/// Where the instructions and cycles of a token go.
+fn by_part(position: usize, prefixes: &[String], figures: &Figures) -> String {
+    let memory = USUAL_MEMORY.0;
+    let mut headings = vec!["thousand instructions (cycles)".to_owned()];
+    headings.extend(prefixes.iter().cloned());
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut table = Table::new(&headings);
+    for part in crate::PARTS {
+        let cell = |prefix: &String| {
+            let instructions = figures.get(&format!("{prefix}_{part}_instructions_pos{position}"));
+            let cycles = figures.get(&format!("{prefix}_{part}_cycles_{memory}_pos{position}"));
+            Some(format!("{:.0} ({:.0})", instructions? / 1e3, cycles? / 1e3))
+        };
+        let cells: Vec<Option<String>> = prefixes.iter().map(cell).collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
+        table.rows.push(std::iter::once(part.to_owned()).chain(cells).collect());
+    }
+    if table.rows.len() == 1 {
+        return String::new();
+    }
+    format!(
+        "  where a token at position {position} goes; cycles modelled at {memory} MB/s\n{}\n",
+        table.print("    ")
+    )
+}
+
+/// The memories in a sentence.
+pub fn memories() -> String {
+    let names: Vec<&str> = MEMORIES.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::Unit;
+
+    #[test]
+    fn columns_line_up_and_what_was_not_measured_is_left_out() {
+        let mut figures = Figures::default();
+        figures.add("int8_instructions_per_token_pos0", 16_260_000.0, Unit::Instructions);
+        figures.add("fp8_instructions_per_token_pos0", 48_680_000.0, Unit::Instructions);
+        figures.add("fp8_instructions_per_token_pos255", 50_980_000.0, Unit::Instructions);
+        figures.add("fp8_norm_instructions_pos0", 100_000.0, Unit::Instructions);
+        figures.add("fp8_norm_cycles_450_pos0", 330_000.0, Unit::Cycles);
+        let text = of_model("m", &["int8".to_owned(), "fp8".to_owned()], &figures);
+        assert_eq!(
+            text,
+            "\
+m
+
+  instructions are counted
+    path  M instr, pos 0    255
+    int8           16.26      -
+    fp8            48.68  50.98
+
+  where a token at position 0 goes; cycles modelled at 450 MB/s
+    thousand instructions (cycles)  int8        fp8
+    norm                               -  100 (330)
+
+"
+        );
+    }
+}

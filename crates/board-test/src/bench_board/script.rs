@@ -1,0 +1,144 @@
+//! What is measured, in which order.
+
+use core::hint::black_box;
+
+use arm1176::Arm1176;
+use engine::{Engine, MAX_BATCH, Options, Placement, Sampler, SamplerSettings, Step};
+use model_format::Model;
+
+use crate::kernels::{Measured, hurry};
+use crate::marks::{self, Measurement};
+
+/// Tokens that the cache must hold.
+const CONTEXT: usize = 256;
+
+/// Multiply-adds in a step, as the firmware takes them.
+const BUDGET: u32 = 200_000;
+
+/// The seed of the sampler's dice.
+const SEED: u64 = 1;
+
+/// What the host asked for.
+pub(crate) struct Wish {
+    /// fp8 weights are packed at start into the lane-shared int8 layout.
+    pub(crate) packs_lanes: bool,
+    /// Only the first and the last position, not divided into parts.
+    pub(crate) is_quick: bool,
+}
+
+/// A model at work, and who chooses the next token.
+struct Bench<'m> {
+    engine: Engine<'m, Measured<Arm1176>>,
+    sampler: Sampler,
+    vocabulary: usize,
+}
+
+/// Runs everything; `memory` is told what the engine allocated, by purpose.
+pub(crate) fn run(
+    model: &Model<'_>,
+    wish: Wish,
+    mut memory: impl FnMut(&'static str, u64),
+) -> Result<(), &'static str> {
+    let placement = if wish.packs_lanes { Placement::Lanes } else { Placement::InPlace };
+    let options = Options { context: CONTEXT, placement, ..Options::default() };
+    marks::begin(Measurement::Start, false);
+    let engine = Engine::new(model, Measured(Arm1176), options).map_err(|_| "no engine")?;
+    marks::end();
+    let plan = engine.memory_plan();
+    memory("packed_weights", plan.packed_weights);
+    memory("cache", plan.cache);
+    memory("working", plan.working);
+    let vocabulary = model.architecture().vocabulary;
+    let defaults = &model.persona().sampler;
+    let settings = SamplerSettings::from_thousandths(
+        defaults.temperature_milli,
+        defaults.top_p_milli,
+        defaults.repetition_penalty_milli,
+    );
+    let sampler = Sampler::new(vocabulary, settings, SEED).map_err(|_| "no sampler")?;
+    let mut bench = Bench { engine, sampler, vocabulary };
+
+    bench.token(Measurement::Pos0, false)?;
+    if wish.is_quick {
+        bench.hurry_to(255)?;
+        return bench.token(Measurement::Pos255, false);
+    }
+    bench.engine.rollback(0);
+    bench.token(Measurement::Pos0Parts, true)?;
+    bench.engine.rollback(0);
+    bench.prompt(Measurement::Prefill64, 64)?;
+    bench.hurry_to(100)?;
+    bench.prompt(Measurement::Message20, 20)?;
+    for (position, whole, parts) in [
+        (127, Measurement::Pos127, Measurement::Pos127Parts),
+        (255, Measurement::Pos255, Measurement::Pos255Parts),
+    ] {
+        bench.hurry_to(position)?;
+        bench.token(whole, false)?;
+        bench.engine.rollback(position);
+        bench.token(parts, true)?;
+        bench.engine.rollback(position);
+    }
+    Ok(())
+}
+
+impl Bench<'_> {
+    /// Measures a token from its beginning to the choice of the next.
+    fn token(&mut self, measurement: Measurement, tells_parts: bool) -> Result<(), &'static str> {
+        let token = self.token_at(self.engine.position());
+        marks::begin(measurement, tells_parts);
+        let done = self.compute(&[token], true);
+        marks::turn_to_sampling();
+        self.choose();
+        marks::end();
+        done
+    }
+
+    /// Measures a prompt, to the choice of the first token of the answer.
+    fn prompt(&mut self, measurement: Measurement, length: usize) -> Result<(), &'static str> {
+        marks::begin(measurement, false);
+        let done = self.enter(length, true);
+        self.choose();
+        marks::end();
+        done
+    }
+
+    /// Fills the cache up to a position without measuring.
+    fn hurry_to(&mut self, position: usize) -> Result<(), &'static str> {
+        hurry(true);
+        let done = self.enter(position.saturating_sub(self.engine.position()), false);
+        hurry(false);
+        done
+    }
+
+    /// Computes so many tokens in batches; the logits of the last are wanted or not.
+    fn enter(&mut self, length: usize, wants_logits: bool) -> Result<(), &'static str> {
+        let mut tokens = [0; MAX_BATCH];
+        let mut left = length;
+        while left > 0 {
+            let count = left.min(self.engine.batch());
+            let batch = tokens.get_mut(..count).unwrap_or_default();
+            for (token, position) in batch.iter_mut().zip(self.engine.position()..) {
+                *token = self.token_at(position);
+            }
+            left -= count;
+            self.compute(batch, wants_logits && left == 0)?;
+        }
+        Ok(())
+    }
+
+    fn compute(&mut self, tokens: &[u32], wants_logits: bool) -> Result<(), &'static str> {
+        self.engine.begin(tokens, wants_logits).map_err(|_| "token refused")?;
+        while self.engine.step(BUDGET) == Step::Working {}
+        Ok(())
+    }
+
+    fn choose(&mut self) {
+        black_box(self.sampler.sample(self.engine.logits_mut(), &[]));
+    }
+
+    /// Some token, another at each position.
+    fn token_at(&self, position: usize) -> u32 {
+        ((position + 1) % self.vocabulary.max(1)) as u32
+    }
+}
