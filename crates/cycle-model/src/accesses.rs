@@ -29,9 +29,12 @@ impl Accesses {
         if address >= PERIPHERALS {
             return;
         }
-        let last = address.wrapping_add(size.max(1) - 1);
-        self.add_line(address >> LINE_BITS);
-        self.add_line(last >> LINE_BITS);
+        let line = address >> LINE_BITS;
+        let last = address.wrapping_add(size.max(1) - 1) >> LINE_BITS;
+        self.add_line(line);
+        if last != line {
+            self.add_line(last);
+        }
     }
 
     fn add_line(&mut self, line: u32) {
@@ -61,7 +64,8 @@ impl Accesses {
             return false;
         };
         let pairs = operation.memory.is_some_and(|memory| memory.paired_words > 1);
+        // Sizes are powers of two.
         let alignment = if pairs { 8 } else { size.max(1) };
-        !address.is_multiple_of(alignment)
+        address & (alignment - 1) != 0
     }
 }

@@ -4,136 +4,124 @@
 //! values, and QEMU itself does nothing for a PLD. Where a PLD points to is therefore worked out:
 //! every load and store shows what its base register holds, and simple additions are followed.
 
-use crate::operation::{Addressing, Effect, Offset, Operation, Origin, Transfer};
+use crate::operation::{Addressing, Effect, Offset, Operation, Transfer};
 
 /// Sixteen registers and room for the flags, rounded up so that an index can be masked.
 const REGISTERS: usize = 32;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value {
-    Unknown,
-    Known(u32),
-    /// A known value plus a register that has not changed since, but is not known.
-    KnownPlus(u32, u8),
-}
-
 /// What is known of each register.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct BaseRegisters {
-    values: [Value; REGISTERS],
-    /// Some value is [`Value::KnownPlus`].
-    some_pending: bool,
+    values: [u32; REGISTERS],
+    /// Registers whose value is known, as a bit mask.
+    known: u32,
+    /// A base that has grown by a register whose value is not known. When the base shows itself
+    /// again, it shows that register, too.
+    growing: Option<Growing>,
 }
 
-impl Default for BaseRegisters {
-    fn default() -> Self {
-        Self { values: [Value::Unknown; REGISTERS], some_pending: false }
-    }
+#[derive(Clone, Copy, Debug)]
+struct Growing {
+    base: u8,
+    before: u32,
+    by: u8,
 }
 
 impl BaseRegisters {
     /// Where a preload points to.
     pub fn resolve(&self, addressing: &Addressing) -> Option<u32> {
-        let base = self.known(addressing.base)?;
+        let base = self.value(addressing.base)?;
         Some(base.wrapping_add(self.offset(addressing.first)?))
     }
 
     /// Follows `operation`; `first` is the first address that it accessed, if it did.
     pub fn follow(&mut self, operation: &Operation, first: Option<u32>) {
-        let effect = self.effect(operation);
+        let effect = match operation.effect {
+            // A skipped instruction has none.
+            Some(effect) if !operation.conditional => self.effect(effect),
+            _ => None,
+        };
         if let (Some(memory), Some(first)) = (&operation.memory, first)
             && memory.transfer != Transfer::Prefetch
             && let Some(addressing) = &memory.addressing
         {
             self.learn(addressing, first);
         }
-        for result in &operation.results {
-            if result.origin != Origin::Base {
-                self.set(result.register, Value::Unknown);
-            }
-        }
+        self.forget(operation.overwritten);
         if let Some((to, value)) = effect {
             self.set(to, value);
         }
     }
 
-    /// The value that simple arithmetic leaves. A skipped instruction leaves none.
-    fn effect(&self, operation: &Operation) -> Option<(u8, Value)> {
-        if operation.conditional {
-            return None;
-        }
-        match operation.effect? {
-            Effect::Constant { to, value } => Some((to, Value::Known(value))),
+    fn effect(&self, effect: Effect) -> Option<(u8, u32)> {
+        match effect {
+            Effect::Constant { to, value } => Some((to, value)),
             Effect::Sum { to, from, offset } => {
-                let sum = self.known(from)?.wrapping_add(self.offset(offset)?);
-                Some((to, Value::Known(sum)))
+                let sum = self.value(from)?.wrapping_add(self.offset(offset)?);
+                Some((to, sum))
             }
         }
     }
 
     fn learn(&mut self, addressing: &Addressing, first: u32) {
+        let register = addressing.base;
         let base = match addressing.first {
             Offset::Bytes(bytes) => Some(first.wrapping_sub(bytes.cast_unsigned())),
-            Offset::Register(register) => {
-                if let Some(base) = self.known(addressing.base) {
-                    self.set(register, Value::Known(first.wrapping_sub(base)));
+            Offset::Register(offset) => match (self.value(register), self.value(offset)) {
+                (Some(base), _) => {
+                    self.set(offset, first.wrapping_sub(base));
                     Some(base)
-                } else {
-                    self.known(register).map(|value| first.wrapping_sub(value))
                 }
-            }
+                (None, Some(offset)) => Some(first.wrapping_sub(offset)),
+                (None, None) => None,
+            },
             Offset::Other => None,
         };
-        let Some(base) = base else {
-            if addressing.write_back.is_some() {
-                self.set(addressing.base, Value::Unknown);
-            }
-            return;
-        };
-        if let Value::KnownPlus(before, register) = self.values[index(addressing.base)] {
-            // The base shows by how much it has grown.
-            self.set(register, Value::Known(base.wrapping_sub(before)));
+        let growing = self.growing.filter(|growing| growing.base == register);
+        if let (Some(base), Some(growing)) = (base, growing) {
+            self.set(growing.by, base.wrapping_sub(growing.before));
         }
-        let after = match addressing.write_back {
-            None => Value::Known(base),
-            Some(Offset::Other) => Value::Unknown,
-            Some(Offset::Register(register)) if self.known(register).is_none() => {
-                Value::KnownPlus(base, register)
+        match (base, addressing.write_back) {
+            (Some(base), None) => self.set(register, base),
+            (Some(base), Some(offset)) => {
+                self.forget(1 << (register & 31));
+                if let Some(grown) = self.offset(offset) {
+                    self.set(register, base.wrapping_add(grown));
+                } else if let Offset::Register(by) = offset {
+                    self.growing = Some(Growing { base: register, before: base, by });
+                }
             }
-            Some(offset) => match self.offset(offset) {
-                Some(bytes) => Value::Known(base.wrapping_add(bytes)),
-                None => Value::Unknown,
-            },
-        };
-        self.set(addressing.base, after);
+            (None, Some(_)) => self.forget(1 << (register & 31)),
+            (None, None) => {}
+        }
     }
 
-    fn known(&self, register: u8) -> Option<u32> {
-        match self.values[index(register)] {
-            Value::Known(value) => Some(value),
-            Value::Unknown | Value::KnownPlus(..) => None,
-        }
+    fn value(&self, register: u8) -> Option<u32> {
+        let known = self.known >> (register & 31) & 1 == 1;
+        known.then(|| self.values[index(register)])
     }
 
     fn offset(&self, offset: Offset) -> Option<u32> {
         match offset {
             Offset::Bytes(bytes) => Some(bytes.cast_unsigned()),
-            Offset::Register(register) => self.known(register),
+            Offset::Register(register) => self.value(register),
             Offset::Other => None,
         }
     }
 
-    fn set(&mut self, register: u8, value: Value) {
-        if self.some_pending {
-            // What waits for this register has lost it.
-            for other in &mut self.values {
-                if matches!(other, Value::KnownPlus(_, waiting) if *waiting == register) {
-                    *other = Value::Unknown;
-                }
-            }
-        }
+    fn set(&mut self, register: u8, value: u32) {
+        self.forget(1 << (register & 31));
         self.values[index(register)] = value;
-        self.some_pending |= matches!(value, Value::KnownPlus(..));
+        self.known |= 1 << (register & 31);
+    }
+
+    fn forget(&mut self, registers: u32) {
+        self.known &= !registers;
+        if let Some(growing) = self.growing
+            && (registers >> growing.base | registers >> growing.by) & 1 == 1
+        {
+            self.growing = None;
+        }
     }
 }
 

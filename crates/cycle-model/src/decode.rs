@@ -11,6 +11,8 @@ mod multiply;
 #[cfg(test)]
 mod tests;
 mod vfp;
+mod vfp_arithmetic;
+mod vfp_operand;
 
 use crate::operation::{FLAGS, Flow, Need, Operation, Origin};
 use fields::{bit, bits, register};
@@ -149,7 +151,7 @@ fn coprocessor(operation: &mut Operation, word: u32, vector_length: u8) {
         if bit(word, 4) {
             vfp::register_transfer(operation, word);
         } else {
-            vfp::arithmetic(operation, word, vector_length);
+            vfp_arithmetic::arithmetic(operation, word, vector_length);
         }
     } else if bit(word, 4) {
         // MCR and MRC of the system coprocessor. Assumption: as a load, 1 cycle, latency 3.

@@ -63,13 +63,18 @@ impl Machine {
         }
     }
 
-    /// Decodes the instruction at `address`.
-    pub fn prepare(&mut self, address: u32, word: u32) -> Prepared {
-        let length = self.settings.vector_length(address);
+    /// Decodes the instruction at `address`, which is in `function` if that is known.
+    pub fn prepare(&mut self, address: u32, word: u32, function: Option<&str>) -> Prepared {
+        let length = self.settings.vector_length(address, function);
         *self.known.entry((address, word)).or_insert_with(|| {
             self.operations.push(decode(address, word, length));
             self.operations.len() - 1
         })
+    }
+
+    /// Whether [`Machine::prepare`] makes use of function names.
+    pub fn wants_functions(&self) -> bool {
+        self.settings.names_functions()
     }
 
     /// An instruction begins, so that the one before is done. Returns the report of a segment that
@@ -141,6 +146,7 @@ impl Machine {
         let executed = Executed {
             operation,
             accesses: &self.accesses,
+            misaligned: self.accesses.misaligned(operation),
             preloads,
             outcome: match operation.flow {
                 Flow::Sequential => Outcome::Sequential,

@@ -17,6 +17,8 @@ pub struct Executed<'a> {
     pub operation: &'a Operation,
     /// Memory that it accessed.
     pub accesses: &'a Accesses,
+    /// Its first address takes a second access.
+    pub misaligned: bool,
     /// Where it points to, if it is a preload and that is known.
     pub preloads: Option<u32>,
     /// How it was predicted.
@@ -73,10 +75,7 @@ impl Model {
                 }
             }
         }
-        MemoryTiming {
-            misaligned: executed.accesses.misaligned(executed.operation),
-            delay: ready - start,
-        }
+        MemoryTiming { misaligned: executed.misaligned, delay: ready - start }
     }
 
     /// Everything counted since the beginning, but for the instructions, which are not counted here.

@@ -2,6 +2,8 @@
 //!
 //! Terms are those of the ARM1176JZF-S Technical Reference Manual (ARM DDI 0301H), table 16-2.
 
+use heapless::Vec as Few;
+
 /// Number of the condition flags in the core scoreboard, behind the sixteen registers.
 pub const FLAGS: u8 = 16;
 
@@ -153,6 +155,9 @@ pub enum Effect {
     },
 }
 
+/// Registers that one instruction can name: the list of an LDM, its base and the flags.
+const MOST: usize = 18;
+
 /// One instruction, prepared once and executed many times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -163,12 +168,14 @@ pub struct Operation {
     /// It may be skipped.
     pub conditional: bool,
     /// Core registers read.
-    pub sources: Vec<Source>,
+    pub sources: Few<Source, MOST>,
     /// Core registers written.
-    pub results: Vec<Written>,
+    pub results: Few<Written, MOST>,
+    /// The same as a bit mask, without a base register that is written back.
+    pub overwritten: u32,
     /// Core registers that a store multiple or double reads late, in order of transfer: they are
     /// locked against writing meanwhile (16.11, 16.12).
-    pub locks: Vec<u8>,
+    pub locks: Few<u8, MOST>,
     /// Memory accessed.
     pub memory: Option<Memory>,
     /// Where execution goes on.
@@ -238,9 +245,10 @@ impl Operation {
             address,
             issue_cycles: 1,
             conditional: false,
-            sources: Vec::new(),
-            results: Vec::new(),
-            locks: Vec::new(),
+            sources: Few::new(),
+            results: Few::new(),
+            overwritten: 0,
+            locks: Few::new(),
             memory: None,
             flow: Flow::Sequential,
             effect: None,
@@ -251,19 +259,35 @@ impl Operation {
     /// Adds a register that is read. The program counter is always at hand.
     pub(crate) fn read(&mut self, register: u8, need: Need) {
         if register != 15 {
-            self.sources.push(Source { register, need });
+            add(&mut self.sources, Source { register, need });
         }
     }
 
     /// Adds a register that is written. The program counter is a matter of [`Flow`].
     pub(crate) fn write(&mut self, register: u8, latency: u8, origin: Origin) {
-        if register != 15 {
-            self.results.push(Written { register, latency, origin });
+        if register == 15 {
+            return;
         }
+        if origin != Origin::Base {
+            self.overwritten |= 1 << register;
+        }
+        let written = Written { register, latency, origin };
+        add(&mut self.results, written);
+    }
+
+    /// Adds a register that a store reads late.
+    pub(crate) fn lock(&mut self, register: u8) {
+        add(&mut self.locks, register);
     }
 
     /// Whether it sets the condition flags.
     pub fn sets_flags(&self) -> bool {
-        self.results.iter().any(|r| r.register == FLAGS)
+        self.overwritten & (1 << FLAGS) != 0
     }
+}
+
+/// No instruction names more registers than there is room for.
+fn add<T>(few: &mut Few<T, MOST>, item: T) {
+    let fits = few.push(item).is_ok();
+    debug_assert!(fits);
 }

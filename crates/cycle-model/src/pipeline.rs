@@ -12,8 +12,9 @@ use crate::vfp_scoreboard::VfpScoreboard;
 /// Sixteen registers and the flags, rounded up so that an index can be masked.
 const REGISTERS: usize = 32;
 
-/// A cycle count before all latencies, so that none is ever negative.
-const FIRST_CYCLE: u64 = 1;
+/// Late enough that registers which were written before can be needed a cycle earlier.
+const FIRST_CYCLE: u64 = 2;
+const WRITTEN_BEFORE: u64 = 1;
 
 /// How an instruction met memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,14 +30,13 @@ pub struct MemoryTiming {
 pub struct Pipeline {
     /// When the next instruction can issue at the earliest.
     clock: u64,
-    /// When a result is there for a Normal Reg.
+    /// When a result is there for a Normal Reg, and where it comes from.
     ready: [u64; REGISTERS],
-    /// The same over the multiplier's accumulate path.
-    ready_to_accumulate: [u64; REGISTERS],
-    /// The same for the address adder.
-    ready_as_address: [u64; REGISTERS],
+    origin: [Origin; REGISTERS],
     /// Until when a store multiple still has to read the register.
     locked_until: [u64; REGISTERS],
+    /// When the last of these locks goes.
+    unlocked: u64,
     /// When the 64-bit port to the cache is free.
     port_free: u64,
     /// When an instruction last set the flags.
@@ -50,10 +50,10 @@ impl Default for Pipeline {
     fn default() -> Self {
         Self {
             clock: FIRST_CYCLE,
-            ready: [0; REGISTERS],
-            ready_to_accumulate: [0; REGISTERS],
-            ready_as_address: [0; REGISTERS],
+            ready: [WRITTEN_BEFORE; REGISTERS],
+            origin: [Origin::Computed; REGISTERS],
             locked_until: [0; REGISTERS],
+            unlocked: 0,
             port_free: 0,
             flags_set_at: 0,
             stalled: 0,
@@ -78,19 +78,14 @@ impl Pipeline {
         let mut start = self.clock;
         for source in &operation.sources {
             let register = index(source.register);
-            let ready = match source.need {
-                Need::Normal => self.ready[register],
-                Need::Early => self.ready[register] + 1,
-                Need::Late => self.ready[register].saturating_sub(1),
-                Need::Accumulate => self.ready_to_accumulate[register],
-                Need::Address => self.ready_as_address[register],
-            };
+            let ready = self.ready[register] + shift(source.need, self.origin[register]) - 1;
             start = start.max(ready);
         }
-        for result in &operation.results {
-            start = start.max(self.locked_until[index(result.register)]);
+        if self.unlocked > start {
+            for result in &operation.results {
+                start = start.max(self.locked_until[index(result.register)]);
+            }
         }
-        // Transfers between core and VFP registers pass the load/store unit as well.
         if operation.memory.is_some() {
             start = start.max(self.port_free);
         }
@@ -126,8 +121,9 @@ impl Pipeline {
         }
         for (position, register) in (1u64..).zip(&operation.locks) {
             // Lock latencies 1, 2, 2, 3, 3, 4 ...: table 16-18.
-            self.locked_until[index(*register)] =
-                start + 1 + (position + u64::from(memory.misaligned)) / 2;
+            let until = start + 1 + (position + u64::from(memory.misaligned)) / 2;
+            self.locked_until[index(*register)] = until;
+            self.unlocked = self.unlocked.max(until);
         }
         if operation.sets_flags() {
             self.flags_set_at = start;
@@ -142,8 +138,7 @@ impl Pipeline {
     fn write(&mut self, register: u8, origin: Origin, ready: u64) {
         let register = index(register);
         self.ready[register] = ready;
-        self.ready_to_accumulate[register] = ready - u64::from(origin == Origin::Multiplied);
-        self.ready_as_address[register] = ready + u64::from(origin != Origin::Base);
+        self.origin[register] = origin;
     }
 
     /// Cycles until the next instruction can issue: its own, or what its change of flow takes.
@@ -167,10 +162,19 @@ impl Pipeline {
     }
 }
 
+/// By how much a register must be there earlier than a Normal Reg, plus one (table 16-2).
+fn shift(need: Need, origin: Origin) -> u64 {
+    match (need, origin) {
+        (Need::Late, _) | (Need::Accumulate, Origin::Multiplied) => 0,
+        (Need::Normal | Need::Accumulate, _) | (Need::Address, Origin::Base) => 1,
+        (Need::Early | Need::Address, _) => 2,
+    }
+}
+
 /// Cycles on the port: pairs of words from an address that is not 64-bit aligned, and single words
 /// across their size, take one more (16.10 to 16.12).
 fn port_cycles(access: &Memory, misaligned: bool) -> u64 {
-    let splits = access.paired_words == 0 || access.paired_words % 2 == 0;
+    let splits = access.paired_words.is_multiple_of(2);
     u64::from(access.port_cycles)
         + u64::from(misaligned && splits && access.transfer != Transfer::Prefetch)
 }

@@ -68,6 +68,7 @@ unsafe extern "C" {
     fn qemu_plugin_insn_data(instruction: *const Instruction) -> *const c_void;
     fn qemu_plugin_insn_size(instruction: *const Instruction) -> usize;
     fn qemu_plugin_insn_vaddr(instruction: *const Instruction) -> u64;
+    fn qemu_plugin_insn_symbol(instruction: *const Instruction) -> *const c_char;
     fn qemu_plugin_mem_is_store(info: MemoryInfo) -> bool;
     fn qemu_plugin_mem_size_shift(info: MemoryInfo) -> c_uint;
     fn qemu_plugin_outs(text: *const c_char);
@@ -152,8 +153,10 @@ extern "C" fn translated(_: PluginId, block: *mut Block) {
         let known = size.min(bytes.len());
         // SAFETY: QEMU keeps `size` bytes of the instruction at `data`, which do not overlap ours.
         unsafe { std::ptr::copy_nonoverlapping(data, bytes.as_mut_ptr(), known) };
+        let function = if machine.wants_functions() { function_of(instruction) } else { None };
         // The address space is 32 bits wide.
-        let prepared = machine.prepare(address as u32, u32::from_le_bytes(bytes));
+        let word = u32::from_le_bytes(bytes);
+        let prepared = machine.prepare(address as u32, word, function.as_deref());
         // The number travels in the place of a pointer that nobody follows.
         let number = std::ptr::without_provenance_mut(prepared);
         // SAFETY: the instruction is valid, the callbacks have the types that QEMU expects.
@@ -168,6 +171,19 @@ extern "C" fn translated(_: PluginId, block: *mut Block) {
             );
         }
     }
+}
+
+/// The function that an instruction is in, from the symbols of the program that QEMU loaded.
+/// `instruction` must be valid.
+fn function_of(instruction: *const Instruction) -> Option<String> {
+    // SAFETY: the caller passes an instruction that QEMU has just handed out.
+    let name = unsafe { qemu_plugin_insn_symbol(instruction) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and QEMU keeps the string as long as its symbols, so during this call.
+    let name = unsafe { CStr::from_ptr(name) };
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// An instruction is about to be executed.

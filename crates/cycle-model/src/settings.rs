@@ -1,4 +1,4 @@
-//! The plugin's arguments: `latency=150,line=97+71+53+0,outstanding=3,marker=8000,vector=9000-9400:8`.
+//! The plugin's arguments: `latency=150,line=97+71+53+0,outstanding=3,marker=8000,vector=fp8_dot:8`.
 
 use std::ops::Range;
 
@@ -17,7 +17,16 @@ pub struct Settings {
     /// the next store to this one: instructions are counted, cycles are not.
     pub marker: Option<u32>,
     /// Code that runs with FPSCR.LEN set, and the number of iterations.
-    pub vectors: Vec<(Range<u32>, u8)>,
+    pub vectors: Vec<(Code, u8)>,
+}
+
+/// A piece of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Addresses.
+    Range(Range<u32>),
+    /// A function, by its name in the program's symbol table.
+    Function(String),
 }
 
 impl Default for Settings {
@@ -55,7 +64,9 @@ impl Settings {
                 "line" => "cycles per line, as line=97+71+53+0",
                 "outstanding" => "a number from 1 to 16, as outstanding=3",
                 "marker" => "a hexadecimal address, as marker=8000",
-                "vector" => "START-END:LEN, hexadecimal and 1 to 8, as vector=8000-8400:8",
+                "vector" => {
+                    "FUNCTION:LEN or START-END:LEN, as vector=fp8_dot:8 or vector=8000-8400:8"
+                }
                 _ => return Err(Refused::Unknown(argument.to_owned())),
             };
             settings
@@ -79,10 +90,14 @@ impl Settings {
             }
             "marker" => self.marker = Some(address(value)?),
             _ => {
-                let (range, length) = value.split_once(':')?;
-                let (start, end) = range.split_once('-')?;
+                let (code, length) = value.split_once(':')?;
                 let length = length.parse().ok().filter(|n| (1..=8).contains(n))?;
-                self.vectors.push((address(start)?..address(end)?, length));
+                let code = match code.split_once('-') {
+                    Some((start, end)) => Code::Range(address(start)?..address(end)?),
+                    None if code.is_empty() => return None,
+                    None => Code::Function(code.to_owned()),
+                };
+                self.vectors.push((code, length));
             }
         }
         Some(())
@@ -97,12 +112,18 @@ impl Settings {
         })
     }
 
-    /// Iterations of a short vector in the code at `address`.
-    pub fn vector_length(&self, address: u32) -> u8 {
-        self.vectors
-            .iter()
-            .find(|(range, _)| range.contains(&address))
-            .map_or(1, |(_, length)| *length)
+    /// Whether functions are named, so that their names are needed.
+    pub fn names_functions(&self) -> bool {
+        self.vectors.iter().any(|(code, _)| matches!(code, Code::Function(_)))
+    }
+
+    /// Iterations of a short vector in the code at `address`, which is in `function`.
+    pub fn vector_length(&self, address: u32, function: Option<&str>) -> u8 {
+        let holds = |code: &Code| match code {
+            Code::Range(range) => range.contains(&address),
+            Code::Function(name) => function == Some(name),
+        };
+        self.vectors.iter().find(|(code, _)| holds(code)).map_or(1, |(_, length)| *length)
     }
 }
 

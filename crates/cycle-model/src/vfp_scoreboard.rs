@@ -11,6 +11,8 @@
 //! - 21.10: the three pipelines work in parallel. Loads, stores and transfers need the load/store
 //!   pipeline only, also while a short vector runs. The next arithmetic instruction waits until no
 //!   iteration of a short vector is left to be issued.
+//! - 21.10: a transfer waits while the load/store pipeline is stalled. Read here as: while a load
+//!   before it waits for memory.
 //! - 21.11: FMXR and FMRX serialise. How long is not given; here they wait until everything before
 //!   them is done, and hold back the next VFP instruction for their latency of four.
 //!
@@ -104,7 +106,7 @@ impl VfpScoreboard {
                 self.multiply_accumulate_free = last_iteration + 1;
                 self.divide_free = busy;
             }
-            VfpUnit::LoadStore => self.load_store_free = busy,
+            VfpUnit::LoadStore => self.load_store_free = busy + delay,
             VfpUnit::System => self.serialised_until = start + u64::from(operation.latency),
         }
     }

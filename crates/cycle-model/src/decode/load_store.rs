@@ -51,7 +51,8 @@ pub(super) fn extra(operation: &mut Operation, word: u32) {
         operation.read(rd, Need::Normal);
         if double {
             operation.read(second, Need::Normal);
-            operation.locks = vec![rd, second];
+            operation.lock(rd);
+            operation.lock(second);
         }
     }
 }
@@ -115,9 +116,11 @@ pub(super) fn multiple(operation: &mut Operation, word: u32) {
         (true, false) => -bytes,
     };
     let moved = if bit(word, 23) { bytes } else { -bytes };
+    // The program counter is loaded in a memory cycle of its own.
+    let for_counter = u8::from(loads && bit(word, 15));
     operation.memory = Some(Memory {
         transfer: transfer_of(loads),
-        port_cycles: words.div_ceil(2).max(1),
+        port_cycles: words.div_ceil(2).max(1) + for_counter,
         paired_words: words,
         addressing: Some(Addressing {
             base,
@@ -126,7 +129,7 @@ pub(super) fn multiple(operation: &mut Operation, word: u32) {
         }),
     });
     if !loads {
-        operation.locks = list;
+        list.iter().for_each(|&register| operation.lock(register));
     }
 }
 

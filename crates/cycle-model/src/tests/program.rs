@@ -1,0 +1,152 @@
+//! Whole programs through the machine: segments, several memories, preloads that are found.
+
+use super::assembly::word;
+use crate::machine::Machine;
+use crate::settings::Settings;
+
+/// A machine, and the address of its next instruction.
+struct Run {
+    machine: Machine,
+    reports: Vec<String>,
+}
+
+impl Run {
+    fn new(arguments: &[&str]) -> Self {
+        let settings = Settings::parse(arguments.iter().copied()).unwrap();
+        Self { machine: Machine::new(settings), reports: Vec::new() }
+    }
+
+    /// Executes an instruction at `address`, with the addresses that it accesses.
+    fn execute(&mut self, address: u32, assembly: &str, accesses: &[(u32, bool)]) {
+        let prepared = self.machine.prepare(address, word(assembly), None);
+        if let Some(report) = self.machine.begin(prepared) {
+            self.reports.extend(report.lines().map(str::to_owned));
+        }
+        for &(accessed, store) in accesses {
+            self.machine.access(accessed, 4, store);
+        }
+    }
+
+    fn end(mut self) -> Vec<String> {
+        let report = self.machine.end();
+        self.reports.extend(report.lines().map(str::to_owned));
+        self.reports
+    }
+}
+
+/// A number of a report line.
+fn number(line: &str, name: &str) -> u64 {
+    let mut words = line.split_ascii_whitespace();
+    words.find(|word| *word == name).expect(name);
+    words.next().unwrap().parse().unwrap()
+}
+
+/// A store to the marker closes the segment it belongs to; other stores and reads of it do not.
+#[test]
+fn the_marker_closes_segments() {
+    let mut run = Run::new(&["line=71+0", "marker=4000"]);
+    run.execute(0x8000, "mov r9, r9", &[]);
+    run.execute(0x8004, "str r1, [r4]", &[(0x4000, true)]);
+    run.execute(0x8008, "ldr r1, [r2]", &[(0x4000, false)]);
+    run.execute(0x800C, "str r1, [r4]", &[(0x4004, true)]);
+    run.execute(0x8010, "str r1, [r4]", &[(0x4000, true)]);
+    run.execute(0x8014, "mov r9, r9", &[]);
+    let lines = run.end();
+    let starts: Vec<String> =
+        lines.iter().map(|line| line.split(" instr").next().unwrap().to_owned()).collect();
+    let expected = [
+        "segment 0 line 71",
+        "segment 0 line 0",
+        "segment 1 line 71",
+        "segment 1 line 0",
+        "total line 71",
+        "total line 0",
+    ];
+    assert_eq!(starts, expected);
+    assert_eq!(number(&lines[0], "instructions"), 2);
+    assert_eq!(number(&lines[2], "instructions"), 3);
+    assert_eq!(number(&lines[4], "instructions"), 6);
+    // The load of the marker's line: a miss with memory, a hit without.
+    assert_eq!(number(&lines[2], "misses"), 1);
+    assert_eq!(number(&lines[2], "bytes"), 32);
+    assert_eq!(number(&lines[3], "misses"), 0);
+    // The store of what was loaded waits for the memory's latency.
+    assert_eq!(number(&lines[2], "cycles") - number(&lines[3], "cycles"), 150);
+}
+
+/// The whole line, as the README promises it.
+#[test]
+fn the_report_is_stable() {
+    let mut run = Run::new(&["line=0", "marker=4000"]);
+    run.execute(0x8000, "ldr r1, [r2]", &[(0x1000, false)]);
+    run.execute(0x8004, "str r1, [r4]", &[(0x4000, true)]);
+    let lines = run.end();
+    let counts = "instructions 2 cycles 4 loads 1 misses 0 prefetches 0 stall 2 bytes 0";
+    assert_eq!(lines, [format!("segment 0 line 0 {counts}"), format!("total line 0 {counts}")]);
+}
+
+/// A preload follows a base that the loads show, also one that grows by an unknown register.
+#[test]
+fn preloads_are_found() {
+    let mut run = Run::new(&["line=71"]);
+    // Nothing is known of r0.
+    run.execute(0x8000, "pld [r0, #32]", &[]);
+    run.execute(0x8004, "ldr r1, [r0], #4", &[(0x1000, false)]);
+    // r0 is 0x1004: another line.
+    run.execute(0x8008, "pld [r0, #32]", &[]);
+    run.execute(0x800C, "ldr r1, [r2]", &[(0x1024, false)]);
+    run.execute(0x8010, "add r0, r0, #32", &[]);
+    run.execute(0x8014, "add r0, r0, #32", &[]);
+    run.execute(0x8018, "pld [r0]", &[]);
+    run.execute(0x801C, "ldr r1, [r2]", &[(0x1044, false)]);
+    let lines = run.end();
+    assert_eq!(number(&lines[0], "misses"), 1);
+    assert_eq!(number(&lines[0], "prefetches"), 2);
+    assert_eq!(lines[1], "cycle-model: 1 preloads point to an unknown address and did nothing");
+}
+
+/// r3 is the stride: not known before the base has grown by it once.
+#[test]
+fn strides_are_learned() {
+    let mut run = Run::new(&["line=71"]);
+    run.execute(0x8000, "ldrb r1, [r0], r3", &[(0x1000, false)]);
+    run.execute(0x8004, "pld [r0, #96]", &[]);
+    run.execute(0x8008, "ldrb r1, [r0], r3", &[(0x1100, false)]);
+    run.execute(0x800C, "pld [r0, #96]", &[]);
+    run.execute(0x8010, "ldr r1, [r2]", &[(0x1260, false)]);
+    let lines = run.end();
+    assert_eq!(number(&lines[0], "misses"), 2);
+    assert_eq!(number(&lines[0], "prefetches"), 1);
+    assert!(lines[1].starts_with("cycle-model: 1 preloads"));
+}
+
+/// What an unknown instruction leaves in a register is unknown; so is what a skipped one does.
+#[test]
+fn changed_bases_are_forgotten() {
+    let mut run = Run::new(&["line=71"]);
+    run.execute(0x8000, "ldr r1, [r0], #4", &[(0x1000, false)]);
+    run.execute(0x8004, "vmov r1, s4", &[]);
+    run.execute(0x8008, "pld [r0]", &[]);
+    run.execute(0x800C, "ldr r5, [r1]", &[(0x2000, false)]);
+    // r1 comes from memory now: its own value is not known.
+    run.execute(0x8010, "ldr r1, [r2]", &[(0x3000, false)]);
+    let lines = run.end();
+    // The first preload was known, and its line there already.
+    assert_eq!(number(&lines[0], "prefetches"), 0);
+    assert_eq!(number(&lines[0], "misses"), 3);
+    assert_eq!(lines.len(), 1);
+}
+
+/// Code in a vector range is decoded with its length, the same word elsewhere is not.
+#[test]
+fn vector_ranges() {
+    let time = |arguments: &[&str]| {
+        let mut run = Run::new(arguments);
+        run.execute(0x8000, "vmla.f32 s16, s8, s0", &[]);
+        run.execute(0x8004, "vmla.f32 s24, s8, s1", &[]);
+        number(&run.end()[0], "cycles")
+    };
+    assert_eq!(time(&["line=0"]), 2);
+    assert_eq!(time(&["line=0", "vector=8000-8008:8"]), 9);
+    assert_eq!(time(&["line=0", "vector=8004-8008:8"]), 2);
+}
