@@ -203,6 +203,57 @@ pub enum WispError {
     )]
     Listen { port: u16, cause: std::io::Error },
 
+    // The benchmark.
+    #[error("{path}, line {line}: {cause}", path = path.display())]
+    #[diagnostic(
+        code(wisp::bench::prompts),
+        help(
+            "Each line is one case, as JSON: {{\"name\": \"greeting\", \"text\": \"Hello\"}}, or with \"messages\": [\"Hi\", \"How are you?\"] for a chat whose last message is measured."
+        )
+    )]
+    BenchPrompts { path: PathBuf, line: usize, cause: String },
+
+    #[error("the board has done nothing for {seconds} s ({case})")]
+    #[diagnostic(
+        code(wisp::bench::silent),
+        help(
+            "What was measured so far is kept. A slow board needs a larger `--patience`; `wisp monitor` shows what it does."
+        )
+    )]
+    BenchSilent { case: String, seconds: u64 },
+
+    #[error("interrupted after {rows} of {wanted} measurements; they are in {folder}", folder = folder.display())]
+    #[diagnostic(
+        code(wisp::bench::interrupted),
+        help(
+            "The files there are whole. Fewer `--repeats` or a smaller `--max-tokens` take less time."
+        )
+    )]
+    BenchInterrupted { rows: usize, wanted: usize, folder: PathBuf },
+
+    #[error("cannot write the results to {path}: {cause}", path = path.display())]
+    #[diagnostic(
+        code(wisp::bench::output),
+        help(
+            "Results are never overwritten: name a folder that is not there yet with `--output`."
+        )
+    )]
+    BenchOutput { path: PathBuf, cause: std::io::Error },
+
+    #[error("{path} holds no benchmark: {cause}", path = path.display())]
+    #[diagnostic(
+        code(wisp::bench::folder),
+        help("Give the folder that `wisp bench` wrote: summary.json and run.json are in it.")
+    )]
+    BenchFolder { path: PathBuf, cause: String },
+
+    #[error("the firmware on the board cannot say what it has done")]
+    #[diagnostic(
+        code(wisp::bench::old_firmware),
+        help("It is older than this program: give the new one with `--firmware FILE`.")
+    )]
+    BenchOldFirmware,
+
     // This program.
     #[error("cannot start {what}: {cause}")]
     #[diagnostic(code(wisp::host::start), help("Close some programs and try again."))]
@@ -330,6 +381,12 @@ mod tests {
                 help: "a next step".into(),
             }),
             WispError::Listen { port: 1, cause: cause() },
+            WispError::BenchPrompts { path: file(), line: 3, cause: "cause".into() },
+            WispError::BenchSilent { case: "greeting".into(), seconds: 3 },
+            WispError::BenchInterrupted { rows: 1, wanted: 2, folder: file() },
+            WispError::BenchOutput { path: file(), cause: cause() },
+            WispError::BenchFolder { path: file(), cause: "cause".into() },
+            WispError::BenchOldFirmware,
             WispError::Start { what: "the relay", cause: cause() },
             WispError::Random { cause: "cause".into() },
             WispError::DriverGone,

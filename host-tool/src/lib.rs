@@ -8,11 +8,13 @@
 //! | [`image`] | firmware and persona as they travel |
 //! | [`client`] | one thread that keeps the session with the board |
 //! | [`relay`] | the web page and its guard |
+//! | [`mod@bench`] | the user's benchmark: cases, figures, files, picture |
 //! | [`monitor`] | the board's logs in words |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod board;
 pub mod board_texts;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod bench;
 mod browser;
 mod chat;
 mod chat_text;
@@ -42,6 +43,8 @@ enum Verb {
     Serve(serve::ServeArguments),
     /// Show the board's logs and counters.
     Monitor(monitor::MonitorArguments),
+    /// Measure how fast a board reads and writes, and write the figures to a folder.
+    Bench(bench::BenchArguments),
     /// Write the bootloader as kernel.img, for an SD card.
     Image(image::ImageArguments),
     /// Show it all without a board: emulate one, load it, open the page.
@@ -60,6 +63,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Verb::Chat(arguments) => chat::run(arguments),
         Verb::Serve(arguments) => serve::run(arguments),
         Verb::Monitor(arguments) => monitor::run(arguments),
+        Verb::Bench(arguments) => bench::run(arguments),
         Verb::Image(arguments) => image::run(arguments),
         Verb::Demo(arguments) => demo::run(arguments),
     }

@@ -140,6 +140,19 @@ impl Progress {
         client: &Client,
         interrupt: &Interrupt,
     ) -> Result<()> {
+        self.wait_and_tell(client, interrupt, &mut |_| Ok(()))
+    }
+
+    /// [`Self::wait_until_online`], for someone who wants to hear every update until then.
+    ///
+    /// # Errors
+    /// As there, and those of `hear`.
+    pub(super) fn wait_and_tell(
+        &mut self,
+        client: &Client,
+        interrupt: &Interrupt,
+        hear: &mut dyn FnMut(&Update) -> Result<()>,
+    ) -> Result<()> {
         loop {
             if interrupt.is_raised() {
                 self.clear();
@@ -148,6 +161,7 @@ impl Progress {
             match client.updates()?.recv_timeout(LOOK) {
                 Ok(update) => {
                     self.show(&update);
+                    hear(&update)?;
                     match update {
                         Update::Link { link } if link.phase == Phase::Online => return Ok(()),
                         Update::Link { link } if link.phase == Phase::Failed => {

@@ -63,6 +63,14 @@ impl Chat {
         self.conversation.configure(settings);
     }
 
+    pub(super) fn configure_default(&mut self) {
+        self.conversation.configure_default();
+    }
+
+    pub(super) fn request_details(&mut self) {
+        self.conversation.request_details();
+    }
+
     /// Takes the beginning of a session with the right persona, or the end of any.
     pub(super) fn handle_event(&mut self, event: &SessionEvent) {
         self.conversation.handle_session(event);
@@ -123,6 +131,9 @@ impl Chat {
             }
             News::Refused { refusal, detail } => self.refuse(refusal, detail),
             News::Stats(stats) => self.updates.push_back(Update::Stats { stats }),
+            News::Details { board, work } => {
+                self.updates.push_back(Update::Details { board, work });
+            }
             News::Thinking { .. } | News::Silent | News::Disconnected => {}
         }
     }

@@ -47,6 +47,7 @@ pub(super) struct Driver {
     outgoing: Vec<u8>,
     cable: CableCounters,
     counters_shown: Instant,
+    counters_due: bool,
     /// Since when the port is open and nobody has been heard.
     silent_since: Option<Instant>,
     last_failure: String,
@@ -86,6 +87,7 @@ impl Driver {
             outgoing: Vec::new(),
             cable: CableCounters::default(),
             counters_shown: Instant(0),
+            counters_due: false,
             silent_since: None,
             last_failure: String::new(),
             has_connected: false,
@@ -142,8 +144,14 @@ impl Driver {
                 Ok(Command::Forget) => self.chat.forget(),
                 Ok(Command::Typing) => self.chat.typing(),
                 Ok(Command::Stop) => self.chat.stop(),
-                Ok(Command::RequestStats) => self.chat.request_stats(),
+                Ok(Command::RequestStats) => {
+                    self.chat.request_stats();
+                    // Whoever wants the board's counters wants those of this end of the same time.
+                    self.counters_due = true;
+                }
+                Ok(Command::RequestDetails) => self.chat.request_details(),
                 Ok(Command::Configure(settings)) => self.chat.configure(settings),
+                Ok(Command::ConfigureDefault) => self.chat.configure_default(),
                 Ok(Command::Reboot) => self.chat.reboot(),
                 Ok(Command::PlantPanic) => self.chat.plant_panic(),
             }
@@ -238,8 +246,10 @@ impl Driver {
             if self.guide.is_online() || !is_up {
                 self.chat.handle_event(&event);
             }
-            if is_up {
+            if let SessionEvent::Up { peer } = event {
                 self.silent_since = None;
+                let port = self.connector.describe();
+                self.show(Update::Met { peer, port })?;
             }
         }
         let mut buffer = [0; MAX_MESSAGE];
@@ -277,9 +287,11 @@ impl Driver {
 
     fn show_counters(&mut self) -> std::result::Result<(), Ended> {
         let now = self.now();
-        if now.micros_since(self.counters_shown) < COUNTERS_MICROS {
+        let is_time = now.micros_since(self.counters_shown) >= COUNTERS_MICROS;
+        if !is_time && !self.counters_due {
             return Ok(());
         }
+        self.counters_due = false;
         self.counters_shown = now;
         let counters = self.session.counters();
         let cable = CableCounters {

@@ -37,6 +37,10 @@ pub enum Command {
     RequestStats,
     /// Change how the persona chooses its words.
     Configure(Settings),
+    /// The persona is to choose its words in its own way again.
+    ConfigureDefault,
+    /// Ask the board what it is and what it has done.
+    RequestDetails,
     /// Restart the board into its bootloader; what was wanted is started again from there.
     Reboot,
     /// Crash the firmware on purpose: to test the way back.

@@ -4,7 +4,7 @@
 //! same values, as JSON, are what the page gets.
 
 use link::conversation::Crash;
-use link::message::{EndReason, Slot, Speaker, Stats, Timing};
+use link::message::{BoardFacts, EndReason, Identity, Slot, Speaker, Stats, Timing, Work};
 use serde::Serialize;
 
 use crate::board_texts;
@@ -270,6 +270,12 @@ pub enum Update {
     Stats { stats: Stats },
     /// This end's counters.
     Cable { cable: CableCounters },
+    /// What the board is and has done, as asked for; not for the page.
+    #[serde(skip)]
+    Details { board: BoardFacts, work: Work },
+    /// A program on the board said hello on this port; not for the page.
+    #[serde(skip)]
+    Met { peer: Identity, port: String },
     /// Log bytes of the firmware; not for the page.
     #[serde(skip)]
     Log { bytes: Vec<u8> },
@@ -322,7 +328,10 @@ impl View {
                 self.notice = Some(notice.clone());
             }
             Update::Stats { stats } => self.stats = Some(*stats),
-            Update::Cable { .. } | Update::Log { .. } => {}
+            Update::Cable { .. }
+            | Update::Details { .. }
+            | Update::Met { .. }
+            | Update::Log { .. } => {}
         }
     }
 

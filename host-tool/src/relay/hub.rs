@@ -78,7 +78,7 @@ impl Hub {
 
     /// Shows one update to every tab.
     pub fn publish(&self, update: &Update) {
-        if matches!(update, Update::Log { .. }) {
+        if matches!(update, Update::Log { .. } | Update::Details { .. } | Update::Met { .. }) {
             return;
         }
         // Under the lock: no tab may see the snapshot and then this update again, or neither.
