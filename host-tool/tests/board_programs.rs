@@ -136,7 +136,7 @@ fn engine_gives_the_same_bits_on_host_and_board() {
             .map(|line| line.parse().unwrap())
             .collect();
     let Some(kernel) = program("engine-check") else { return };
-    for format in ["f32", "fp8", "int8"] {
+    for format in ["f32", "fp8", "int8", "int4"] {
         let Some(persona) = built(&format!("target/personas/stories260K-{format}.wisp")) else {
             return;
         };
