@@ -29,9 +29,9 @@ x       .req r12                @ the next inputs
 values  .req r12                @ where decoded weights go
 ahead   .req lr                 @ from a code to what is worth fetching into the cache now
 
-@ The code of row \row. If \fetch is that row, also asks for the cache line it needs later.
+@ The code of row \row. If that is \fetch or \fetch + 4, also asks for the cache line it needs later.
 .macro code weight, step, row, fetch
-    .if \row == \fetch
+    .if (\fetch >= 0) && ((\row & 3) == \fetch)
     pld     [codes, ahead]
     .endif
     ldrb    \weight, [codes], \step
@@ -72,6 +72,7 @@ ahead   .req lr                 @ from a code to what is worth fetching into the
     code    w3, stride, 3, \fetch
     .if \inputs                 @ far from the multiplications that read s0 to s7
     vldmia  x!, {s0-s7}
+    pld     [x, #96]
     .endif
     look_up w4
     look_up w5
@@ -111,15 +112,18 @@ ahead   .req lr                 @ from a code to what is worth fetching into the
     vmla.f32 \input
 .endm
 
-@ Eight columns; asks for the lines of rows \fetch and \fetch + 1, half a group apart: 8 lines in 32
-@ columns keep the memory busy without a queue (three fills can be under way).
-.macro eight_columns fetch, fetch_too, is_last
+@ Eight columns; asks for lines of the rows \fetch and \fetch + 4, and for inputs.
+@
+@ The two rows are fetched right after each other, because in a matrix of 1024 columns they share a
+@ set of the cache: it is replaced round robin, and anything fetched in between could make the
+@ second push out the first.
+.macro eight_columns fetch, is_last
     even_column s0, -1, 1
-    odd_column  s1, \fetch
-    even_column s2, -1
+    odd_column  s1, -1
+    even_column s2, \fetch
     odd_column  s3, -1
     even_column s4, -1
-    odd_column  s5, \fetch_too
+    odd_column  s5, -1
     even_column s6, -1
     .if \is_last
     last_column "s16, s24, s7", s24, s25, s26, s27, s28, s29, s30, s31
@@ -138,85 +142,121 @@ ahead   .req lr                 @ from a code to what is worth fetching into the
     vmsr    fpscr, r1
 .endm
 
-@ fp8_eight_rows(r0: &EightRows): eight rows times one vector, times the scales of the rows.
+@ fp8_rows(r0: &Rows): rows by eight times one vector, times the scales of the rows.
 @
-@ On the stack: [sp] the arguments, [sp, #4] the stretches left.
-    .global fp8_eight_rows
-    .type   fp8_eight_rows, %function
+@ Its notes are a cache line of the stack, since whatever it touches may have been pushed out by
+@ the codes that stream by:
+@   [sp]      stretches of 32 columns left in these rows
+@   [sp, #4]  vector
+@   [sp, #8]  stretches in a row
+@   [sp, #12] columns after them
+@   [sp, #16] scales of the next eight rows
+@   [sp, #20] where their results go
+@   [sp, #24] rows left, by eight
+@   [sp, #28] the stack pointer as it was
+    .global fp8_rows
+    .type   fp8_rows, %function
     .balign 32
-fp8_eight_rows:
+fp8_rows:
     push    {r4-r11, lr}
     vpush   {s16-s31}
-    sub     sp, sp, #12         @ keeps the stack a multiple of 8 (AAPCS)
-    str     r0, [sp]
     vector_length 8
-    ldr     r1, [r0, #16]       @ stretches of 32 columns
-    str     r1, [sp, #4]
-    mov     ahead, #32          @ fetch what the next stretch needs
+    mov     r1, sp
+    sub     sp, sp, #32
+    bic     sp, sp, #31
+    str     r1, [sp, #28]
     ldr     codes, [r0]
     ldr     stride, [r0, #4]
     ldr     table, [r0, #8]
-    ldr     x, [r0, #12]
+    add     r0, r0, #12
+    ldmia   r0, {r1-r6}
+    add     r0, sp, #4
+    stmia   r0, {r1-r6}
     rsb     back, stride, stride, lsl #3
     rsb     back, back, #1
-    vldr    s0, [table]         @ code 0 is +0
+
+.Lrows:                         @ 8 rows
+    ldr     x, [sp, #4]
+    ldr     w1, [sp, #8]
+    str     w1, [sp]
+    mov     ahead, #64          @ fetch what is needed two stretches later
+    mov     w0, #0
+    vmov    s0, w0
     vmov.f32 s16, s0            @ a scalar copied to all eight sums
 
 .Lstretch:                      @ 32 columns
-    ldr     w0, [sp, #4]
+    ldr     w0, [sp]
     subs    w0, w0, #1
-    blo     .Leights
-    str     w0, [sp, #4]
-    ldreq   w1, [sp]            @ the last fetches for what comes after it
-    ldreq   ahead, [w1, #28]
-    first_codes
-    eight_columns 0, 1, 0
-    eight_columns 2, 3, 0
-    eight_columns 4, 5, 0
-    eight_columns 6, 7, 1
+    blo     .Lrest
+    str     w0, [sp]
+    cmp     w0, #1
+    bne     1f
+    @ The last two stretches fetch for the row that takes this one's place eight rows on: 64 less
+    @ the length of a row, which is the stride, and 8 strides more. And the first inputs again.
+    @ (All by plain additions: the cycle model can follow those.)
+    add     w0, back, stride
+    add     w0, w0, stride
+    add     w0, w0, stride      @ 1 - 4 * stride
+    add     w0, w0, x           @ x is 64 inputs short of its end
+    pld     [w0, #255]          @ so this is input 0
+    pld     [w0, #255 + 32]
+    pld     [w0, #255 + 64]
+    pld     [w0, #255 + 96]
+    add     ahead, stride, stride
+    add     ahead, ahead, stride
+    add     ahead, ahead, ahead
+    add     ahead, ahead, stride
+    add     ahead, ahead, #64   @ 7 * stride + 64
+1:  first_codes
+    eight_columns 0, 0
+    eight_columns 2, 0
+    eight_columns 1, 0
+    eight_columns 3, 1
     b       .Lstretch
 
-.Leights:
+.Lrest:                         @ less than 32 columns
+    ldr     w0, [sp, #12]
+    str     w0, [sp]
+.Leight:                        @ 8 of them
     ldr     w0, [sp]
-    ldr     w0, [w0, #20]
-    str     w0, [sp, #4]
-.Leight:                        @ 8 columns
-    ldr     w0, [sp, #4]
-    subs    w0, w0, #1
-    blo     .Lones
-    str     w0, [sp, #4]
+    subs    w0, w0, #8
+    blo     .Lone
+    str     w0, [sp]
     first_codes
-    eight_columns -1, -1, 1
+    eight_columns -1, 1
     b       .Leight
-
-.Lones:
+.Lone:                          @ 1 of them
     ldr     w0, [sp]
-    ldr     w0, [w0, #24]
-    str     w0, [sp, #4]
-.Lone:                          @ 1 column
-    ldr     w0, [sp, #4]
     subs    w0, w0, #1
     blo     .Lscale
-    str     w0, [sp, #4]
+    str     w0, [sp]
     first_codes
     vldmia  x!, {s0}
     last_column "s16, s8, s0", s8, s9, s10, s11, s12, s13, s14, s15
     b       .Lone
 
 .Lscale:
-    ldr     w0, [sp]
-    ldr     w1, [w0, #32]       @ scales
-    ldr     w2, [w0, #36]       @ results
-    vldmia  w1, {s8-s15}
+    add     w0, sp, #16
+    ldmia   w0, {w1-w3}         @ scales, results, rows left
+    sub     codes, codes, back  @ from row 1 to row 8
+    add     codes, codes, #1
+    vldmia  w1!, {s8-s15}
+    pld     [w1, #28]           @ the last scale of the next eight rows
+    subs    w3, w3, #1
     vmul.f32 s16, s16, s8       @ eight products
-    vstmia  w2, {s16-s23}
+    vstmia  w2!, {s16-s23}
+    stmia   w0, {w1-w3}
+    bne     .Lrows
+
+    ldr     sp, [sp, #28]
     vector_length 1
-    add     sp, sp, #12
     vpop    {s16-s31}
     pop     {r4-r11, pc}
+    .size   fp8_rows, . - fp8_rows
 
-@ One column from codes to values in memory, while the codes of the next are loaded.
-.macro decode fetch
+@ One column from codes to values in memory, while the codes of the next are loaded: 18
+@ instructions, 20 cycles, since a store of four words takes two. \next is 0 in the last column.
+.macro decode fetch, next=1
     look_up w0
     look_up w1
     look_up w2
@@ -225,27 +265,20 @@ fp8_eight_rows:
     look_up w5
     look_up w6
     look_up w7
-    stmia   values!, {w0-w7}
+    stmia   values!, {w0-w3}
+    .if \next
     code    w0, stride, 0, \fetch
     code    w1, stride, 1, \fetch
     code    w2, stride, 2, \fetch
     code    w3, stride, 3, \fetch
+    .endif
+    stmia   values!, {w4-w7}
+    .if \next
     code    w4, stride, 4, \fetch
     code    w5, stride, 5, \fetch
     code    w6, stride, 6, \fetch
     code    w7, back, 7, \fetch
-.endm
-
-.macro last_decode
-    look_up w0
-    look_up w1
-    look_up w2
-    look_up w3
-    look_up w4
-    look_up w5
-    look_up w6
-    look_up w7
-    stmia   values!, {w0-w7}
+    .endif
 .endm
 
 @ fp8_decode(r0: &Decode): the values of eight rows and some columns, column after column.
@@ -267,7 +300,6 @@ fp8_decode:
     ldr     values, [r0, #12]
     rsb     back, stride, stride, lsl #3
     rsb     back, back, #1
-    mov     ahead, stride, lsl #3
 
 .Ldecode_stretch:
     ldr     w0, [sp, #4]
@@ -275,16 +307,19 @@ fp8_decode:
     blo     .Ldecode_one
     str     w0, [sp, #4]
     first_codes
-    .irp    row, 0, 1, 2, 3, 4, 5, 6
-    decode  \row
-    decode  -1
-    decode  -1
+    add     ahead, stride, stride   @ 8 * stride
+    add     ahead, ahead, ahead
+    add     ahead, ahead, ahead
+    .irp    row, 0, 2, 1, 3
+    .rept   3
     decode  -1
     .endr
-    decode  7
+    decode  \row
+    .rept   3
     decode  -1
-    decode  -1
-    last_decode
+    .endr
+    decode  -1, (\row != 3)
+    .endr
     b       .Ldecode_stretch
 
 .Ldecode_one:
@@ -293,12 +328,13 @@ fp8_decode:
     blo     .Ldecoded
     str     w0, [sp, #8]
     first_codes
-    last_decode
+    decode  -1, 0
     b       .Ldecode_one
 
 .Ldecoded:
     add     sp, sp, #12
     pop     {r4-r11, pc}
+    .size   fp8_decode, . - fp8_decode
 
     .unreq  w0
     .unreq  w1
@@ -323,12 +359,15 @@ fp8_decode:
 @ sums of a column ago are ready, nor can a load before its registers were read (TRM 21.6). So a
 @ half is loaded after the first multiplication that no longer needs it, when the one before it
 @ has read its last register, and is there 4 cycles before it is used: 16 cycles, none lost.
-.macro two_vectors a, b
+@ Whatever else must be done goes where the integer side waits anyway: \first and \second.
+.macro two_vectors a, b, first, second
     vmla.f32 s16, s8, \a
     vldmia  values!, {s12-s15}  @ rows 4-7 of this column
+    \first
     vmla.f32 s24, s8, \b
     vmla.f32 s20, s12, \a
     vldmia  values!, {s8-s11}   @ rows 0-3 of the next
+    \second
     vmla.f32 s28, s12, \b
 .endm
 
@@ -362,18 +401,12 @@ fp8_multiply:
     vldmia  values!, {s8-s11}
     vldmia  sums_a, {s16-s23}
     vldmia  sums_b, {s24-s31}
+    pld     [sums_a, step]      @ those of the next pair
+    pld     [sums_b, step]
 .Lgroup:                        @ 4 columns
-    subs    groups, groups, #1
-    vldmia  x!, {s4-s7}
-    two_vectors s0, s1
-    two_vectors s2, s3
-    vmla.f32 s16, s8, s4        @ two_vectors s4, s5, and the next inputs
-    vldmia  values!, {s12-s15}
-    vmla.f32 s24, s8, s5
-    vldmia  x!, {s0-s3}         @ of the next group, or of the next pair
-    vmla.f32 s20, s12, s4
-    vldmia  values!, {s8-s11}
-    vmla.f32 s28, s12, s5
+    two_vectors s0, s1, "vldmia x!, {s4-s7}", "pld [x, #112]"
+    two_vectors s2, s3, "subs groups, groups, #1"
+    two_vectors s4, s5, "vldmia x!, {s0-s3}"    @ of the next group, or of the next pair
     two_vectors s6, s7
     bne     .Lgroup
 
@@ -387,6 +420,7 @@ fp8_multiply:
     vector_length 1
     vpop    {s16-s31}
     pop     {r4-r6, pc}
+    .size   fp8_multiply, . - fp8_multiply
 
     .unreq  values
     .unreq  x

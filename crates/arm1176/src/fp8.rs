@@ -1,6 +1,6 @@
 //! E4M3 weights in place: one vector straight from the codes, several from columns decoded once.
 //!
-//! Per 8 weights, `fp8_eight_rows` loads 8 codes, looks 8 values up, moves them to the VFP in pairs
+//! Per 8 weights, `fp8_rows` loads 8 codes, looks 8 values up, moves them to the VFP in pairs
 //! (4 instructions) and multiplies and adds all of them with one short vector instruction: 21, or
 //! 2.63 per weight. For a batch, `fp8_decode` writes the values of 8 rows and [`COLUMNS`] columns
 //! to the first-level cache (17 instructions per 8 weights), and `fp8_multiply` takes them from
@@ -23,7 +23,7 @@ const ROWS: usize = 8;
 const COLUMNS: usize = 64;
 
 /// Vectors that are multiplied in one pass over the codes.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 
 /// Columns in an unrolled stretch of code: a cache line of codes.
 const STRETCH: usize = 32;
@@ -34,25 +34,23 @@ struct Table([f32; 256]);
 
 static TABLE: Table = Table(FP8_VALUES);
 
-/// Arguments of `fp8_eight_rows`; fp8.S knows the offsets.
+/// Arguments of `fp8_rows`; fp8.S knows the offsets.
 #[repr(C)]
-struct EightRows {
+struct Rows {
     /// First code of the first row.
     codes: *const u8,
-    /// From a row to the next, in bytes.
+    /// From a row to the next, in bytes: the columns.
     stride: usize,
     table: *const f32,
     /// The vector.
     x: *const f32,
-    /// The columns are `32 * stretches + 8 * eights + ones`.
+    /// The columns are `32 * stretches + rest`.
     stretches: usize,
-    eights: usize,
-    ones: usize,
-    /// What to fetch in the last stretch, relative to the code at hand.
-    ahead: usize,
+    rest: usize,
     scales: *const f32,
-    /// Eight results.
     results: *mut f32,
+    /// Rows by eight, at least 1.
+    rows: usize,
 }
 
 /// Arguments of `fp8_decode`.
@@ -90,7 +88,7 @@ struct Multiply {
 }
 
 unsafe extern "C" {
-    fn fp8_eight_rows(arguments: &EightRows);
+    fn fp8_rows(arguments: &Rows);
     fn fp8_decode(arguments: &Decode);
     fn fp8_multiply(arguments: &Multiply);
 }
@@ -136,33 +134,30 @@ struct Matrix<'a> {
 impl Matrix<'_> {
     /// `out[..rows]` becomes the product with `x[..columns]`.
     fn times_vector(self, x: &[f32], out: &mut [f32], rows: usize) {
-        let columns = self.columns;
-        let (stretches, rest) = (columns / STRETCH, columns % STRETCH);
-        // In its last stretch a row fetches its own rest, or the beginning of the row that takes
-        // its place eight rows on.
-        let ahead = match rest {
-            0 => ROWS * columns - (stretches.max(1) - 1) * STRETCH,
-            _ => STRETCH,
-        };
-        for row in (0..rows).step_by(ROWS) {
-            // The last rows may be computed twice: the same bits again.
-            let row = row.min(rows - ROWS);
-            let arguments = EightRows {
-                codes: self.codes[row * columns..][..ROWS * columns].as_ptr(),
-                stride: columns,
-                table: TABLE.0.as_ptr(),
-                x: x[..columns].as_ptr(),
-                stretches,
-                eights: rest / 8,
-                ones: rest % 8,
-                ahead,
-                scales: self.scales[row..][..ROWS].as_ptr(),
-                results: out[row..][..ROWS].as_mut_ptr(),
-            };
-            // SAFETY: the slices above are what it reads and writes: 8 rows of `columns` codes,
-            // `columns` inputs, 8 scales and 8 results. Fetching into the cache never faults.
-            unsafe { fp8_eight_rows(&arguments) };
+        self.rows_times_vector(0, x, &mut out[..rows / ROWS * ROWS]);
+        if !rows.is_multiple_of(ROWS) {
+            // The last eight rows; those of them that were done get the same bits again.
+            self.rows_times_vector(rows - ROWS, x, &mut out[rows - ROWS..rows]);
         }
+    }
+
+    /// As many rows as there are results, a multiple of 8 and not 0, from row `first` on.
+    fn rows_times_vector(self, first: usize, x: &[f32], out: &mut [f32]) {
+        let columns = self.columns;
+        let arguments = Rows {
+            codes: self.codes[first * columns..][..out.len() * columns].as_ptr(),
+            stride: columns,
+            table: TABLE.0.as_ptr(),
+            x: x[..columns].as_ptr(),
+            stretches: columns / STRETCH,
+            rest: columns % STRETCH,
+            scales: self.scales[first..][..out.len()].as_ptr(),
+            results: out.as_mut_ptr(),
+            rows: out.len() / ROWS,
+        };
+        // SAFETY: the slices above are what it reads and writes: `columns` codes, a scale and a
+        // result for every row, and `columns` inputs. Fetching into the cache never faults.
+        unsafe { fp8_rows(&arguments) };
     }
 
     /// 2 to [`BATCH`] vectors.
