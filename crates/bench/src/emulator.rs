@@ -27,6 +27,9 @@ pub struct Emulator {
     pub folder: PathBuf,
 }
 
+/// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S).
+const SHORT_VECTORS: &str = "vector=fp8_rows:8,vector=fp8_multiply:4";
+
 /// What the emulated board loads besides the program.
 #[derive(Clone, Debug)]
 pub enum Load<'a> {
@@ -51,7 +54,7 @@ impl Emulator {
         let log = self.folder.join(format!("{name}.log"));
         let lines: Vec<String> = memories.iter().map(u32::to_string).collect();
         let plugin = format!(
-            "{},latency={LATENCY},line={},outstanding=3,marker={:#x}",
+            "{},latency={LATENCY},line={},outstanding=3,marker={:#x},{SHORT_VECTORS}",
             self.plugin.display(),
             lines.join("+"),
             self.symbol("BENCH_MARK")?,
