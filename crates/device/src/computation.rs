@@ -1,6 +1,6 @@
 //! Brings the model up to date with the conversation, one bounded slice of work at a time.
 
-use engine::{Engine, Kernels, Step};
+use engine::{Engine, Kernels, MAX_BATCH, Step};
 
 use crate::context::Context;
 
@@ -15,13 +15,15 @@ pub(crate) enum Progress {
     Failed,
 }
 
-/// The model, and which token of the conversation it is at.
+/// The model, and where in the conversation it is.
 pub(crate) struct Computation<'m, K> {
     engine: Engine<'m, K>,
     /// Multiply-adds in one slice.
     slice: u32,
-    /// The token at work, and whether its logits were asked for.
-    at_work: Option<(u32, bool)>,
+    /// The tokens at work; none when it is empty.
+    at_work: heapless::Vec<u32, MAX_BATCH>,
+    /// Whether the logits after them were asked for.
+    wants_logits: bool,
     /// The logits are those after this many tokens, untouched.
     logits_after: Option<usize>,
     /// Tokens computed since the start.
@@ -30,7 +32,14 @@ pub(crate) struct Computation<'m, K> {
 
 impl<'m, K: Kernels> Computation<'m, K> {
     pub(crate) fn new(engine: Engine<'m, K>, slice: u32) -> Self {
-        Self { engine, slice, at_work: None, logits_after: None, tokens: 0 }
+        Self {
+            engine,
+            slice,
+            at_work: heapless::Vec::new(),
+            wants_logits: false,
+            logits_after: None,
+            tokens: 0,
+        }
     }
 
     /// Tokens computed since the start.
@@ -40,47 +49,69 @@ impl<'m, K: Kernels> Computation<'m, K> {
 
     /// Does one slice of what is needed for the model to have read all of the context.
     pub(crate) fn catch_up(&mut self, context: &mut Context, want_logits: bool) -> Progress {
+        self.drop_what_was_dropped(context);
         let length = context.tokens().len();
         if want_logits && self.logits_after != Some(length) && context.computed() == length {
             // Someone rolled back to a place whose logits are gone.
             context.recompute_last();
         }
         self.keep_at_work(context, want_logits);
-        if self.at_work.is_none() {
-            let Some(token) = context.tokens().get(context.computed()).copied() else {
+        if self.at_work.is_empty() {
+            let unread = context.tokens().get(context.computed()..).unwrap_or_default();
+            let batch = unread.get(..self.engine.batch().min(MAX_BATCH)).unwrap_or(unread);
+            if batch.is_empty() {
                 return Progress::Done;
-            };
-            let wanted = want_logits && context.computed().saturating_add(1) == length;
+            }
+            self.wants_logits = want_logits && batch.len() == unread.len();
             self.logits_after = None;
-            if self.engine.begin(&[token], wanted).is_err() {
+            if self.engine.begin(batch, self.wants_logits).is_err() {
                 return Progress::Failed;
             }
-            self.at_work = Some((token, wanted));
+            // There is room: no batch is longer than the longest.
+            self.at_work.extend(batch.iter().copied());
         }
         if self.engine.step(self.slice) == Step::Working {
             return Progress::Working;
         }
-        let wanted = self.at_work.take().is_some_and(|(_, wanted)| wanted);
-        self.tokens = self.tokens.wrapping_add(1);
-        context.computed_one();
-        if wanted {
+        // No batch is longer than u32 counts.
+        self.tokens = self.tokens.wrapping_add(self.at_work.len() as u32);
+        context.computed_some(self.at_work.len());
+        self.at_work.clear();
+        if self.wants_logits {
             self.logits_after = Some(context.computed());
         }
         if context.computed() == length { Progress::Done } else { Progress::Working }
     }
 
-    /// Drops the token at work, and what the cache holds beyond the context, if the conversation
+    /// Drops from the cache what was dropped from the conversation's beginning.
+    fn drop_what_was_dropped(&mut self, context: &mut Context) {
+        let drop = context.take_shift();
+        if drop == 0 {
+            return;
+        }
+        // What is at work was begun at another position.
+        self.engine.rollback(self.engine.position());
+        self.at_work.clear();
+        self.logits_after = None;
+        if self.engine.shift(1, drop).is_err() {
+            // After some 65,000 tokens the rotations are used up: then once from the beginning.
+            self.engine.rollback(0);
+            context.recompute_all();
+        }
+    }
+
+    /// Drops the tokens at work, and what the cache holds beyond the context, if the conversation
     /// was changed under it.
     fn keep_at_work(&mut self, context: &Context, want_logits: bool) {
         let place = context.computed();
-        let is_last = place.saturating_add(1) == context.tokens().len();
-        let valid = self.engine.position() == place
-            && self.at_work.is_none_or(|(token, wanted)| {
-                context.tokens().get(place) == Some(&token) && (wanted || !(want_logits && is_last))
-            });
-        if !valid {
+        let unread = context.tokens().get(place..).unwrap_or_default();
+        let reaches_the_end = self.at_work.len() == unread.len();
+        let is_useful = self.at_work.is_empty()
+            || unread.starts_with(&self.at_work)
+                && (self.wants_logits || !(want_logits && reaches_the_end));
+        if !(is_useful && self.engine.position() == place) {
             self.engine.rollback(place);
-            self.at_work = None;
+            self.at_work.clear();
         }
     }
 

@@ -1,8 +1,9 @@
 //! The tokens of the conversation, where its messages begin, and how much of it is in the KV cache.
 //!
 //! The tokens are what the model *should* have read; [`Context::computed`] of them it *has* read.
-//! Whoever changes the conversation changes the tokens, and the model catches up. A rollback, a
-//! restored transcript and a dropped beginning are all the same to it.
+//! Whoever changes the conversation changes the tokens, and the model catches up. A rollback and a
+//! restored transcript are the same to it. A dropped beginning it drops too ([`Context::take_shift`]),
+//! and reads nothing again.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -35,9 +36,33 @@ pub(crate) struct Context {
     capacity: usize,
     tokens: Vec<u32>,
     computed: usize,
+    /// Computed tokens behind the opening that were dropped here, but not in the cache yet.
+    to_shift: usize,
     messages: VecDeque<Message>,
     /// Messages that were dropped since the conversation began.
     dropped_messages: u32,
+    #[cfg(test)]
+    pub(crate) history: History,
+}
+
+/// Everything that decides what the cache holds, so that a test can do the same anew.
+#[cfg(test)]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    pub(crate) shifts: Vec<Shift>,
+    /// Tokens of what was left by the last shift that were never taken back since.
+    pub(crate) untouched: usize,
+    coming: Option<Shift>,
+}
+
+/// What the model had read when tokens behind the opening were dropped.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(crate) struct Shift {
+    pub(crate) read: Vec<u32>,
+    /// The `untouched` at that time.
+    pub(crate) untouched: usize,
+    pub(crate) dropped: usize,
 }
 
 impl Context {
@@ -52,7 +77,17 @@ impl Context {
         // A message has a token at least, but for empty ones in stories.
         let mut messages = VecDeque::new();
         messages.try_reserve_exact(capacity).map_err(|_| EngineError::OutOfMemory)?;
-        Ok(Self { style, capacity, tokens, computed: 0, messages, dropped_messages: 0 })
+        Ok(Self {
+            style,
+            capacity,
+            tokens,
+            computed: 0,
+            to_shift: 0,
+            messages,
+            dropped_messages: 0,
+            #[cfg(test)]
+            history: History::default(),
+        })
     }
 
     /// Everything the model should have read.
@@ -65,14 +100,37 @@ impl Context {
         self.computed
     }
 
-    /// The model has read one token more.
-    pub(crate) fn computed_one(&mut self) {
-        self.computed = self.computed.saturating_add(1).min(self.tokens.len());
+    /// The model has read some tokens more.
+    pub(crate) fn computed_some(&mut self, tokens: usize) {
+        self.computed = self.computed.saturating_add(tokens).min(self.tokens.len());
+    }
+
+    /// How many tokens behind the opening the model is to drop before it goes on. Whoever asks does
+    /// it, or makes the model read everything again.
+    pub(crate) fn take_shift(&mut self) -> usize {
+        #[cfg(test)]
+        if let Some(shift) = self.history.coming.take() {
+            self.history.shifts.push(Shift { dropped: self.to_shift, ..shift });
+        }
+        core::mem::take(&mut self.to_shift)
+    }
+
+    /// The model is to read everything again.
+    pub(crate) fn recompute_all(&mut self) {
+        self.computed = 0;
+        self.to_shift = 0;
+        #[cfg(test)]
+        {
+            self.history = History::default();
+        }
     }
 
     /// The model is to read the last token again: its logits are wanted.
     pub(crate) fn recompute_last(&mut self) {
-        self.computed = self.computed.min(self.tokens.len().saturating_sub(1));
+        self.take_back_computed(self.tokens.len().saturating_sub(1));
+        if self.computed == 0 {
+            self.recompute_all();
+        }
     }
 
     /// Tokens there is room for.
@@ -101,9 +159,11 @@ impl Context {
         (self.capacity / 2).saturating_sub(FRAME)
     }
 
-    /// Forgets everything.
+    /// Forgets everything. The opening is read again too: a new conversation then is like the
+    /// first, to the bit.
     pub(crate) fn clear(&mut self) {
         self.truncate(1);
+        self.recompute_all();
         self.messages.clear();
         self.dropped_messages = 0;
     }
@@ -151,14 +211,22 @@ impl Context {
     /// Shortens the tokens; what the model read beyond is void.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.tokens.truncate(length);
-        self.computed = self.computed.min(self.tokens.len());
+        self.take_back_computed(self.tokens.len());
+    }
+
+    fn take_back_computed(&mut self, length: usize) {
+        self.computed = self.computed.min(length);
+        #[cfg(test)]
+        {
+            self.history.untouched = self.history.untouched.min(self.computed);
+        }
     }
 
     /// Makes room for `needed` tokens and a message's frame by dropping the oldest messages, but
     /// never the last `keep`. Returns the tokens dropped, or `None` if that is not enough.
     ///
-    /// Half the context is cleared at once: the model has to read again what stays, and that
-    /// should be rare.
+    /// An eighth of the context is cleared at once: moving the rest down costs a copy of the cache,
+    /// which should not happen for every token.
     pub(crate) fn make_room(&mut self, needed: usize, keep: usize) -> Option<u32> {
         let needed = needed.saturating_add(FRAME);
         let excess =
@@ -168,7 +236,7 @@ impl Context {
             return Some(0);
         }
         let droppable = self.messages.len().saturating_sub(keep);
-        let wanted = excess(self.capacity / 2);
+        let wanted = excess(self.capacity - self.capacity / 8);
         let least = excess(self.capacity);
         // Tokens that go with the first `count` messages. The opening stays.
         let gone = |count: usize| {
@@ -180,8 +248,13 @@ impl Context {
         if tokens < least || count == 0 {
             return None;
         }
+        // Those that the model has read, the opening not counted.
+        let known = tokens.min(self.computed.saturating_sub(1));
+        #[cfg(test)]
+        self.note_shift(known);
+        self.to_shift = self.to_shift.saturating_add(known);
+        self.computed = self.computed.saturating_sub(known);
         self.tokens.drain(1..tokens.saturating_add(1));
-        self.computed = self.computed.min(1);
         self.messages.drain(..count);
         for message in &mut self.messages {
             message.start = message.start.saturating_sub(tokens);
@@ -189,6 +262,17 @@ impl Context {
         // There are no more messages and tokens than u32 counts.
         self.dropped_messages = self.dropped_messages.saturating_add(count as u32);
         Some(tokens as u32)
+    }
+
+    #[cfg(test)]
+    fn note_shift(&mut self, known: usize) {
+        let history = &mut self.history;
+        if known > 0 && history.coming.is_none() {
+            let read = self.tokens.iter().take(self.computed).copied().collect();
+            history.coming = Some(Shift { read, untouched: history.untouched, dropped: 0 });
+            history.untouched = self.computed;
+        }
+        history.untouched = history.untouched.saturating_sub(known).max(self.computed.min(1));
     }
 }
 
@@ -206,9 +290,8 @@ mod tests {
     }
 
     fn compute_all(context: &mut Context) {
-        while context.computed() < context.tokens().len() {
-            context.computed_one();
-        }
+        context.take_shift();
+        context.computed_some(usize::MAX);
     }
 
     #[test]
@@ -240,19 +323,37 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_and_the_model_reads_the_rest_again() {
+    fn the_oldest_go_and_the_model_keeps_the_rest() {
         let mut context = Context::new(CHAT, 32).unwrap();
         for message in 0..4 {
             say(&mut context, Speaker::You, &[20 + message; 4]);
         }
         assert_eq!(context.tokens().len(), 29);
         compute_all(&mut context);
-        // Needs 2 + 4; down to 16 in all: two messages of 7 are not enough, three are.
-        assert_eq!(context.make_room(2, 1), Some(21));
-        assert_eq!(context.tokens(), [1, 5, 2, 23, 23, 23, 23, 4]);
-        assert_eq!(context.computed(), 1);
-        assert_eq!((context.message_count(), context.messages_kept()), (4, 1));
+        // Needs 2 + 4; down to 28 in all: one message of 7 is enough.
+        assert_eq!(context.make_room(2, 1), Some(7));
+        assert_eq!(context.tokens()[..4], [1, 5, 2, 21]);
+        assert_eq!((context.take_shift(), context.take_shift()), (7, 0));
+        assert_eq!(context.computed(), 22);
+        assert_eq!((context.message_count(), context.messages_kept()), (4, 3));
+        // What was not read needs no dropping from the cache.
         context.take_back_message();
+        say(&mut context, Speaker::You, &[24; 8]);
+        assert_eq!((context.tokens().len(), context.computed()), (26, 15));
+        assert_eq!(context.make_room(20, 1), None);
+        assert_eq!(context.make_room(20, 0), Some(25));
+        assert_eq!((context.take_shift(), context.computed()), (14, 1));
+    }
+
+    #[test]
+    fn a_forgotten_conversation_begins_like_the_first() {
+        let mut context = Context::new(CHAT, 32).unwrap();
+        say(&mut context, Speaker::You, &[20; 10]);
+        say(&mut context, Speaker::You, &[21; 10]);
+        compute_all(&mut context);
+        assert!(context.make_room(10, 1).is_some());
+        context.clear();
+        assert_eq!((context.take_shift(), context.computed()), (0, 0));
         assert_eq!(context.tokens(), [1]);
     }
 

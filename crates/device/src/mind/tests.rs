@@ -1,7 +1,7 @@
 //! Random conversations with random interruptions, checked against a computation from scratch.
 
 use super::*;
-use crate::test_model::{CHAT, Oracle, STORY, stories260k, tiny};
+use crate::test_model::{CHAT, Oracle, STORY, Shift, stories260k, tiny};
 use engine::{Engine, Portable, SamplerSettings};
 use link::message::EndReason;
 use model_format::{Model, WeightFormat};
@@ -128,6 +128,14 @@ impl<'m> Watcher<'m> {
             events.push((number, kind(&what), Text::from(text)));
             self.mind.log.mark_sent();
         }
+        let history = &self.mind.context.history;
+        self.oracle.untouched = history.untouched;
+        self.oracle.shifts.clear();
+        self.oracle.shifts.extend(history.shifts.iter().map(|shift| Shift {
+            read: shift.read.clone(),
+            untouched: shift.untouched,
+            dropped: shift.dropped,
+        }));
         for (number, what, text) in events {
             self.check(&what, &text);
             assert!(self.mind.log.seen(number));

@@ -72,14 +72,39 @@ pub struct Expected {
     pub shown: String,
 }
 
-/// The plainest way to continue a conversation: every token is computed anew, with no rollback, no
-/// slices and nothing remembered.
+/// The plainest way to continue a conversation: every token is computed anew, one by one, with no
+/// slices and nothing remembered. Only what was dropped on the way is dropped at the same places:
+/// the tokens behind it have seen it.
 pub struct Oracle<'m> {
     model: Model<'m>,
     style: Style,
     context: usize,
     settings: SamplerSettings,
     longest: u32,
+    /// What was dropped on the way.
+    pub shifts: Vec<Shift>,
+    /// Tokens of what was left by the last shift that were never taken back since.
+    pub untouched: usize,
+}
+
+/// Tokens behind the opening are dropped.
+#[derive(Clone, Debug)]
+pub struct Shift {
+    /// What had been read before.
+    pub read: Vec<u32>,
+    /// How much of it had been left by the shift before and was never taken back since.
+    pub untouched: usize,
+    /// How many tokens go.
+    pub dropped: usize,
+}
+
+/// Makes the engine have read `tokens`, of which it keeps at most `untouched` in its cache.
+fn go_on(engine: &mut Engine<'_, Portable>, untouched: usize, tokens: &[u32]) {
+    let common = untouched.min(tokens.len().saturating_sub(1));
+    engine.rollback(common);
+    for token in &tokens[common..] {
+        engine.run(*token).unwrap();
+    }
 }
 
 impl<'m> Oracle<'m> {
@@ -91,15 +116,17 @@ impl<'m> Oracle<'m> {
         longest: u32,
     ) -> Self {
         let model = Model::open(file).unwrap();
-        Self { model, style, context, settings, longest }
+        Self { model, style, context, settings, longest, shifts: Vec::new(), untouched: 0 }
     }
 
     fn read(&self, tokens: &[u32]) -> Engine<'m, Portable> {
         let options = engine::Options { context: self.context, ..engine::Options::default() };
         let mut engine = Engine::new(&self.model, Portable, options).unwrap();
-        for token in tokens {
-            engine.run(*token).unwrap();
+        for shift in &self.shifts {
+            go_on(&mut engine, shift.untouched, &shift.read);
+            engine.shift(1, shift.dropped).unwrap();
         }
+        go_on(&mut engine, self.untouched, tokens);
         engine
     }
 
