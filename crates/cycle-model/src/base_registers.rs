@@ -36,6 +36,10 @@ impl BaseRegisters {
 
     /// Follows `operation`; `first` is the first address that it accessed, if it did.
     pub fn follow(&mut self, operation: &Operation, first: Option<u32>) {
+        if operation.memory.is_none() && operation.effect.is_none() {
+            self.forget(operation.overwritten);
+            return;
+        }
         let effect = match operation.effect {
             // A skipped instruction has none.
             Some(effect) if !operation.conditional => self.effect(effect),

@@ -137,12 +137,14 @@ impl Machine {
             return;
         }
         let next = next.unwrap_or_else(|| operation.address.wrapping_add(4));
-        let preload = match &operation.memory {
-            Some(memory) if memory.transfer == Transfer::Prefetch => memory.addressing,
-            _ => None,
-        };
-        let preloads = preload.and_then(|addressing| self.base_registers.resolve(&addressing));
-        self.unresolved_preloads += u64::from(preload.is_some() && preloads.is_none());
+        let mut preloads = None;
+        if let Some(memory) = &operation.memory
+            && memory.transfer == Transfer::Prefetch
+        {
+            let addressing = memory.addressing.as_ref();
+            preloads = addressing.and_then(|a| self.base_registers.resolve(a));
+            self.unresolved_preloads += u64::from(preloads.is_none());
+        }
         let executed = Executed {
             operation,
             accesses: &self.accesses,

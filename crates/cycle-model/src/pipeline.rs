@@ -74,6 +74,7 @@ impl Pipeline {
     }
 
     /// The cycle in which `operation` can issue.
+    #[inline(always)] // Once per instruction and model: this is where the time goes.
     pub fn issue_cycle(&self, operation: &Operation) -> u64 {
         let mut start = self.clock;
         for source in &operation.sources {
@@ -96,6 +97,7 @@ impl Pipeline {
     }
 
     /// Issues `operation` in cycle `start`, see [`Pipeline::issue_cycle`].
+    #[inline(always)]
     pub fn issue(
         &mut self,
         operation: &Operation,
