@@ -114,26 +114,6 @@ impl<'m> Matrix<'m> {
         tokens: Range<usize>,
         (out, stride): (&mut [f32], usize),
     ) {
-        if tokens.len() == 1 {
-            return self.multiply_stripes(kernels, packed, stripes, input, tokens, (out, stride));
-        }
-        // A stripe meets all tokens before the next, so it is read from memory once.
-        for stripe in stripes {
-            let stripe = stripe..stripe + 1;
-            let out = (&mut *out, stride);
-            self.multiply_stripes(kernels, packed, stripe, input, tokens.clone(), out);
-        }
-    }
-
-    fn multiply_stripes(
-        &self,
-        kernels: &impl Kernels,
-        packed: &[Int8Block],
-        stripes: Range<usize>,
-        input: &Input,
-        tokens: Range<usize>,
-        (out, stride): (&mut [f32], usize),
-    ) {
         let cols = self.cols;
         let start = stripes.start * self.stripe();
         let end = (stripes.end * self.stripe()).min(self.rows);

@@ -1,9 +1,12 @@
 //! From logits to the next token: temperature, top-p, repetition penalty, a seed.
 
-use crate::float::exp;
+mod nucleus;
+
+use crate::float::exp4;
 use crate::random::Pcg32;
-use crate::{EngineError, memory};
+use crate::{EngineError, memory, ops};
 use alloc::vec::Vec;
+use nucleus::Nucleus;
 
 /// How adventurous the choice is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,19 +48,24 @@ impl SamplerSettings {
 const LEAST_TEMPERATURE: f32 = 0.001;
 
 /// Chooses tokens. The same settings, seed and logits give the same tokens on every machine.
+///
+/// A token's *share* is its probability as a whole number, in units of 2⁻²³ of the likeliest
+/// token's. Sums of shares are exact, so their order does not matter, nothing needs to be sorted,
+/// and whole numbers are drawn. Tokens less likely than half a unit are never chosen.
 #[derive(Clone, Debug)]
 pub struct Sampler {
     settings: SamplerSettings,
     random: Pcg32,
-    candidates: Vec<Candidate>,
+    /// Of each token, or of each of a few: at most as many as the vocabulary has.
+    shares: Vec<u32>,
+    /// Indices of shares to draw from, ascending.
+    candidates: Vec<u32>,
+    /// A bit for each token that the penalty has met.
+    met: Vec<u32>,
 }
 
-/// A token with its share, not normalised: the likeliest has 1.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    share: f32,
-    token: u32,
-}
+/// The share of the likeliest token.
+const ONE: u32 = 1 << 23;
 
 impl Sampler {
     /// Allocates room for a vocabulary of this size; nothing is allocated later.
@@ -66,7 +74,13 @@ impl Sampler {
         settings: SamplerSettings,
         seed: u64,
     ) -> Result<Self, EngineError> {
-        Ok(Self { settings, random: Pcg32::new(seed), candidates: memory::empty(vocabulary)? })
+        Ok(Self {
+            settings,
+            random: Pcg32::new(seed),
+            shares: memory::empty(vocabulary)?,
+            candidates: memory::empty(vocabulary)?,
+            met: memory::zeros(vocabulary.div_ceil(32))?,
+        })
     }
 
     /// The settings in use.
@@ -94,12 +108,18 @@ impl Sampler {
         if self.settings.is_greedy() {
             return argmax(logits);
         }
-        let all = || logits.iter().zip(0..).map(|(&logit, token)| (token, logit));
-        self.collect(all);
-        if self.settings.top_p < 1.0 {
-            self.keep_nucleus(logits.len());
-        }
-        self.draw().unwrap_or_else(|| argmax(logits))
+        // Beyond the vocabulary that it was made for there is no room, and no token either.
+        let total = self.fill(logits.get(..self.shares.capacity()).unwrap_or(logits));
+        let top_p = self.settings.top_p;
+        let nucleus = if top_p < 1.0 && total > 0 {
+            self.collect(Nucleus::least(total, top_p, self.shares.len()));
+            let shares = &self.shares;
+            Nucleus::of(self.candidates.iter().map(|&token| shares[token as usize]), total, top_p)
+        } else {
+            self.collect(1);
+            Nucleus::all(total)
+        };
+        self.draw(nucleus).unwrap_or_else(|| argmax(logits))
     }
 
     /// Chooses among a few tokens only, by temperature alone: for decisions that special tokens
@@ -113,95 +133,109 @@ impl Sampler {
                 .reduce(|best, next| if next.1 > best.1 { next } else { best })
                 .map(|(token, _)| token);
         }
-        self.collect(possible);
-        self.draw()
+        self.shares.clear();
+        let largest = possible().map(|(_, logit)| logit).fold(f32::NEG_INFINITY, f32::max);
+        let mut total = 0;
+        for &token in tokens.iter().take(self.shares.capacity()) {
+            let share = shares([logit(token).unwrap_or(f32::NAN); 4], largest, self.factor())[0];
+            total += u64::from(share);
+            self.shares.push(share);
+        }
+        self.collect(1);
+        let index = self.draw(Nucleus::all(total))?;
+        tokens.get(index as usize).copied()
     }
 
-    fn penalise(&self, logits: &mut [f32], recent: &[u32]) {
+    /// What differences of logits are multiplied with.
+    fn factor(&self) -> f32 {
+        1.0 / self.settings.temperature
+    }
+
+    /// Changes the logits of recent tokens, once each.
+    fn penalise(&mut self, logits: &mut [f32], recent: &[u32]) {
         let penalty = self.settings.repetition_penalty;
         let applies = penalty > 0.0 && penalty != 1.0;
         if !applies {
             return;
         }
-        for (index, &token) in recent.iter().enumerate() {
-            let first_time = !recent.iter().take(index).any(|&earlier| earlier == token);
-            let logit = usize::try_from(token).ok().and_then(|token| logits.get_mut(token));
-            if let (true, Some(logit)) = (first_time, logit) {
-                *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+        let place = |token: u32| (token as usize / 32, 1u32 << (token % 32));
+        for &token in recent {
+            let (word, bit) = place(token);
+            let Some(logit) = usize::try_from(token).ok().and_then(|t| logits.get_mut(t)) else {
+                continue;
+            };
+            let Some(word) = self.met.get_mut(word).filter(|word| **word & bit == 0) else {
+                continue;
+            };
+            *word |= bit;
+            *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+        }
+        for &token in recent {
+            if let Some(word) = self.met.get_mut(place(token).0) {
+                *word = 0;
             }
         }
     }
 
-    /// Fills `candidates`, in the given order, with all tokens whose share is not 0.
-    fn collect<I: Iterator<Item = (u32, f32)>>(&mut self, tokens: impl Fn() -> I) {
-        let largest = tokens().map(|(_, logit)| logit).fold(f32::NEG_INFINITY, |largest, logit| {
-            if logit > largest { logit } else { largest }
-        });
-        let temperature = self.settings.temperature;
+    /// Computes the share of each token and returns their sum: 0 if no token is possible.
+    fn fill(&mut self, logits: &[f32]) -> u64 {
+        let (largest, factor) = (ops::largest(logits), self.factor());
+        self.shares.clear();
+        let mut total = 0;
+        let (fours, rest) = logits.as_chunks::<4>();
+        let mut last = [f32::NAN; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        for four in fours {
+            let four = shares(*four, largest, factor);
+            // Four of them fit 32 bits.
+            total += u64::from(four.iter().sum::<u32>());
+            self.shares.extend_from_slice(&four);
+        }
+        let last = shares(last, largest, factor);
+        total += u64::from(last.iter().sum::<u32>());
+        self.shares.extend_from_slice(&last[..rest.len()]);
+        total
+    }
+
+    /// Collects those that have at least this share.
+    fn collect(&mut self, least: u32) {
         self.candidates.clear();
-        for (token, logit) in tokens() {
-            // Equal infinities have no difference, but they are equally likely.
-            let distance = if logit == largest { 0.0 } else { (logit - largest) / temperature };
-            let share = exp(distance);
-            // The capacity bounds the work on lists longer than the vocabulary; NaN is no share.
-            if share > 0.0 && self.candidates.len() < self.candidates.capacity() {
-                self.candidates.push(Candidate { share, token });
+        let shares = self.shares.iter().zip(0..);
+        self.candidates.extend(shares.filter(|(share, _)| **share >= least).map(|(_, i)| i));
+    }
+
+    /// Draws one of the candidates that are in the nucleus; `None` when there are none.
+    fn draw(&mut self, mut nucleus: Nucleus) -> Option<u32> {
+        let random = u64::from(self.random.next_u32());
+        let total = nucleus.total();
+        // random · total / 2³², the lower and the upper half of the total apart.
+        let wanted = ((random * (total & 0xffff_ffff)) >> 32) + random * (total >> 32);
+        let mut sum = 0u64;
+        self.candidates.iter().copied().find(|&index| {
+            let share = self.shares[index as usize];
+            if nucleus.admits(share) {
+                sum += u64::from(share);
             }
-        }
-        if largest == f32::NEG_INFINITY {
-            self.candidates.clear();
-        }
-    }
-
-    /// Keeps the likeliest tokens that just exceed the share `top_p`, likeliest first, the lower
-    /// token first among equals.
-    fn keep_nucleus(&mut self, vocabulary: usize) {
-        let top_p = if self.settings.top_p > 0.0 { self.settings.top_p } else { 0.0 };
-        let total: f32 = self.candidates.iter().map(|c| c.share).sum();
-        // Tokens below this share are outside: even all of them together would not make up
-        // 1 - top_p. Usually that leaves few to sort.
-        let others = vocabulary.saturating_sub(1).max(1) as f32;
-        let least = (1.0 - top_p) / others * total;
-        // The likeliest has share 1, and rounding must not lose it.
-        self.candidates.retain(|c| c.share >= least || c.share >= 1.0);
-        self.candidates
-            .sort_unstable_by(|a, b| b.share.total_cmp(&a.share).then(a.token.cmp(&b.token)));
-        let wanted = top_p * total;
-        let mut sum = 0.0f32;
-        let last = self.candidates.iter().position(|c| {
-            sum += c.share;
             sum > wanted
-        });
-        if let Some(last) = last {
-            self.candidates.truncate(last + 1);
-        }
+        })
     }
+}
 
-    /// Draws one of the candidates by share; `None` when there are none.
-    fn draw(&mut self) -> Option<u32> {
-        let total: f32 = self.candidates.iter().map(|c| c.share).sum();
-        let wanted = self.random.next_f32() * total;
-        let mut sum = 0.0f32;
-        let drawn = self.candidates.iter().find(|c| {
-            sum += c.share;
-            sum > wanted
-        });
-        // `wanted` may round up to the total: then it is the last.
-        drawn.or(self.candidates.last()).map(|c| c.token)
+/// The shares of four logits. NaN has none.
+#[inline(always)]
+fn shares(logits: [f32; 4], largest: f32, factor: f32) -> [u32; 4] {
+    if !largest.is_finite() {
+        // Equal infinities have no difference, but they are equally likely; and -∞ is impossible.
+        return logits.map(|logit| if logit == f32::INFINITY { ONE } else { 0 });
     }
+    let e = exp4(logits.map(|logit| (logit - largest) * factor));
+    // Between 1 and 2 the last bit of a float counts 2⁻²³.
+    e.map(|e| (1.0 + e).to_bits() - 1.0f32.to_bits())
 }
 
 /// The token with the largest logit, the lowest among equals; NaN never wins. 0 when all are NaN.
 pub fn argmax(logits: &[f32]) -> u32 {
-    let mut best: Option<(u32, f32)> = None;
-    for (&logit, token) in logits.iter().zip(0..) {
-        let wins = match best {
-            Some((_, largest)) => logit > largest,
-            None => !logit.is_nan(),
-        };
-        if wins {
-            best = Some((token, logit));
-        }
-    }
-    best.map_or(0, |(token, _)| token)
+    let largest = ops::largest(logits);
+    let place = logits.iter().zip(0..).find(|(logit, _)| **logit == largest);
+    place.map_or(0, |(_, token)| token)
 }

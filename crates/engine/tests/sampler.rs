@@ -126,8 +126,8 @@ fn the_seed_decides() {
     assert_eq!(again, draw(9));
 }
 
-/// The same as a few lines of Python in double precision choose (PCG32 with seed 42, softmax,
-/// sort, cut, draw): another generator or another rule would change it.
+/// The same as a few lines of Python in double precision choose (PCG32 with seed 42, softmax, cut, and
+/// drawn in the order of tokens): another generator or another rule would change it.
 #[test]
 fn a_pinned_sequence() {
     let logits: Vec<f32> = (0..100u8).map(|i| f32::from(i.wrapping_mul(37) % 64) / 9.0).collect();
@@ -139,7 +139,7 @@ fn a_pinned_sequence() {
     assert_eq!(recent, PINNED);
 }
 
-const PINNED: [u32; 12] = [5, 31, 43, 95, 17, 36, 62, 76, 48, 62, 83, 19];
+const PINNED: [u32; 12] = [62, 43, 76, 48, 76, 83, 69, 38, 88, 95, 17, 12];
 
 #[test]
 fn a_choice_among_few() {
