@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use board::{Board, Script};
+use board::{Board, Manner, Quirks, Script};
 use link::message::Role;
 use serde_json::Value;
 use wisp::board::{Artefacts, QEMU};
@@ -225,13 +225,14 @@ fn an_emulated_board_is_measured_and_two_runs_are_compared() {
 
 #[test]
 fn ctrl_c_keeps_what_was_measured() {
-    let Some(board) = board_arguments() else { return };
+    if board_arguments().is_none() {
+        return;
+    }
     let place = tempfile::tempdir().unwrap();
     let run = place.path().join("run");
     let process = wisp()
         .args(["bench", "--qemu", "--repeats=100000", "--warm-up=0", "--max-tokens=4", "--output"])
         .arg(&run)
-        .args(&board)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -282,16 +283,55 @@ fn what_is_wrong_is_told_before_a_board_is_touched() {
     assert_eq!(left.len(), 2, "{left:?}");
 }
 
-#[test]
-fn a_board_that_does_nothing_is_given_up() {
+/// A board that follows a script, measured: one case, two repeats.
+fn scripted(quirks: Quirks) -> (Output, tempfile::TempDir) {
     let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("prompts.jsonl"), "{\"text\": \"Hello\"}\n").unwrap();
     let script =
         Script { role: Role::Firmware, persona: [7; 32], is_loaded: true, can_start: true };
-    // It is online, but knows nothing of counters.
-    let _board = Board::start(&place.path().join("line"), script);
+    let _board = Board::start_with(&place.path().join("line"), script, quirks);
     let port = format!("--port=unix:{}", place.path().join("line").display());
-    let output = bench(place.path(), &[&port, "--patience=1", "--output=run"]);
-    assert!(!output.status.success());
-    assert!(told(&output).contains("wisp::bench::silent"), "{}", told(&output));
-    assert!(!place.path().join("run").exists(), "an empty folder was left");
+    // One that never answers need not be waited for long.
+    let patience = if quirks.has_no_figures { "--patience=1" } else { "--patience=60" };
+    let output = bench(
+        place.path(),
+        &[&port, "--prompts=prompts.jsonl", "--repeats=2", "--warm-up=0", patience, "--output=run"],
+    );
+    (output, place)
+}
+
+/// Outcome, time to the first token and writing speed of every repeat.
+fn outcomes(manner: Manner) -> Vec<[String; 3]> {
+    let (output, place) = scripted(Quirks { manner, ..Quirks::default() });
+    assert!(output.status.success(), "{}", told(&output));
+    let columns = ["outcome", "board_first_token_ms", "decode_tokens_per_second"];
+    let rows = csv(&place.path().join("run/cases.csv"));
+    rows.iter().map(|row| columns.map(|column| row[column].clone())).collect()
+}
+
+#[test]
+fn every_manner_of_a_persona_ends_and_is_called_what_it_is() {
+    let row = |cells: [&str; 3]| cells.map(String::from);
+    let answered = row(["answered", "0.35", "10000.0"]);
+    assert_eq!(outcomes(Manner::Answers), [answered.clone(), answered.clone()]);
+    let forced = row(["forced", "", "10000.0"]);
+    assert_eq!(outcomes(Manner::Waits), [forced.clone(), forced]);
+    let silent = row(["silent", "", ""]);
+    assert_eq!(outcomes(Manner::Silent), [silent.clone(), silent]);
+    // It is given the conversation back, and the next repeat is one like any other.
+    let disturbed = row(["disturbed", "", ""]);
+    assert_eq!(outcomes(Manner::Restarts), [disturbed, answered]);
+}
+
+#[test]
+fn a_board_that_cannot_be_measured_is_an_error_with_advice() {
+    for (quirks, code) in [
+        (Quirks { is_old: true, ..Quirks::default() }, "wisp::bench::old_firmware"),
+        (Quirks { has_no_figures: true, ..Quirks::default() }, "wisp::bench::silent"),
+    ] {
+        let (output, place) = scripted(quirks);
+        assert!(!output.status.success());
+        assert!(told(&output).contains(code), "{}", told(&output));
+        assert!(!place.path().join("run").exists(), "an empty folder was left");
+    }
 }

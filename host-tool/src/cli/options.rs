@@ -1,6 +1,6 @@
 //! Options that several verbs share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -55,16 +55,21 @@ impl ImageOptions {
         })
     }
 
+    /// These options with what the build made for what was not named.
+    ///
+    /// # Errors
+    /// The build did not make it.
+    pub(super) fn completed(&self) -> Result<Self> {
+        let artefacts = Artefacts::discover();
+        Ok(Self {
+            firmware: Some(self.firmware.clone().map_or_else(|| artefacts.firmware(), Ok)?),
+            persona: Some(self.persona.clone().map_or_else(|| artefacts.persona(), Ok)?),
+        })
+    }
+
     /// What was named, and what the build made for the rest.
     pub(super) fn complete(&self) -> Result<Wanted> {
-        let artefacts = Artefacts::discover();
-        let firmware = self.firmware.clone().map_or_else(|| artefacts.firmware(), Ok)?;
-        let persona = self.persona.clone().map_or_else(|| artefacts.persona(), Ok)?;
-        Ok(Wanted {
-            firmware: Some(image::firmware(&firmware)?),
-            persona: Some(image::persona(&persona)?),
-            always_compare: true,
-        })
+        Ok(Wanted { always_compare: true, ..self.completed()?.named()? })
     }
 }
 
@@ -80,6 +85,18 @@ pub(super) struct BoardArguments {
 }
 
 impl BoardArguments {
+    /// The same board with a persona in memory from the start, as the Pi's boot stage could put it
+    /// there: an upload then finds everything there already.
+    pub(super) fn with_persona(&self, persona: &Path) -> Self {
+        // QEMU ends a value at a comma, unless there are two.
+        let file = persona.display().to_string().replace(',', ",,");
+        let address = image::PERSONA_ADDRESS;
+        let mut board = self.clone();
+        board.extra.push("-device".to_string());
+        board.extra.push(format!("loader,file={file},addr={address:#x},force-raw=on"));
+        board
+    }
+
     pub(super) fn start(&self, socket: Option<PathBuf>) -> Result<Board> {
         let kernel =
             self.bootloader.clone().map_or_else(|| Artefacts::discover().bootloader(), Ok)?;

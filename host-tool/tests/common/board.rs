@@ -1,4 +1,5 @@
 //! A board that is a thread: it speaks the cable's real protocol and follows a script.
+#![allow(dead_code)] // Each test file uses its part.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use link::message::{
-    DeviceMessage, Digest, EndReason, Event, HostMessage, Identity, ImageInfo, MAX_MESSAGE,
-    Refusal, Role, SlotState, Timing,
+    BoardFacts, DeviceMessage, Digest, EndReason, Event, HostMessage, Identity, ImageInfo,
+    MAX_MESSAGE, Refusal, Role, SlotState, Stats, Timing, Work,
 };
 use link::{Instant, Session, SessionEvent};
 
@@ -28,6 +29,20 @@ pub struct Script {
     pub can_start: bool,
 }
 
+/// How a persona takes what is said.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// It answers.
+    #[default]
+    Answers,
+    /// It answers only when it is asked again.
+    Waits,
+    /// It says nothing, whatever it is asked.
+    Silent,
+    /// The board restarts in the middle of its first answer, and has forgotten everything.
+    Restarts,
+}
+
 /// What a board does differently from most.
 #[derive(Clone, Copy, Default)]
 pub struct Quirks {
@@ -37,6 +52,12 @@ pub struct Quirks {
     pub has_offered: bool,
     /// The bootloader's last words are lost.
     pub launches_unheard: bool,
+    /// How the persona takes what is said.
+    pub manner: Manner,
+    /// The firmware knows nothing of counters and details, and does not even say so.
+    pub has_no_figures: bool,
+    /// The firmware is of a time before details.
+    pub is_old: bool,
 }
 
 /// The running board; its cable is cut with this value.
@@ -45,7 +66,6 @@ pub struct Board {
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
     /// What the host said, in words.
-    #[allow(dead_code)] // Not every test listens.
     pub heard: Receiver<String>,
 }
 
@@ -63,7 +83,16 @@ impl Board {
         let (tell, heard) = mpsc::channel();
         let ended = end.clone();
         let thread = std::thread::spawn(move || {
-            let mut runner = Runner { script, quirks, tell, began: std::time::Instant::now() };
+            let mut runner = Runner {
+                script,
+                quirks,
+                tell,
+                began: std::time::Instant::now(),
+                next_event: 0,
+                work: Work::default(),
+                to_restore: 0,
+                is_pending: false,
+            };
             while !ended.load(Ordering::SeqCst) {
                 match listener.accept() {
                     Ok((stream, _)) => runner.serve(stream, &ended),
@@ -74,7 +103,6 @@ impl Board {
         Self { end, thread: Some(thread), path: path.to_path_buf(), heard }
     }
 
-    #[allow(dead_code)] // Not every test listens.
     /// Everything heard so far that begins like this.
     pub fn heard_of(&self, beginning: &str) -> Vec<String> {
         self.heard.try_iter().filter(|words| words.starts_with(beginning)).collect()
@@ -96,6 +124,13 @@ struct Runner {
     quirks: Quirks,
     tell: Sender<String>,
     began: std::time::Instant,
+    next_event: u32,
+    /// What the persona has done.
+    work: Work,
+    /// Messages of a conversation that is being given back, and whether its last waits for an
+    /// answer.
+    to_restore: u32,
+    is_pending: bool,
 }
 
 /// Starts so far, of all boards: each must have a boot and a nonce of its own, as real ones have.
@@ -119,7 +154,6 @@ impl Runner {
         stream.set_nonblocking(false).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let mut session = self.boot();
-        let mut next_event = 0;
         while !ended.load(Ordering::SeqCst) {
             let mut buffer = [0; 4096];
             match stream.read(&mut buffer) {
@@ -140,7 +174,7 @@ impl Runner {
             while let Some(bytes) = session.receive(&mut message) {
                 let message = HostMessage::decode(bytes).unwrap();
                 let _ = self.tell.send(format!("{message:?}"));
-                next_role = next_role.or(self.answer(&mut session, &message, &mut next_event));
+                next_role = next_role.or(self.answer(&mut session, &message));
             }
             loop {
                 let count = session.poll_transmit(self.now(), &mut buffer);
@@ -167,7 +201,7 @@ impl Runner {
         let greeting = match (self.script.role, self.quirks.refusal) {
             (Role::Firmware, Some(refusal)) => DeviceMessage::Refused { refusal, detail: 0 },
             (Role::Firmware, None) => {
-                DeviceMessage::ChatState { last_id: 0, next_event: 0, messages: 0 }
+                DeviceMessage::ChatState { last_id: 0, next_event: self.next_event, messages: 0 }
             }
             _ => DeviceMessage::Slots { firmware: state, persona: state },
         };
@@ -175,46 +209,106 @@ impl Runner {
     }
 
     /// Answers; returns the program that runs after this one, if this one ends.
-    fn answer(
-        &self,
-        session: &mut Session,
-        message: &HostMessage<'_>,
-        next_event: &mut u32,
-    ) -> Option<Role> {
+    fn answer(&mut self, session: &mut Session, message: &HostMessage<'_>) -> Option<Role> {
         let mut send = |message: DeviceMessage<'_>| session.send_device(&message).unwrap();
+        let manner = self.quirks.manner;
         match *message {
             HostMessage::Launch => {
                 if !self.quirks.launches_unheard {
                     send(DeviceMessage::Launching);
                 }
-                Some(if self.script.can_start { Role::Firmware } else { Role::Bootloader })
+                return Some(if self.script.can_start { Role::Firmware } else { Role::Bootloader });
             }
-            HostMessage::Reboot => Some(Role::Bootloader),
+            HostMessage::Reboot => return Some(Role::Bootloader),
             HostMessage::Offer { slot, .. } if self.quirks.has_offered => {
                 send(DeviceMessage::OfferAccepted { slot });
                 send(DeviceMessage::Verified { slot });
-                None
             }
             HostMessage::Offer { .. } => {
                 send(DeviceMessage::Refused { refusal: Refusal::WrongSize, detail: 1 });
-                None
             }
             HostMessage::Say { id, text, .. } => {
                 send(DeviceMessage::Received { id });
-                let timing = Timing::default();
-                for what in [
-                    Event::Read { id },
-                    Event::Thinking { reply: id },
-                    Event::Delta { reply: id, offset: 0, text: "You said " },
-                    Event::Delta { reply: id, offset: 9, text },
-                    Event::End { reply: id, reason: EndReason::Finished, timing },
-                ] {
-                    send(DeviceMessage::Happened { event: *next_event, what });
-                    *next_event += 1;
+                self.work.read_tokens += 3;
+                self.work.read_micros += 300;
+                self.happen(session, &[Event::Read { id }]);
+                match manner {
+                    Manner::Answers => self.reply(session, id, text),
+                    Manner::Waits | Manner::Silent => {
+                        self.happen(session, &[Event::StayedSilent { after: id }]);
+                    }
+                    Manner::Restarts => {
+                        let delta = Event::Delta { reply: id, offset: 0, text: "You " };
+                        self.happen(session, &[Event::Thinking { reply: id }, delta]);
+                        self.quirks.manner = Manner::Answers;
+                        self.work = Work::default();
+                        return Some(Role::Firmware);
+                    }
                 }
-                None
             }
-            _ => None,
+            HostMessage::Regenerate { id } => {
+                send(DeviceMessage::Received { id });
+                self.happen(session, &[Event::Read { id }]);
+                match manner {
+                    Manner::Waits => self.reply(session, id, "again"),
+                    _ => {
+                        let thinking = Event::Thinking { reply: id };
+                        let withdrawn = Event::Withdrawn { reply: id };
+                        let silent = Event::StayedSilent { after: id };
+                        self.happen(session, &[thinking, withdrawn, silent]);
+                    }
+                }
+            }
+            HostMessage::Forget { id } => {
+                send(DeviceMessage::Received { id });
+                self.happen(session, &[Event::Forgotten, Event::Read { id }]);
+            }
+            HostMessage::RestoreBegin { messages, pending, .. } => {
+                (self.to_restore, self.is_pending) = (messages, pending);
+            }
+            HostMessage::RestoreMessage { text, .. } => {
+                self.to_restore -= 1;
+                if self.to_restore == 0 {
+                    self.happen(session, &[Event::Restored { messages: 1 }]);
+                    if self.is_pending {
+                        self.reply(session, 100, text);
+                    }
+                }
+            }
+            HostMessage::StatsRequest if !self.quirks.has_no_figures => {
+                send(DeviceMessage::Stats(Stats { heap_used: 1000, ..Stats::default() }));
+            }
+            HostMessage::DetailsRequest if self.quirks.is_old => {
+                send(DeviceMessage::Refused { refusal: Refusal::Malformed, detail: 0 });
+            }
+            HostMessage::DetailsRequest if !self.quirks.has_no_figures => {
+                let board = BoardFacts { revision: 0x90_0093, ..BoardFacts::default() };
+                send(DeviceMessage::Details { board, work: self.work });
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// A whole reply of three tokens.
+    fn reply(&mut self, session: &mut Session, reply: u32, text: &str) {
+        self.work.decode_tokens += 2;
+        self.work.decode_micros += 200;
+        let timing = Timing { reply_tokens: 3, first_token_micros: 50, ..Timing::default() };
+        let events = [
+            Event::Thinking { reply },
+            Event::Delta { reply, offset: 0, text: "You said " },
+            Event::Delta { reply, offset: 9, text },
+            Event::End { reply, reason: EndReason::Finished, timing },
+        ];
+        self.happen(session, &events);
+    }
+
+    fn happen(&mut self, session: &mut Session, events: &[Event<'_>]) {
+        for what in events {
+            let event = self.next_event;
+            session.send_device(&DeviceMessage::Happened { event, what: *what }).unwrap();
+            self.next_event += 1;
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::bench::prompts::Prompts;
 use crate::bench::row::Row;
 use crate::bench::summary::{State, Summary};
 use crate::bench::{plot, report};
-use crate::board::{Artefacts, Board};
+use crate::board::Board;
 use crate::client::{Client, ClientOptions, Update, Wanted};
 use crate::errors::{Result, WispError};
 use crate::monitor::LogTable;
@@ -42,22 +42,28 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
     }
     // All that can be wrong here is found before a board is touched.
     let prompts = arguments.prompts.as_deref().map_or_else(Prompts::built_in, Prompts::read)?;
-    let wanted = match arguments.qemu {
-        true => arguments.images.complete()?,
-        false => arguments.images.named()?,
+    let images = match arguments.qemu {
+        true => arguments.images.completed()?,
+        false => arguments.images.clone(),
     };
+    let wanted = images.named()?;
     let connector = match arguments.qemu {
         true => None,
         false => Some(arguments.port.connector()?),
     };
-    let table = log_table(&arguments);
+    // The texts of the firmware's log, when it is known which one runs and it is an ELF file.
+    let table = images.firmware.as_deref().and_then(|elf| LogTable::read(elf).ok());
     let began = unix_seconds();
     let path = arguments.output.clone();
     let path = path.unwrap_or_else(|| PathBuf::from(format!("wisp-bench-{began}")));
     let folder = Folder::create(&path, table.as_ref())?;
 
     let interrupt = Interrupt::listen()?;
-    let board = arguments.qemu.then(|| arguments.board.start(None)).transpose();
+    let emulated = match &images.persona {
+        Some(persona) => arguments.board.with_persona(persona),
+        None => arguments.board.clone(),
+    };
+    let board = arguments.qemu.then(|| emulated.start(None)).transpose();
     let result = board.and_then(|board| {
         let connector = match (&board, connector) {
             (Some(board), _) => Box::new(board.connector()),
@@ -73,16 +79,6 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
         remove_if_unused(&path);
     }
     result
-}
-
-/// The texts of the firmware's log, when it is known which firmware runs and it is an ELF file.
-fn log_table(arguments: &BenchArguments) -> Option<LogTable> {
-    let named = arguments.images.firmware.clone();
-    let elf = match arguments.qemu {
-        true => named.or_else(|| Artefacts::discover().firmware().ok()),
-        false => named,
-    };
-    LogTable::read(&elf?).ok()
 }
 
 fn remove_if_unused(path: &Path) {
