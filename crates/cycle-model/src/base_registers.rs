@@ -18,6 +18,19 @@ pub struct BaseRegisters {
     /// A base that has grown by a register whose value is not known. When the base shows itself
     /// again, it shows that register, too.
     growing: Option<Growing>,
+    /// Where a preload points to that had to wait for such a base.
+    late: Option<u32>,
+}
+
+/// What is known of a preload's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preload {
+    /// All of it.
+    At(u32),
+    /// It will be known as soon as its base is used.
+    Late,
+    /// Nothing.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +38,32 @@ struct Growing {
     base: u8,
     before: u32,
     by: u8,
+    /// Offset of a preload that waits for the base.
+    preload: Option<u32>,
 }
 
 impl BaseRegisters {
-    /// Where a preload points to.
-    pub fn resolve(&self, addressing: &Addressing) -> Option<u32> {
-        let base = self.value(addressing.base)?;
-        Some(base.wrapping_add(self.offset(addressing.first)?))
+    /// Where a preload points to. One whose base is about to show itself comes late.
+    pub fn preload(&mut self, addressing: &Addressing) -> Preload {
+        let Some(offset) = self.offset(addressing.first) else {
+            return Preload::Unknown;
+        };
+        let register = addressing.base;
+        if let Some(base) = self.value(register) {
+            return Preload::At(base.wrapping_add(offset));
+        }
+        match &mut self.growing {
+            Some(growing) if growing.base == register && growing.preload.is_none() => {
+                growing.preload = Some(offset);
+                Preload::Late
+            }
+            _ => Preload::Unknown,
+        }
+    }
+
+    /// The preload that came late, once.
+    pub fn late_preload(&mut self) -> Option<u32> {
+        self.late.take()
     }
 
     /// Follows `operation`; `first` is the first address that it accessed, if it did.
@@ -84,6 +116,7 @@ impl BaseRegisters {
         let growing = self.growing.filter(|growing| growing.base == register);
         if let (Some(base), Some(growing)) = (base, growing) {
             self.set(growing.by, base.wrapping_sub(growing.before));
+            self.late = growing.preload.map(|offset| base.wrapping_add(offset));
         }
         match (base, addressing.write_back) {
             (Some(base), None) => self.set(register, base),
@@ -92,7 +125,8 @@ impl BaseRegisters {
                 if let Some(grown) = self.offset(offset) {
                     self.set(register, base.wrapping_add(grown));
                 } else if let Offset::Register(by) = offset {
-                    self.growing = Some(Growing { base: register, before: base, by });
+                    self.growing =
+                        Some(Growing { base: register, before: base, by, preload: None });
                 }
             }
             (None, Some(_)) => self.forget(1 << (register & 31)),

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::accesses::Accesses;
-use crate::base_registers::BaseRegisters;
+use crate::base_registers::{BaseRegisters, Preload};
 use crate::branch::{Outcome, Predictor};
 use crate::decode::decode;
 use crate::model::{Executed, Model};
@@ -137,14 +137,20 @@ impl Machine {
             return;
         }
         let next = next.unwrap_or_else(|| operation.address.wrapping_add(4));
-        let mut preloads = None;
-        if let Some(memory) = &operation.memory
-            && memory.transfer == Transfer::Prefetch
-        {
-            let addressing = memory.addressing.as_ref();
-            preloads = addressing.and_then(|a| self.base_registers.resolve(a));
-            self.unresolved_preloads += u64::from(preloads.is_none());
-        }
+        let preloads = match &operation.memory {
+            Some(memory) if memory.transfer == Transfer::Prefetch => {
+                match memory.addressing.as_ref().map(|a| self.base_registers.preload(a)) {
+                    Some(Preload::At(address)) => Some(address),
+                    Some(Preload::Late) => None,
+                    Some(Preload::Unknown) | None => {
+                        self.unresolved_preloads += 1;
+                        None
+                    }
+                }
+            }
+            // One that had to wait for its base is made up for here.
+            _ => self.base_registers.late_preload(),
+        };
         let executed = Executed {
             operation,
             accesses: &self.accesses,

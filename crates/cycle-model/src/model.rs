@@ -19,7 +19,7 @@ pub struct Executed<'a> {
     pub accesses: &'a Accesses,
     /// Its first address takes a second access.
     pub misaligned: bool,
-    /// Where it points to, if it is a preload and that is known.
+    /// A line that a preload asks for now.
     pub preloads: Option<u32>,
     /// How it was predicted.
     pub outcome: Outcome,
@@ -49,16 +49,15 @@ impl Model {
     }
 
     fn memory(&mut self, executed: &Executed<'_>, start: u64) -> MemoryTiming {
+        if let (Some(cache), Some(address)) = (&mut self.cache, executed.preloads) {
+            cache.access(address, Request::Prefetch, start);
+        }
         let Some(memory) = &executed.operation.memory else {
             return MemoryTiming::default();
         };
         let mut ready = start;
         match memory.transfer {
-            Transfer::Prefetch => {
-                if let (Some(cache), Some(address)) = (&mut self.cache, executed.preloads) {
-                    cache.access(address, Request::Prefetch, start);
-                }
-            }
+            Transfer::Prefetch => {}
             Transfer::Store => {
                 if let Some(cache) = &mut self.cache {
                     for line in executed.accesses.lines() {
