@@ -1,7 +1,8 @@
 # Index of what can be done here. `make` alone prints it. Logic lives in crates/devtool.
 
 .DEFAULT_GOAL := help
-.PHONY: help announce setup demo test check build firmware bootloader personas kernel.img fmt clean
+.PHONY: help announce setup demo test check build firmware bootloader personas kernel.img fmt clean \
+        bench bench-accept bench-quick bench-peer bench-programs
 
 BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
@@ -9,6 +10,7 @@ MODELS    := models/stories260K
 WISP      := cargo run --quiet -p wisp --
 MODEL     := cargo run --quiet -p wisp-model --
 DEVTOOL   := cargo run --quiet -p devtool --
+BENCH     := cargo run --quiet -p bench --
 
 help:
 	@echo "Wisp: a small language model with a personality on a Raspberry Pi Zero"
@@ -16,6 +18,9 @@ help:
 	@echo "  make demo        boot the emulated board, load the persona, open the chat page"
 	@echo "  make test        everything: lints, unit, fault, fuzz, emulator and browser tests"
 	@echo "  make check       the quick part of it, while working"
+	@echo
+	@echo "  make bench       instructions and modelled speed of every path (docs/benchmarks.md)"
+	@echo "  make bench-peer LLAMA2C=DIR  the same for your checkout of llama2.c, beside it"
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and demo persona"
@@ -58,6 +63,27 @@ test: setup
 
 check: setup
 	@$(DEVTOOL) check
+
+# The board's program, and the model that counts its cycles: optimised, because it follows every
+# instruction.
+bench-programs:
+	@scripts/fw-cargo build --quiet --profile firmware -p board-test --bin bench-board
+	@cargo build --quiet --release -p cycle-model
+
+bench: setup bench-programs
+	@$(BENCH)
+
+# What `make test` runs.
+bench-quick: bench-programs
+	@$(BENCH) --quick
+
+# Writes crates/bench/baseline.json, to be committed with what made it faster.
+bench-accept: setup bench-programs
+	@$(BENCH) --accept
+
+bench-peer: setup bench-programs
+	@test -n "$(LLAMA2C)" || { echo "say where your checkout is: make bench-peer LLAMA2C=DIR" >&2; exit 2; }
+	@$(BENCH) --llama2c "$(abspath $(LLAMA2C))"
 
 fmt:
 	@cargo fmt --all

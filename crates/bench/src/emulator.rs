@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use object::{Object, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol};
 
 use crate::segments::{self, ByMemory};
 
@@ -85,13 +85,30 @@ impl Emulator {
 
     /// The address of a symbol of the program.
     pub fn symbol(&self, name: &str) -> Result<u32> {
+        let address = self.look(|elf| {
+            elf.symbols().find(|symbol| symbol.name() == Ok(name)).map(|symbol| symbol.address())
+        })?;
+        let path = self.kernel.display();
+        Ok(u32::try_from(address.with_context(|| format!("{path} has no {name}"))?)?)
+    }
+
+    /// The compiler that made the program, as it signed it.
+    pub fn compiler(&self) -> Result<String> {
+        let comment = self.look(|elf| {
+            let section = elf.section_by_name(".comment")?;
+            Some(String::from_utf8_lossy(section.data().ok()?).into_owned())
+        })?;
+        let signatures = comment.unwrap_or_default();
+        let rustc = signatures.split('\0').find(|signature| signature.starts_with("rustc"));
+        Ok(rustc.unwrap_or("unknown").to_owned())
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&object::File<'_>) -> T) -> Result<T> {
         let path = self.kernel.display();
         let bytes = fs::read(&self.kernel).with_context(|| format!("cannot read {path}"))?;
         let elf = object::File::parse(bytes.as_slice())
             .with_context(|| format!("{path} is no ELF file"))?;
-        let found = elf.symbols().find(|symbol| symbol.name() == Ok(name));
-        let found = found.with_context(|| format!("{path} has no {name}"))?;
-        Ok(u32::try_from(found.address())?)
+        Ok(at(&elf))
     }
 }
 

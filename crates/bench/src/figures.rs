@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::PARTS;
+
 /// What a number counts. The words are what `wisp: NAME VALUE UNIT` ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
@@ -77,6 +79,14 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// Whether it is a part of a token: `int8_norm_cycles_450_pos0`.
+    pub fn is_of_part(&self) -> bool {
+        PARTS.iter().any(|part| {
+            self.name.contains(&format!("_{part}_instructions_"))
+                || self.name.contains(&format!("_{part}_cycles_"))
+        })
+    }
+
     /// As it is printed: `wisp: NAME VALUE UNIT`.
     pub fn line(&self) -> String {
         let Self { name, value, unit } = self;

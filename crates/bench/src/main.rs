@@ -1,7 +1,7 @@
 //! `make bench`: measures every path, prints the figures, compares them with the committed ones.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,7 +10,7 @@ use bench::emulator::Emulator;
 use bench::figures::Figures;
 use bench::session::{self, Group, Scope};
 use bench::transcript::Measured;
-use bench::{table, workspace};
+use bench::{models, peer, perplexity, plot, table, workspace};
 use clap::Parser;
 
 /// Measures the model's speed on the emulated board.
@@ -26,6 +26,9 @@ struct Arguments {
     /// Only figures whose names begin so.
     #[arg(long, conflicts_with = "accept")]
     only: Option<String>,
+    /// A checkout of karpathy/llama2.c, to be measured beside us.
+    #[arg(long, conflicts_with_all = ["quick", "accept"])]
+    llama2c: Option<PathBuf>,
     /// The board's program.
     #[arg(long, default_value = "target/firmware/armv6-none-eabihf/firmware/bench-board")]
     kernel: PathBuf,
@@ -36,6 +39,14 @@ struct Arguments {
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
 }
+
+/// The paths of the reference shape, as the picture calls them.
+const PLOTTED: [(&str, &str); 4] =
+    [("fp8", "fp8 in place"), ("fp8_lanes", "fp8 repacked"), ("int8", "int8"), ("int4", "int4")];
+
+/// Those of a checkout of llama2.c.
+const PLOTTED_PEERS: [(&str, &str); 2] =
+    [("llama2c_run", "llama2.c f32"), ("llama2c_runq", "llama2.c int8")];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -65,23 +76,35 @@ fn run(arguments: &Arguments) -> Result<()> {
         folder: arguments.folder.clone(),
     };
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let (figures, measured) = session::measure(&emulator, &groups, scope, at_once)?;
+    let (mut figures, measured) = session::measure(&emulator, &groups, scope, at_once)?;
+    if scope == Scope::Whole {
+        perplexity::add(&groups, &mut figures)?;
+    }
+    let mut plotted = PLOTTED.to_vec();
+    if let (Some(checkout), Some(reference)) = (&arguments.llama2c, groups.first_mut()) {
+        let peers = peer::measure(checkout, &models::reference(), &emulator)?;
+        figures.0.extend(peers.figures.0);
+        reference.peers = peers.prefixes;
+        plotted.extend(PLOTTED_PEERS);
+    }
     show(&groups, &figures, &measured);
     if scope == Scope::Whole {
         write(&arguments.folder.join("bench.json"), &to_json(&figures)?)?;
+        write(&arguments.folder.join("bench.svg"), &plot::draw(&plotted, &figures))?;
     }
+    let compiler = emulator.compiler()?;
     let baseline = workspace().join("crates/bench/baseline.json");
     if arguments.accept {
-        Baseline::new(&compiler()?, &figures).write(&baseline)?;
+        Baseline::new(&compiler, &figures).write(&baseline)?;
         println!("wrote {}", baseline.display());
         return Ok(());
     }
-    compare(&Baseline::read(&baseline)?, &figures)
+    compare(&Baseline::read(&baseline)?, &figures, &compiler)
 }
 
 /// Tables for reading, then the figures, one a line.
 fn show(groups: &[Group], figures: &Figures, measured: &[(String, Measured)]) {
-    for group in groups {
+    for group in groups.iter().filter(|group| !group.jobs.is_empty()) {
         println!("{}", table::of_model(&group.title, &group.prefixes(), figures));
     }
     for (prefix, measured) in measured {
@@ -90,7 +113,8 @@ fn show(groups: &[Group], figures: &Figures, measured: &[(String, Measured)]) {
         println!("  memory of {prefix}: {} bytes", parts.join(", "));
     }
     println!();
-    for figure in &figures.0 {
+    // The tables show the parts; they are many.
+    for figure in figures.0.iter().filter(|figure| !figure.is_of_part()) {
         println!("{}", figure.line());
     }
 }
@@ -103,13 +127,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Which compiler made the measured program: scripts/fw-cargo chooses it.
-fn compiler() -> Result<String> {
-    let output = Command::new("scripts/fw-cargo").arg("--compiler").output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn compare(baseline: &Baseline, figures: &Figures) -> Result<()> {
+fn compare(baseline: &Baseline, figures: &Figures, compiler: &str) -> Result<()> {
     let Comparison { compared, worse, better, unknown } = baseline.compare(figures);
     println!("\ncompared {compared} figures with crates/bench/baseline.json");
     for sentence in &better {
@@ -124,7 +142,6 @@ fn compare(baseline: &Baseline, figures: &Figures) -> Result<()> {
     if worse.is_empty() {
         return Ok(());
     }
-    let compiler = compiler()?;
     if compiler != baseline.compiler {
         println!(
             "  not comparable: the baseline is from {}, this is {compiler}",

@@ -8,7 +8,7 @@ use model_format::{ArchitectureSpec, WeightFormat, synthetic};
 use wisp_model::import::{self, About};
 
 /// The seed of the reference model's weights.
-const SEED: u64 = 2026;
+pub(crate) const SEED: u64 = 2026;
 
 /// The 15M reference shape: 14,948,736 parameters.
 pub fn reference() -> ArchitectureSpec {
@@ -27,7 +27,7 @@ pub fn reference() -> ArchitectureSpec {
 
 /// Writes the reference model with random weights.
 pub fn make_reference(format: WeightFormat, to: &Path) -> Result<()> {
-    let file = synthetic::model(&reference(), synthetic::persona(), &[], format, SEED)
+    let file = synthetic::gaussian_model(&reference(), synthetic::persona(), &[], format, SEED)
         .map_err(|error| anyhow!("the reference model: {error}"))?;
     write(to, &file)
 }

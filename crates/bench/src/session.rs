@@ -42,6 +42,10 @@ pub struct Group {
     pub title: String,
     /// One for each path.
     pub jobs: Vec<Job>,
+    /// Paths of other programs: how their figures' names begin.
+    pub peers: Vec<String>,
+    /// A text to measure quality with, in the repository.
+    pub text: Option<String>,
 }
 
 impl Group {
@@ -52,7 +56,7 @@ impl Group {
 
     /// How the names of the figures begin.
     pub fn prefixes(&self) -> Vec<String> {
-        self.jobs.iter().map(|job| job.prefix.clone()).collect()
+        self.jobs.iter().map(|job| &job.prefix).chain(&self.peers).cloned().collect()
     }
 }
 
@@ -64,8 +68,16 @@ pub fn prepare(workspace: &FilePath, folder: &FilePath, scope: Scope) -> Result<
                 random weights"
             .to_owned(),
         jobs: Vec::new(),
+        peers: Vec::new(),
+        // Random weights predict nothing.
+        text: None,
     };
-    let mut stories = Group { title: "stories260K".to_owned(), jobs: Vec::new() };
+    let mut stories = Group {
+        title: "stories260K".to_owned(),
+        jobs: Vec::new(),
+        peers: Vec::new(),
+        text: Some("models/stories260K/eval.txt".to_owned()),
+    };
     for path in Path::ALL {
         let is_quick = matches!(path.name, "fp8" | "int8");
         if scope == Scope::Quick && !is_quick {
@@ -119,7 +131,7 @@ fn persona(file: PathBuf) -> Group {
         placement,
     };
     let jobs = vec![job(Placement::InPlace, ""), job(Placement::Lanes, "_lanes")];
-    Group { title: format!("persona {}", file.display()), jobs }
+    Group { title: format!("persona {}", file.display()), jobs, peers: Vec::new(), text: None }
 }
 
 /// Measures all jobs, `at_once` at a time, and returns their figures in the order of the jobs.
@@ -163,16 +175,37 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the board's program is asked for; it has the same numbers.
+#[derive(Clone, Copy)]
+enum Wish {
+    Tokens = 0,
+    Prompts = 1,
+    Quick = 2,
+}
+
 fn measure_one(emulator: &Emulator, job: &Job, scope: Scope) -> Result<Measured> {
-    let memories: Vec<u32> = match scope {
-        Scope::Whole => MEMORIES.iter().map(|(_, cycles)| *cycles).collect(),
-        Scope::Quick => vec![USUAL_MEMORY.1],
-    };
-    let wish = emulator.symbol("__handover_start")?;
+    // A prompt is many tokens; one memory must do for it.
+    let usual = [USUAL_MEMORY.1];
+    if scope == Scope::Quick {
+        return run(emulator, job, Wish::Quick, "quick", &usual);
+    }
+    let mut measured = run(emulator, job, Wish::Tokens, "tokens", &MEMORIES.map(|(_, line)| line))?;
+    measured.merge(run(emulator, job, Wish::Prompts, "prompts", &usual)?);
+    Ok(measured)
+}
+
+fn run(
+    emulator: &Emulator,
+    job: &Job,
+    wish: Wish,
+    name: &str,
+    memories: &[u32],
+) -> Result<Measured> {
+    let address = emulator.symbol("__handover_start")?;
     let loads = [
         Load::File(&job.file, emulator.symbol("__persona_start")?),
-        Load::Word(u32::from(job.placement == Placement::Lanes), wish),
-        Load::Word(u32::from(scope == Scope::Quick), wish + 4),
+        Load::Word(u32::from(job.placement == Placement::Lanes), address),
+        Load::Word(wish as u32, address + 4),
     ];
-    Measured::new(&emulator.run(&job.prefix, &loads, &memories)?)
+    Measured::new(&emulator.run(&format!("{}-{name}", job.prefix), &loads, memories)?)
 }

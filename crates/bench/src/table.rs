@@ -52,12 +52,14 @@ const WORK: [(&str, &str); 5] = [
     ("MB moved", "bytes_per_token_pos0"),
     ("k misses", "misses_per_token_pos0"),
 ];
-const CHAT: [(&str, &str); 5] = [
+const CHAT: [(&str, &str); 7] = [
     ("start, ms", "start_ms_450"),
     ("prefill tok/s", "prefill_64_tokens_per_second_450"),
     ("times decode", "prefill_64_ratio_450"),
     ("20-token message, ms", "first_token_20_ms_450"),
     ("attention, % at 255", "attention_share_pos255_450"),
+    ("perplexity", "perplexity"),
+    ("to f32, %", "perplexity_to_f32"),
 ];
 
 /// All tables of one model: `prefixes` are its paths, as names of figures begin.
@@ -69,7 +71,7 @@ pub fn of_model(title: &str, prefixes: &[String], figures: &Figures) -> String {
         "in a chat, modelled at 450 MB/s, and perplexity on the same text",
         prefixes,
         figures,
-        &[CHAT.as_slice(), &[("perplexity", "perplexity")]].concat(),
+        &CHAT,
     );
     for position in [0, 255] {
         text += &by_part(position, prefixes, figures);
@@ -110,6 +112,8 @@ fn shown(name: &str, value: f64) -> String {
         format!("{:.2}", value / 1e6)
     } else if name.contains("misses") {
         format!("{:.1}", value / 1e3)
+    } else if name.contains("perplexity_to") || name.contains("ratio") {
+        format!("{value:.2}")
     } else if name.contains("perplexity") {
         format!("{value:.3}")
     } else {

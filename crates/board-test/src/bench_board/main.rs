@@ -30,7 +30,7 @@ use bcm2835::{Access, Fault, Peripherals, Section, memory};
 use critical_section::Mutex;
 use linked_list_allocator::Heap;
 use model_format::{Model, stated_length};
-use script::Wish;
+use script::{Scope, Wish};
 
 struct LockedHeap(Mutex<RefCell<Heap>>);
 
@@ -90,7 +90,12 @@ fn wish() -> Wish {
     let words = memory::handover().start as *const [u32; 2];
     // SAFETY: mapped, aligned, and any words will do; nobody else writes there.
     let [placement, scope] = unsafe { words.read_volatile() };
-    Wish { packs_lanes: placement != 0, is_quick: scope != 0 }
+    let scope = match scope {
+        0 => Scope::Tokens,
+        1 => Scope::Prompts,
+        _ => Scope::Quick,
+    };
+    Wish { packs_lanes: placement != 0, scope }
 }
 
 /// Writes a line and waits until it has left.

@@ -8,8 +8,10 @@ use engine::Part;
 
 /// The words that the cycle model watches. A segment ends with each store to the first; a store
 /// to the second pauses the model until the next store to the first.
+///
+/// Not zero at first: zeroed data is written by the boot stub, which would be a mark.
 #[unsafe(no_mangle)]
-static BENCH_MARK: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+static BENCH_MARK: [AtomicU32; 2] = [const { AtomicU32::new(1) }; 2];
 
 /// Room for the notes of all segments: three times 150 of a token, and a few dozen.
 const MOST: usize = 4096;

@@ -22,8 +22,18 @@ const SEED: u64 = 1;
 pub(crate) struct Wish {
     /// fp8 weights are packed at start into the lane-shared int8 layout.
     pub(crate) packs_lanes: bool,
-    /// Only the first and the last position, not divided into parts.
-    pub(crate) is_quick: bool,
+    /// Which measurements.
+    pub(crate) scope: Scope,
+}
+
+/// Which measurements to make. They are split because modelling a prompt takes long.
+pub(crate) enum Scope {
+    /// Single tokens, as a whole and by parts.
+    Tokens,
+    /// The start, and prompts.
+    Prompts,
+    /// The first and the last token as a whole.
+    Quick,
 }
 
 /// A model at work, and who chooses the next token.
@@ -41,7 +51,10 @@ pub(crate) fn run(
 ) -> Result<(), &'static str> {
     let placement = if wish.packs_lanes { Placement::Lanes } else { Placement::InPlace };
     let options = Options { context: CONTEXT, placement, ..Options::default() };
-    marks::begin(Measurement::Start, false);
+    match wish.scope {
+        Scope::Prompts => marks::begin(Measurement::Start, false),
+        Scope::Tokens | Scope::Quick => marks::pause(),
+    }
     let engine = Engine::new(model, Measured(Arm1176), options).map_err(|_| "no engine")?;
     marks::end();
     let plan = engine.memory_plan();
@@ -58,31 +71,39 @@ pub(crate) fn run(
     let sampler = Sampler::new(vocabulary, settings, SEED).map_err(|_| "no sampler")?;
     let mut bench = Bench { engine, sampler, vocabulary };
 
-    bench.token(Measurement::Pos0, false)?;
-    if wish.is_quick {
-        bench.hurry_to(255)?;
-        return bench.token(Measurement::Pos255, false);
+    match wish.scope {
+        Scope::Tokens => bench.tokens(),
+        Scope::Prompts => bench.prompts(),
+        Scope::Quick => {
+            bench.token(Measurement::Pos0, false)?;
+            bench.hurry_to(255)?;
+            bench.token(Measurement::Pos255, false)
+        }
     }
-    bench.engine.rollback(0);
-    bench.token(Measurement::Pos0Parts, true)?;
-    bench.engine.rollback(0);
-    bench.prompt(Measurement::Prefill64, 64)?;
-    bench.hurry_to(100)?;
-    bench.prompt(Measurement::Message20, 20)?;
-    for (position, whole, parts) in [
-        (127, Measurement::Pos127, Measurement::Pos127Parts),
-        (255, Measurement::Pos255, Measurement::Pos255Parts),
-    ] {
-        bench.hurry_to(position)?;
-        bench.token(whole, false)?;
-        bench.engine.rollback(position);
-        bench.token(parts, true)?;
-        bench.engine.rollback(position);
-    }
-    Ok(())
 }
 
 impl Bench<'_> {
+    fn tokens(&mut self) -> Result<(), &'static str> {
+        for (position, whole, parts) in [
+            (0, Measurement::Pos0, Measurement::Pos0Parts),
+            (127, Measurement::Pos127, Measurement::Pos127Parts),
+            (255, Measurement::Pos255, Measurement::Pos255Parts),
+        ] {
+            self.hurry_to(position)?;
+            self.token(whole, false)?;
+            self.engine.rollback(position);
+            self.token(parts, true)?;
+            self.engine.rollback(position);
+        }
+        Ok(())
+    }
+
+    fn prompts(&mut self) -> Result<(), &'static str> {
+        self.prompt(Measurement::Prefill64, 64)?;
+        self.hurry_to(100)?;
+        self.prompt(Measurement::Message20, 20)
+    }
+
     /// Measures a token from its beginning to the choice of the next.
     fn token(&mut self, measurement: Measurement, tells_parts: bool) -> Result<(), &'static str> {
         let token = self.token_at(self.engine.position());
