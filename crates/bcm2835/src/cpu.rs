@@ -2,27 +2,30 @@
 //!
 //! On any other processor these do the nearest portable thing, so that drivers compile there.
 
+#[cfg(not(target_arch = "arm"))]
 use core::sync::atomic::{Ordering, fence};
 
 /// Orders memory accesses before it with those after it (TRM 3.2.22, Data Memory Barrier).
 #[inline]
 pub(crate) fn data_memory_barrier() {
-    // SAFETY: a barrier changes nothing but order.
+    // SAFETY: a barrier changes nothing but order. Not `nomem`: the compiler keeps to it as well.
     #[cfg(target_arch = "arm")]
     unsafe {
         core::arch::asm!("mcr p15, 0, {zero}, c7, c10, 5", zero = in(reg) 0, options(nostack))
     };
+    #[cfg(not(target_arch = "arm"))]
     fence(Ordering::SeqCst);
 }
 
 /// Waits until memory accesses before it are complete (TRM 3.2.22, Data Synchronization Barrier).
 #[inline]
 pub(crate) fn data_synchronization_barrier() {
-    // SAFETY: a barrier changes nothing but order.
+    // SAFETY: as above.
     #[cfg(target_arch = "arm")]
     unsafe {
         core::arch::asm!("mcr p15, 0, {zero}, c7, c10, 4", zero = in(reg) 0, options(nostack))
     };
+    #[cfg(not(target_arch = "arm"))]
     fence(Ordering::SeqCst);
 }
 

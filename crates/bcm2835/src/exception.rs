@@ -91,9 +91,6 @@ exception_vectors:
     sub     lr, lr, #4
     push    {{r0-r3, r12, lr}}
     mov     r0, lr
-    cps     #0x13
-    mov     r1, lr
-    cps     #0x12
     vpush   {{d0-d7}}               @ what a function may change (AAPCS 6.1.2.1)
     vmrs    r2, fpscr
     push    {{r2, r3}}
@@ -136,8 +133,16 @@ exception_vectors:
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn exception_interrupt(program_counter: u32, link_register: u32) {
-        crate::interrupt::serve(program_counter, link_register);
+    extern "C" fn exception_interrupt(program_counter: u32) {
+        crate::interrupt::serve(program_counter);
+    }
+
+    /// The link register of the code that an interrupt came to; to be asked by those who serve it.
+    pub(crate) fn interrupted_link_register() -> u32 {
+        let link_register;
+        // SAFETY: a look into supervisor mode, where all code runs, and back into the interrupt's.
+        unsafe { core::arch::asm!("cps #0x13", "mov {}, lr", "cps #0x12", out(reg) link_register) };
+        link_register
     }
 
     fn instruction_fault_status() -> u32 {
@@ -164,10 +169,16 @@ exception_vectors:
 }
 
 #[cfg(target_arch = "arm")]
-pub(crate) use vectors::fault;
+pub(crate) use vectors::{fault, interrupted_link_register};
 
 /// On another processor nothing raises faults and no program records them.
 #[cfg(not(target_arch = "arm"))]
 pub(crate) fn fault(_: &Fault) -> ! {
     crate::watchdog::reset()
+}
+
+/// On another processor nothing is interrupted.
+#[cfg(not(target_arch = "arm"))]
+pub(crate) fn interrupted_link_register() -> u32 {
+    0
 }

@@ -4,8 +4,14 @@ use crate::mmio::Block;
 use crate::{pl011, system_timer, watchdog};
 
 const CONTROLLER: Block = Block::new(0x2000_b200);
-/// Pending 1 and 2 (p. 115): sources 0 to 31 and 32 to 63.
-const PENDING: [usize; 2] = [0x04, 0x08];
+/// Basic pending (p. 113 and 114), which shows the most wanted sources in bits of its own, and
+/// whether there is anything in pending 1.
+const PENDING_BASIC: usize = 0x00;
+const IN_PENDING_1: u32 = 1 << 8;
+/// Source 57, the PL011.
+const UART: u32 = 1 << 19;
+/// Pending 1 (p. 115): sources 0 to 31.
+const PENDING_1: usize = 0x04;
 /// Enable 1 and 2 (p. 116).
 const ENABLE: [usize; 2] = [0x10, 0x14];
 /// Disable 1, 2 and basic (p. 117).
@@ -47,17 +53,20 @@ pub fn disable_all() {
     }
 }
 
-/// Serves whatever is pending. The two registers are those of the interrupted code.
-pub(crate) fn serve(program_counter: u32, link_register: u32) {
-    let pending = PENDING.map(|register| CONTROLLER.read(register));
-    let is_pending = |source: Source| pending[source.register()] & source.bit() != 0;
-    if is_pending(Source::Uart) {
+/// Serves whatever is pending. The program counter is that of the interrupted code.
+pub(crate) fn serve(program_counter: u32) {
+    let pending = CONTROLLER.read(PENDING_BASIC);
+    if pending & UART != 0 {
         pl011::on_interrupt();
     }
-    if is_pending(Source::Timer1) {
+    if pending & IN_PENDING_1 == 0 {
+        return;
+    }
+    let pending = CONTROLLER.read(PENDING_1);
+    if pending & Source::Timer1.bit() != 0 {
         system_timer::on_wake();
     }
-    if is_pending(Source::Timer3) {
-        watchdog::on_tick(program_counter, link_register);
+    if pending & Source::Timer3.bit() != 0 {
+        watchdog::on_tick(program_counter);
     }
 }

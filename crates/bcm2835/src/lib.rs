@@ -13,6 +13,8 @@
 #[cfg(target_arch = "arm")]
 mod boot;
 mod cache;
+#[cfg(target_arch = "arm")]
+mod copy;
 mod cpu;
 mod critical;
 mod exception;
@@ -27,6 +29,7 @@ mod mmu;
 mod pl011;
 mod property;
 mod random;
+mod ring;
 mod system_timer;
 mod watchdog;
 

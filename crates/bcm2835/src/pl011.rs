@@ -7,14 +7,15 @@ use core::cell::RefCell;
 use core::convert::Infallible;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use critical_section::Mutex;
+use critical_section::{CriticalSection, Mutex};
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
-use heapless::Deque;
 
+use crate::cpu::data_memory_barrier;
 use crate::gpio::{self, Function, Resistor};
 use crate::interrupt::{self, Source};
 use crate::mailbox::{Clock, Mailbox};
 use crate::mmio::Block;
+use crate::ring::Ring;
 use crate::{cpu, system_timer};
 
 const UART: Block = Block::new(0x2020_1000);
@@ -24,6 +25,7 @@ const FRAMING_ERROR: u32 = 1 << 8;
 const PARITY_ERROR: u32 = 1 << 9;
 const BREAK: u32 = 1 << 10;
 const OVERRUN: u32 = 1 << 11;
+const ERRORS: u32 = OVERRUN | BREAK | PARITY_ERROR | FRAMING_ERROR;
 /// FR.
 const FLAGS: usize = 0x18;
 const BUSY: u32 = 1 << 3;
@@ -41,17 +43,20 @@ const CONTROL: usize = 0x30;
 const ENABLE_BOTH_WAYS: u32 = 1 | 1 << 8 | 1 << 9;
 /// IFLS.
 const INTERRUPT_LEVELS: usize = 0x34;
-/// Interrupt when 4 bytes have come (12 places are left for the time until it is served), or
-/// when 4 are left to send.
-const QUARTER_FULL: u32 = 0b001 << 3 | 0b001;
+/// Interrupt when [`LEVEL`] bytes have come, or when 4 are left to send.
+const LEVELS: u32 = 0b100 << 3 | 0b001;
 /// IMSC.
 const INTERRUPT_MASK: usize = 0x38;
 /// RXIM, and RTIM: fewer bytes than the level, and a pause.
 const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6;
 const TRANSMIT_INTERRUPT: u32 = 1 << 5;
+/// RIS, and RXRIS in it: the receive queue has reached its level.
+const INTERRUPT_STATUS: usize = 0x3c;
+const RECEIVE_LEVEL: u32 = 1 << 4;
 /// ICR.
 const INTERRUPT_CLEAR: usize = 0x44;
-const ALL_INTERRUPTS: u32 = 0x7ff;
+/// All but the modem's.
+const ALL_INTERRUPTS: u32 = 0x7f0;
 
 /// Header pins 8 and 10.
 const TRANSMIT_PIN: u32 = 14;
@@ -61,6 +66,12 @@ const RECEIVE_PIN: u32 = 15;
 const CLOCK_HZ: u32 = 48_000_000;
 /// What every session starts with.
 const FIRST_BAUD: u32 = 115_200;
+
+/// Bytes that the chip's receive queue holds (p. 175).
+const QUEUE: usize = 16;
+
+/// Bytes that raise the receive interrupt: 7/8 of the queue.
+const LEVEL: usize = 14;
 
 /// Bytes received and not yet read: 54 ms at 3 Mbaud.
 const RECEIVE_RING: usize = 16 * 1024;
@@ -121,16 +132,20 @@ static PARITY_ERRORS: AtomicU32 = AtomicU32::new(0);
 static FRAMING_ERRORS: AtomicU32 = AtomicU32::new(0);
 
 /// Bytes between the chip's queues and the program.
-///
-/// Not `heapless::spsc`: with its capacity known at run time only, it divides for every byte, on a
-/// processor that has no instruction for that.
+// In this order, so that all counters are where an instruction reaches them.
+#[repr(C)]
 struct Rings {
-    received: Deque<u8, RECEIVE_RING>,
-    to_send: Deque<u8, TRANSMIT_RING>,
+    /// Whether the receive interrupt means that [`LEVEL`] bytes are there. QEMU raises it for one.
+    has_bursts: bool,
+    to_send: Ring<TRANSMIT_RING>,
+    received: Ring<RECEIVE_RING>,
 }
 
-static RINGS: Mutex<RefCell<Rings>> =
-    Mutex::new(RefCell::new(Rings { received: Deque::new(), to_send: Deque::new() }));
+static RINGS: Mutex<RefCell<Rings>> = Mutex::new(RefCell::new(Rings {
+    has_bursts: false,
+    to_send: Ring::new(),
+    received: Ring::new(),
+}));
 
 /// Works with the rings, interrupts masked; `None` never happens, as nothing nests.
 fn with_rings<R>(work: impl FnOnce(&mut Rings) -> R) -> Option<R> {
@@ -142,34 +157,125 @@ fn with_rings<R>(work: impl FnOnce(&mut Rings) -> R) -> Option<R> {
 impl Rings {
     /// Empties the chip's receive queue, fills its transmit queue.
     fn serve(&mut self) {
+        let has_burst =
+            self.has_bursts && UART.read_in_a_row(INTERRUPT_STATUS) & RECEIVE_LEVEL != 0;
         // Cleared before emptying: a byte that comes later raises it anew. The other way round a
         // byte between the two would wait for the next one, for ever if there is none.
         UART.write(INTERRUPT_CLEAR, ALL_INTERRUPTS);
-        // No room: the bytes stay in the chip, and the interrupt stays off until there is.
-        while !self.received.is_full() && UART.read(FLAGS) & RECEIVE_EMPTY == 0 {
-            let data = UART.read(DATA);
-            count_errors(data);
-            let _ = self.received.push_back(data as u8);
-        }
-        while UART.read(FLAGS) & TRANSMIT_FULL == 0 {
-            let Some(byte) = self.to_send.pop_front() else { break };
-            UART.write(DATA, u32::from(byte));
-        }
+        self.receive(has_burst);
         let mut mask = 0;
+        if !self.to_send.is_empty() {
+            mask |= self.transmit();
+        }
         if !self.received.is_full() {
             mask |= RECEIVE_INTERRUPTS;
         }
-        if !self.to_send.is_empty() {
-            mask |= TRANSMIT_INTERRUPT;
-        }
+        // Also the barrier behind the reads of both.
         UART.write(INTERRUPT_MASK, mask);
+    }
+
+    /// No room: the bytes stay in the chip, and the interrupt stays off until there is.
+    fn receive(&mut self, mut has_burst: bool) {
+        let mut seen = 0;
+        loop {
+            let room = self.received.room();
+            let size = room.len();
+            let Ok(count) = take_received(room, has_burst, &mut seen) else {
+                self.has_bursts = false;
+                break;
+            };
+            self.received.put(count);
+            // Up to the end of the ring it goes on at its beginning.
+            if count < size || self.received.is_full() {
+                break;
+            }
+            has_burst = false;
+        }
+        data_memory_barrier();
+        if seen & ERRORS != 0 {
+            count_errors(seen);
+        }
+    }
+
+    /// Returns the interrupt to wait for, if there is more to send.
+    fn transmit(&mut self) -> u32 {
+        loop {
+            let bytes = self.to_send.oldest();
+            let size = bytes.len();
+            let count = bytes.iter().take_while(|byte| send(**byte)).count();
+            self.to_send.take(count);
+            if count < size {
+                return TRANSMIT_INTERRUPT;
+            }
+            if self.to_send.is_empty() {
+                return 0;
+            }
+        }
     }
 }
 
-fn count_errors(data: u32) {
-    if data & (OVERRUN | BREAK | PARITY_ERROR | FRAMING_ERROR) == 0 {
-        return;
+/// Puts a byte into the chip's transmit queue; false when it is full.
+fn send(byte: u8) -> bool {
+    let has_room = UART.read_in_a_row(FLAGS) & TRANSMIT_FULL == 0;
+    if has_room {
+        UART.write(DATA, u32::from(byte));
     }
+    has_room
+}
+
+/// The receive interrupt did not mean what the manual says.
+struct NoBurst;
+
+/// Moves bytes from the chip's receive queue until it is empty or there is no more room; how many.
+///
+/// The queue's state has to be asked for before every byte, but not for those that the interrupt
+/// has announced. It is asked before the last of them all the same: if that is not there, then
+/// nobody knows how many of the others were.
+#[inline(always)]
+fn take_received(room: &mut [u8], has_burst: bool, seen: &mut u32) -> Result<usize, NoBurst> {
+    let size = room.len();
+    let rest = if has_burst && size >= LEVEL {
+        let (burst, rest) = room.split_at_mut(LEVEL - 1);
+        for place in burst {
+            let data = UART.read_in_a_row(DATA);
+            *place = data as u8;
+            *seen |= data;
+        }
+        if UART.read_in_a_row(FLAGS) & RECEIVE_EMPTY != 0 {
+            return Err(NoBurst);
+        }
+        rest
+    } else {
+        room
+    };
+    let mut left = rest.len();
+    // Six instructions for a byte: the compiler writes the loop over a whole queue out.
+    let (queues, rest) = rest.as_chunks_mut::<QUEUE>();
+    if !queues.iter_mut().any(|places| fill(places, &mut left, seen)) {
+        fill(rest, &mut left, seen);
+    }
+    Ok(size - left)
+}
+
+/// Fills places with received bytes; true when there were not enough. Takes the count of bytes from
+/// `left`, and adds what was wrong with them to `seen`.
+#[inline(always)]
+fn fill(places: &mut [u8], left: &mut usize, seen: &mut u32) -> bool {
+    for place in places {
+        if UART.read_in_a_row(FLAGS) & RECEIVE_EMPTY != 0 {
+            return true;
+        }
+        let data = UART.read_in_a_row(DATA);
+        *place = data as u8;
+        *seen |= data;
+        *left -= 1;
+    }
+    false
+}
+
+#[cold]
+#[inline(never)]
+fn count_errors(data: u32) {
     for (bit, counter) in [(OVERRUN, &OVERRUNS), (PARITY_ERROR, &PARITY_ERRORS)] {
         if data & bit != 0 {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +291,11 @@ fn count_errors(data: u32) {
 
 /// Moves bytes between chip and rings.
 pub(crate) fn on_interrupt() {
-    with_rings(Rings::serve);
+    // SAFETY: in an interrupt others are masked.
+    let section = unsafe { CriticalSection::new() };
+    if let Ok(mut rings) = RINGS.borrow(section).try_borrow_mut() {
+        rings.serve();
+    }
 }
 
 /// The serial port, 8 bits, no parity, one stop bit.
@@ -211,8 +321,16 @@ impl Uart {
             uart.clock_hz = CLOCK_HZ;
             let _ = uart.set_baud(FIRST_BAUD);
         }
+        uart.set_bursts(!mailbox.is_emulated());
         interrupt::enable(Source::Uart);
         uart
+    }
+
+    /// Whether to rely on the receive interrupt's meaning that 14 bytes are there (p. 187): they
+    /// are fetched faster then. On the chip that is so from the start; should one not keep to it,
+    /// that is noticed at the first interrupt, whose bytes are lost.
+    pub fn set_bursts(&mut self, are_there: bool) {
+        with_rings(|rings| rings.has_bursts = are_there);
     }
 
     /// Changes the baud rate, once everything written so far has left at the old one. What
@@ -229,7 +347,7 @@ impl Uart {
             UART.write(DIVISOR_WHOLE, u32::from(divisor.whole));
             UART.write(DIVISOR_FRACTION, u32::from(divisor.sixty_fourths));
             UART.write(LINE_CONTROL, EIGHT_BITS_WITH_QUEUES);
-            UART.write(INTERRUPT_LEVELS, QUARTER_FULL);
+            UART.write(INTERRUPT_LEVELS, LEVELS);
             UART.write(CONTROL, ENABLE_BOTH_WAYS);
             rings.serve();
         });
@@ -240,12 +358,7 @@ impl Uart {
     pub fn try_read(&mut self, buffer: &mut [u8]) -> usize {
         with_rings(|rings| {
             let was_full = rings.received.is_full();
-            let mut count = 0;
-            for place in buffer {
-                let Some(byte) = rings.received.pop_front() else { break };
-                *place = byte;
-                count += 1;
-            }
+            let count = rings.received.read(buffer);
             if was_full && count > 0 {
                 // The interrupt has been off since.
                 rings.serve();
@@ -258,8 +371,7 @@ impl Uart {
     /// Takes bytes to be sent; how many, none when the ring is full.
     pub fn try_write(&mut self, bytes: &[u8]) -> usize {
         with_rings(|rings| {
-            let fits = |byte: &&u8| rings.to_send.push_back(**byte).is_ok();
-            let count = bytes.iter().take_while(fits).count();
+            let count = rings.to_send.write(bytes);
             if count > 0 {
                 rings.serve();
             }

@@ -79,11 +79,12 @@ pub fn reset() -> ! {
 }
 
 /// Once a second, from the interrupt.
-pub(crate) fn on_tick(program_counter: u32, link_register: u32) {
+pub(crate) fn on_tick(program_counter: u32) {
     system_timer::tick_after(TICK_MICROS);
     let silence = (system_timer::now() as u32).wrapping_sub(LAST_SEEN.load(Ordering::Relaxed));
     if silence > PATIENCE_MICROS {
         let kind = FaultKind::Hang;
+        let link_register = exception::interrupted_link_register();
         exception::fault(&Fault { kind, program_counter, link_register, status: 0, address: 0 });
     }
 }

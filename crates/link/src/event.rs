@@ -105,10 +105,11 @@ impl Events {
         if let Some(reason) = self.down.take() {
             return Some(SessionEvent::Down { reason });
         }
-        if let Some(event) = self.mismatch.take() {
-            return Some(event);
+        if self.mismatch.is_some() {
+            return self.mismatch.take();
         }
-        let peer = self.up.take()?;
+        let peer = self.up?;
+        self.up = None;
         self.told_up = true;
         Some(SessionEvent::Up { peer })
     }

@@ -5,9 +5,10 @@
 //! is back at the next 0x00. Nothing but 0x00 is an empty frame: it means nothing, and ends
 //! whatever noise came before it.
 
+use crate::checksum::{Salt, checksum};
 use crate::wheel::copy;
-use cobs::{CobsEncoder, DecodeResult, DecoderState};
-use crc::{CRC_32_ISO_HDLC, Crc, Table};
+use bytemuck::pod_align_to;
+use cobs::CobsEncoder;
 
 /// Most payload bytes in one frame.
 pub(crate) const MAX_PAYLOAD: usize = 1024;
@@ -20,28 +21,11 @@ const CRC_BYTES: usize = 4;
 /// Most bytes of a frame before COBS.
 const MAX_DECODED: usize = MAX_HEADER + MAX_PAYLOAD + CRC_BYTES;
 
+/// Most bytes of a frame between two 0x00 on the wire.
+const MAX_STUFFED: usize = MAX_DECODED + MAX_DECODED.div_ceil(254);
+
 /// Most bytes of a frame on the wire: with a 0x00 at both ends.
-pub(crate) const MAX_ENCODED: usize = MAX_DECODED + MAX_DECODED.div_ceil(254) + 2;
-
-/// 1 KiB of table: the largest frame takes some 10 microseconds on the board.
-static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
-
-/// What the checksum starts from: the session's tag, so that a frame of another session fails its
-/// check. Costs no bytes on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Salt(pub u32);
-
-/// CRC-32 starts from all ones; hellos belong to no session and use that.
-pub(crate) const NO_SESSION: Salt = Salt(u32::MAX);
-
-fn checksum(salt: Salt, parts: &[&[u8]]) -> u32 {
-    // The crate wants the register before reflection.
-    let mut digest = CRC.digest_with_initial(salt.0.reverse_bits());
-    for part in parts {
-        digest.update(part);
-    }
-    digest.finalize()
-}
+pub(crate) const MAX_ENCODED: usize = MAX_STUFFED + 2;
 
 /// A frame on its way out: encoded once, then taken in pieces.
 #[derive(Clone, Debug)]
@@ -96,12 +80,12 @@ impl Outgoing {
     }
 }
 
-/// What a byte did to an [`Incoming`] frame.
+/// What bytes did to an [`Incoming`] frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// More is needed.
     Pending,
-    /// A frame is there: [`Incoming::open`] it before the next byte.
+    /// A frame is there: [`Incoming::open`] it before the next bytes.
     Complete,
     /// What came before this 0x00 was no COBS.
     Corrupt,
@@ -109,66 +93,142 @@ pub(crate) enum Progress {
     Oversized,
 }
 
-/// A frame on its way in, one byte at a time.
+/// A frame on its way in: collected as it comes, decoded in its place when its 0x00 is there.
+///
+/// So every byte is looked at once for a 0x00 and copied once, by words; only COBS's own bytes,
+/// one in some hundred, are handled one by one.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    bytes: [u8; MAX_DECODED],
-    length: usize,
+    /// The collected bytes; after [`Progress::Complete`], the content from the second byte on.
+    bytes: [u8; MAX_STUFFED],
+    /// Bytes collected.
+    collected: usize,
+    /// More came than fits.
     oversized: bool,
-    state: DecoderState,
+    /// Bytes of the complete frame: header, payload and checksum.
+    length: usize,
 }
 
 impl Incoming {
     pub(crate) fn new() -> Self {
-        Self { bytes: [0; MAX_DECODED], length: 0, oversized: false, state: DecoderState::Idle }
+        Self { bytes: [0; MAX_STUFFED], collected: 0, oversized: false, length: 0 }
     }
 
-    pub(crate) fn push(&mut self, byte: u8) -> Progress {
-        match self.state.feed(byte) {
-            Ok(DecodeResult::NoData) => Progress::Pending,
-            Ok(DecodeResult::DataStart) => {
-                self.length = 0;
-                self.oversized = false;
-                Progress::Pending
-            }
-            Ok(DecodeResult::DataContinue(decoded)) => {
-                match self.bytes.get_mut(self.length) {
-                    Some(place) => {
-                        *place = decoded;
-                        self.length = self.length.saturating_add(1);
-                    }
-                    None => self.oversized = true,
-                }
-                Progress::Pending
-            }
-            Ok(DecodeResult::DataComplete) if self.oversized => Progress::Oversized,
-            Ok(DecodeResult::DataComplete) => Progress::Complete,
-            Err(_) if self.oversized => Progress::Oversized,
-            Err(_) => Progress::Corrupt,
+    /// Takes bytes up to the first 0x00, and says what became of the frame and which are left.
+    pub(crate) fn take<'b>(&mut self, bytes: &'b [u8]) -> (Progress, &'b [u8]) {
+        let end = find_zero(bytes);
+        let part = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+        let room = self.bytes.get_mut(self.collected..).unwrap_or(&mut []);
+        self.oversized |= part.len() > room.len();
+        self.collected = self.collected.saturating_add(part.len().min(room.len()));
+        copy(room, part);
+        let Some(end) = end else {
+            return (Progress::Pending, &[]);
+        };
+        (self.finish(), bytes.get(end.saturating_add(1)..).unwrap_or(&[]))
+    }
+
+    /// The 0x00 has come.
+    fn finish(&mut self) -> Progress {
+        let collected = core::mem::take(&mut self.collected);
+        if core::mem::take(&mut self.oversized) {
+            return Progress::Oversized;
         }
+        if collected == 0 {
+            return Progress::Pending;
+        }
+        match self.bytes.get_mut(..collected).and_then(unstuff) {
+            Some(length) if length > MAX_DECODED => Progress::Oversized,
+            Some(length) => {
+                self.length = length;
+                Progress::Complete
+            }
+            None => Progress::Corrupt,
+        }
+    }
+
+    /// Header, payload and checksum of a complete frame.
+    fn decoded(&self) -> &[u8] {
+        self.bytes.get(1..).and_then(|bytes| bytes.get(..self.length)).unwrap_or(&[])
     }
 
     /// First byte of a complete frame.
     pub(crate) fn kind(&self) -> Option<u8> {
-        self.bytes.first().copied().filter(|_| self.length > 0)
+        self.decoded().first().copied()
     }
 
     /// Header and payload of a complete frame, if its checksum is right.
     pub(crate) fn open(&self, salt: Salt) -> Option<&[u8]> {
-        let (content, crc) = self.bytes.get(..self.length)?.split_last_chunk::<CRC_BYTES>()?;
+        let (content, crc) = self.decoded().split_last_chunk::<CRC_BYTES>()?;
         (u32::from_le_bytes(*crc) == checksum(salt, &[content])).then_some(content)
     }
 
     /// Header and payload of a complete frame that was opened before.
     pub(crate) fn content(&self) -> &[u8] {
-        let end = self.length.saturating_sub(CRC_BYTES);
-        self.bytes.get(..end).unwrap_or(&[])
+        self.decoded().split_last_chunk::<CRC_BYTES>().map_or(&[], |(content, _)| content)
+    }
+}
+
+/// Where the first 0x00 is. Sixteen bytes at a time, so that the processor is no longer at it than
+/// at copying.
+fn find_zero(bytes: &[u8]) -> Option<usize> {
+    // Subtracting 1 from every byte sets a high bit that was clear only where there is a 0x00, or
+    // a borrow from one.
+    const HIGH_BITS: u32 = 0x8080_8080;
+    let borrow = |word: u32| word.wrapping_sub(0x0101_0101) & !word;
+    let is_clear = |words: &&[u32; 4]| {
+        words.iter().fold(0, |borrows, word| borrows | borrow(*word)) & HIGH_BITS == 0
+    };
+    let (before, blocks, _) = pod_align_to::<u8, [u32; 4]>(bytes);
+    let clear = match before.contains(&0) {
+        true => 0,
+        false => {
+            let blocks = blocks.iter().take_while(is_clear).count();
+            before.len().saturating_add(blocks.saturating_mul(size_of::<[u32; 4]>()))
+        }
+    };
+    let at = bytes.get(clear..)?.iter().position(|byte| *byte == 0)?;
+    clear.checked_add(at)
+}
+
+/// Undoes COBS in place: the content begins at the second byte. Returns its length, or `None` when
+/// this is no COBS. There is no 0x00 among the bytes.
+///
+/// The first byte says how far it is to the second one of its kind, and so on; all but the first
+/// stand where a 0x00 was. Only after a run of 254 bytes without a 0x00 does such a byte stand
+/// where there was nothing, and all that follows moves up by one.
+fn unstuff(bytes: &mut [u8]) -> Option<usize> {
+    let mut code_at = 0usize;
+    let mut code = *bytes.first()?;
+    // Where the next byte of the content goes.
+    let mut end = 1usize;
+    loop {
+        let next_at = code_at.checked_add(usize::from(code))?;
+        let run = code_at.checked_add(1)?..next_at;
+        let length = run.len();
+        if run.start != end {
+            // `copy_within` wants to be sure.
+            if run.end > bytes.len() {
+                return None;
+            }
+            bytes.copy_within(run, end);
+        }
+        end = end.checked_add(length)?;
+        let Some(next_code) = bytes.get(next_at).copied() else {
+            return (next_at == bytes.len()).then_some(end.checked_sub(1)?);
+        };
+        if code != u8::MAX {
+            *bytes.get_mut(end)? = 0;
+            end = end.checked_add(1)?;
+        }
+        (code_at, code) = (next_at, next_code);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::NO_SESSION;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -183,22 +243,24 @@ mod tests {
     }
 
     fn decode(salt: Salt, bytes: &[u8]) -> Vec<Option<Vec<u8>>> {
+        decode_in_pieces(salt, bytes, bytes.len().max(1))
+    }
+
+    fn decode_in_pieces(salt: Salt, bytes: &[u8], size: usize) -> Vec<Option<Vec<u8>>> {
         let mut incoming = Incoming::new();
         let mut frames = Vec::new();
-        for byte in bytes {
-            match incoming.push(*byte) {
-                Progress::Pending => {}
-                Progress::Complete => frames.push(incoming.open(salt).map(Vec::from)),
-                Progress::Corrupt | Progress::Oversized => frames.push(None),
+        for mut piece in bytes.chunks(size) {
+            while !piece.is_empty() {
+                let progress;
+                (progress, piece) = incoming.take(piece);
+                match progress {
+                    Progress::Pending => {}
+                    Progress::Complete => frames.push(incoming.open(salt).map(Vec::from)),
+                    Progress::Corrupt | Progress::Oversized => frames.push(None),
+                }
             }
         }
         frames
-    }
-
-    #[test]
-    fn checksum_is_the_usual_crc_32_without_a_session() {
-        assert_eq!(checksum(NO_SESSION, &[b"1234", b"56789"]), 0xCBF4_3926);
-        assert_ne!(checksum(Salt(1), &[b"123456789"]), 0xCBF4_3926);
     }
 
     #[test]
@@ -217,8 +279,13 @@ mod tests {
     fn too_long_is_told_apart_and_dropped() {
         let mut incoming = Incoming::new();
         let noise = [0x55; 3 * MAX_DECODED];
-        assert!(noise.iter().all(|byte| incoming.push(*byte) == Progress::Pending));
-        assert_eq!(incoming.push(0), Progress::Oversized);
+        assert_eq!(incoming.take(&noise), (Progress::Pending, &[][..]));
+        assert_eq!(incoming.take(&noise), (Progress::Pending, &[][..]));
+        assert_eq!(incoming.take(&[0]), (Progress::Oversized, &[][..]));
+        // Nor does more fit when the excess is within what COBS adds.
+        let long = cobs::encode_vec(&[1; MAX_DECODED + 1]);
+        assert_eq!(incoming.take(&long), (Progress::Pending, &[][..]));
+        assert_eq!(incoming.take(&[0, 7]), (Progress::Oversized, &[7][..]));
     }
 
     #[test]
@@ -229,6 +296,19 @@ mod tests {
         assert_eq!(decode(NO_SESSION, &bytes), [Some(content.to_vec())]);
     }
 
+    /// A run of 254 bytes is the longest, and what follows it makes a difference.
+    #[test]
+    fn the_longest_runs() {
+        for length in [253, 254, 255, 507, 508, 509, 762] {
+            for ending in [&[][..], &[0], &[0, 0], &[0, 1], &[1, 0]] {
+                let content = [&std::vec![7; length], ending].concat();
+                let mut stuffed = cobs::encode_vec(&content);
+                let length = unstuff(&mut stuffed).unwrap();
+                assert_eq!(stuffed[1..][..length], content);
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -237,6 +317,7 @@ mod tests {
             contents in prop::collection::vec(
                 prop::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 1..1100), 1..6),
             salt: u32,
+            piece in 1..600usize,
         ) {
             let salt = Salt(salt);
             let mut wire = Vec::new();
@@ -247,7 +328,34 @@ mod tests {
                 wire.extend(bytes);
             }
             let frames: Vec<_> = contents.into_iter().map(Some).collect();
-            prop_assert_eq!(decode(salt, &wire), frames);
+            prop_assert_eq!(decode_in_pieces(salt, &wire, piece), frames);
+        }
+
+        #[test]
+        fn the_first_zero_is_found(
+            bytes in prop::collection::vec(prop_oneof![1 => Just(0u8), 40 => any::<u8>()], 0..200),
+            start in 0..4usize,
+        ) {
+            let bytes = bytes.get(start..).unwrap_or(&[]);
+            prop_assert_eq!(find_zero(bytes), bytes.iter().position(|byte| *byte == 0));
+        }
+
+        /// Valid or not, and what it means: as the crate says.
+        #[test]
+        fn unstuffing_is_what_the_crate_does(
+            noise in prop_oneof![
+                prop::collection::vec(1..=255u8, 1..1100),
+                prop::collection::vec(1..4u8, 1..1100),
+                prop::collection::vec(prop_oneof![9 => Just(0u8), 1 => any::<u8>()], 0..600)
+                    .prop_map(|bytes| cobs::encode_vec(&bytes)),
+                prop::collection::vec(prop_oneof![1 => Just(0u8), 1000 => any::<u8>()], 0..1100)
+                    .prop_map(|bytes| cobs::encode_vec(&bytes)),
+            ],
+        ) {
+            let expected = cobs::decode_vec(&[&noise[..], &[0]].concat()).ok();
+            let mut bytes = noise;
+            let decoded = unstuff(&mut bytes).map(|length| bytes[1..][..length].to_vec());
+            prop_assert_eq!(decoded, expected);
         }
 
         #[test]

@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod checksum;
 #[cfg(feature = "host")]
 pub mod conversation;
 pub mod crash;

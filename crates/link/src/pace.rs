@@ -119,6 +119,8 @@ const PARTS: u64 = 64;
 pub(crate) struct SegmentSize {
     sent_bytes: u64,
     lost_parts: u64,
+    /// [`SegmentSize::payload_bytes`], which takes a division and a root to find.
+    payload: usize,
 }
 
 impl SegmentSize {
@@ -126,6 +128,7 @@ impl SegmentSize {
         Self {
             sent_bytes: MEMORY_BYTES,
             lost_parts: PARTS * OVERHEAD * MEMORY_BYTES / (FIRST_SIZE * FIRST_SIZE),
+            payload: FIRST_SIZE as usize,
         }
     }
 
@@ -136,14 +139,19 @@ impl SegmentSize {
             self.sent_bytes /= 2;
             self.lost_parts /= 2;
         }
+        self.payload = self.best_payload();
     }
 
     /// Notes that so many segments were lost.
     pub(crate) fn lost(&mut self, segments: u32) {
+        if segments == 0 {
+            return;
+        }
         self.lost_parts = self
             .lost_parts
             .saturating_add(PARTS.saturating_mul(u64::from(segments)))
             .min(PARTS * 2 * MEMORY_BYTES / GRANULE as u64);
+        self.payload = self.best_payload();
     }
 
     /// Notes that nothing comes through: halves the size.
@@ -153,10 +161,16 @@ impl SegmentSize {
             .saturating_mul(self.sent_bytes)
             .checked_div(size.saturating_mul(size));
         self.lost_parts = self.lost_parts.max(parts.unwrap_or(0));
+        self.payload = self.best_payload();
     }
 
     /// Payload bytes of a full segment: a multiple of [`GRANULE`] up to [`MAX_PAYLOAD`].
     pub(crate) fn payload_bytes(&self) -> usize {
+        self.payload
+    }
+
+    /// What [`SegmentSize::payload_bytes`] is from now on.
+    fn best_payload(&self) -> usize {
         let largest = MAX_PAYLOAD as u64;
         let squared = (PARTS * OVERHEAD)
             .saturating_mul(self.sent_bytes)

@@ -26,6 +26,9 @@ pub(crate) struct Receiver {
     bytes: Wheel<u8, LANE_BYTES>,
     /// Which granules at or beyond `next` have arrived.
     arrived: Wheel<bool, GRANULES>,
+    /// Nothing after has arrived. Almost always `next`, which saves looking at every granule for
+    /// every answer.
+    furthest: usize,
     /// Position in the stream of distance 0: where the first granule kept begins.
     base: u16,
     /// Everything before was handed out. Always within the first granule.
@@ -36,12 +39,20 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) const fn new() -> Self {
-        Self { bytes: Wheel::new(0), arrived: Wheel::new(false), base: 0, taken: 0, next: 0 }
+        Self {
+            bytes: Wheel::new(0),
+            arrived: Wheel::new(false),
+            furthest: 0,
+            base: 0,
+            taken: 0,
+            next: 0,
+        }
     }
 
     /// Empties the stream.
     pub(crate) fn reset(&mut self) {
         self.arrived.advance(GRANULES, false);
+        self.furthest = 0;
         self.base = 0;
         self.taken = 0;
         self.next = 0;
@@ -55,6 +66,16 @@ impl Receiver {
 
     /// What has arrived, with the bitmap of what came out of order in `bitmap`.
     pub(crate) fn received<'b>(&self, bitmap: &'b mut [u8; BITMAP_BYTES]) -> Received<'b> {
+        let length = if self.furthest > self.next { self.fill(bitmap) } else { 0 };
+        Received {
+            next: self.base.wrapping_add(wire_distance(self.next)),
+            window: self.window(),
+            beyond: bitmap.get(..length).unwrap_or(&[]),
+        }
+    }
+
+    /// Writes what came out of order into the bitmap; how many of its bytes say something.
+    fn fill(&self, bitmap: &mut [u8; BITMAP_BYTES]) -> usize {
         let mut length = 0;
         let mut first = (self.next / GRANULE).saturating_add(1);
         for (position, byte) in bitmap.iter_mut().enumerate() {
@@ -68,11 +89,7 @@ impl Receiver {
             }
             first = first.saturating_add(8);
         }
-        Received {
-            next: self.base.wrapping_add(wire_distance(self.next)),
-            window: self.window(),
-            beyond: bitmap.get(..length).unwrap_or(&[]),
-        }
+        length
     }
 
     /// Takes a segment's payload. What is there already, or beyond the window, is ignored.
@@ -107,21 +124,23 @@ impl Receiver {
             for index in first..last {
                 self.arrived.set(index, true);
             }
+            self.furthest = self.furthest.max(from.saturating_add(length));
         }
     }
 
     /// What is at the front of the stream.
     pub(crate) fn front(&self) -> Front {
         let ready = self.next.saturating_sub(self.taken);
+        if ready < LENGTH_BYTES {
+            return Front::Incomplete;
+        }
         let (Some(low), Some(high)) =
             (self.bytes.get(self.taken), self.bytes.get(self.taken.saturating_add(1)))
         else {
             return Front::Incomplete;
         };
         let length = usize::from(u16::from_le_bytes([low, high]));
-        if ready < LENGTH_BYTES {
-            Front::Incomplete
-        } else if length > MAX_MESSAGE {
+        if length > MAX_MESSAGE {
             Front::Broken
         } else if ready < LENGTH_BYTES.saturating_add(length) {
             Front::Incomplete
@@ -147,6 +166,7 @@ impl Receiver {
         self.base = self.base.wrapping_add(wire_distance(distance));
         self.taken = self.taken.saturating_sub(distance);
         self.next = self.next.saturating_sub(distance);
+        self.furthest = self.furthest.saturating_sub(distance);
         buffer.get(..length)
     }
 }

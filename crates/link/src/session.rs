@@ -6,8 +6,9 @@
 //! which the other end notices at the next hello.
 
 use crate::Instant;
+use crate::checksum::{NO_SESSION, Salt};
 use crate::event::{Counters, DownReason, Events, SendError, SessionEvent};
-use crate::frame::{Incoming, NO_SESSION, Outgoing, Progress, Salt};
+use crate::frame::{Incoming, Outgoing, Progress};
 use crate::header::{HELLO_KIND, Header, Hello, MAGIC, Versions};
 use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE};
 use crate::transport::{BrokenStream, FIRST_WINDOW, Transport, encode};
@@ -174,7 +175,11 @@ impl Session {
     /// call.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let Timers { hello, ping, silence } = self.timers;
-        [hello, ping, silence, self.transport.poll_timeout()].into_iter().flatten().min()
+        let earlier = |one: Option<Instant>, other| match (one, other) {
+            (Some(one), Some(other)) => Some(Instant::min(one, other)),
+            (one, other) => one.or(other),
+        };
+        earlier(earlier(hello, ping), earlier(silence, self.transport.poll_timeout()))
     }
 
     /// Does what is due. Call it at [`Session::poll_timeout`]; calling early is harmless. After a
@@ -208,11 +213,13 @@ impl Session {
         filled
     }
 
+    // Out of line, because there is hardly ever anything to say.
+    #[inline(never)]
     fn next_frame(&mut self, now: Instant) -> bool {
         if self.hello_due {
             self.hello_due = false;
             self.encode_hello();
-        } else if let Some(peer) = self.peer.filter(|_| self.is_up) {
+        } else if let Some(peer) = self.peer.as_ref().filter(|_| self.is_up) {
             let salt = tag(self.nonce, peer.nonce);
             let (transport, outgoing) = (&mut self.transport, &mut self.outgoing);
             if !transport.next_frame(now, salt, self.is_quiet, outgoing) {
@@ -243,9 +250,11 @@ impl Session {
     }
 
     /// Takes bytes from the wire, in pieces of any size.
-    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        for byte in bytes {
-            match self.incoming.push(*byte) {
+    pub fn handle_bytes(&mut self, now: Instant, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let progress;
+            (progress, bytes) = self.incoming.take(bytes);
+            match progress {
                 Progress::Pending => {}
                 Progress::Complete => self.handle_frame(now),
                 Progress::Corrupt => self.count_corrupt(),
@@ -338,7 +347,7 @@ impl Session {
 
     /// `None`: not a frame of this session.
     fn handle_session_frame(&mut self, now: Instant) -> Option<()> {
-        self.incoming.open(tag(self.peer?.nonce, self.nonce))?;
+        self.incoming.open(tag(self.peer.as_ref()?.nonce, self.nonce))?;
         if !self.is_up {
             // The tag is made of both nonces, so the other end knows ours.
             self.come_up(now);

@@ -1,8 +1,9 @@
 //! Inside one session: two reliable lanes each way over a cable that loses frames.
 
 use crate::Instant;
+use crate::checksum::Salt;
 use crate::event::SendError;
-use crate::frame::{MAX_HEADER, Outgoing, Salt};
+use crate::frame::{MAX_HEADER, Outgoing};
 use crate::granule::{BITMAP_BYTES, LANE_BYTES, wire_distance};
 use crate::header::{Header, Received};
 use crate::message::{Lane, MAX_MESSAGE};

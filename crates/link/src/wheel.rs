@@ -72,13 +72,14 @@ impl<T: Copy, const N: usize> Wheel<T, N> {
     }
 }
 
-/// Copies as much of `from` as fits and returns the rest of it. Unlike `copy_from_slice` it has
-/// no way to panic.
+/// Copies as much of `from` as fits and returns the rest of it.
 pub(crate) fn copy<'a, T: Copy>(to: &mut [T], from: &'a [T]) -> &'a [T] {
-    for (target, source) in to.iter_mut().zip(from) {
-        *target = *source;
+    let count = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..count), from.get(..count)) {
+        // Of one length, so it cannot panic.
+        to.copy_from_slice(from);
     }
-    from.get(to.len()..).unwrap_or(&[])
+    from.get(count..).unwrap_or(&[])
 }
 
 #[cfg(test)]
