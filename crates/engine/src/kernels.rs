@@ -10,12 +10,14 @@
 //! not depend on its neighbours. Inputs are settled (see [`crate::float`]); outputs need not be,
 //! the engine does it.
 
+mod fp8;
 mod part;
 mod portable;
 
+pub use fp8::FP8_VALUES;
 pub use part::Part;
 pub(crate) use portable::dot;
-pub use portable::{FP8_VALUES, Portable};
+pub use portable::Portable;
 
 /// Largest magnitude of a quantised input: 11 bits with sign.
 ///
@@ -94,7 +96,7 @@ pub trait Kernels {
     /// `(Σ code(r, c) * x[c]) * row_scales[r]`, columns ascending, the sum from +0 in f32. A
     /// code counts as its exact value; NaN codes count as 0.
     fn matmul_fp8(&self, codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
-        portable::matmul_fp8(codes, row_scales, x, out);
+        fp8::matmul(codes, row_scales, x, out);
     }
 
     /// Lane-shared bytes times quantised vectors.

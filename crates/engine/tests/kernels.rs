@@ -90,6 +90,32 @@ proptest! {
     }
 
     #[test]
+    fn fp8_takes_any_number_of_rows_columns_and_vectors(
+        rows in 1..40usize,
+        cols in 1..140usize,
+        count in 1..4usize,
+        codes in prop::collection::vec(any::<u8>(), 40 * 140),
+        x in floats(3 * 140),
+    ) {
+        let codes = &codes[..rows * cols];
+        let scales: Vec<f32> = (0..rows).map(|row| 0.5 + row as f32).collect();
+        let vectors = Vectors { values: &x, stride: 140, length: cols, count };
+        let mut out = vec![7.5; count * 41];
+        let outputs = Outputs { values: &mut out, stride: 41, rows };
+        Portable.matmul_fp8(codes, &scales, vectors, outputs);
+        for (v, results) in out.chunks(41).enumerate() {
+            for (row, codes) in codes.chunks(cols).enumerate() {
+                let mut sum = 0.0f32;
+                for (code, input) in codes.iter().zip(&x[v * 140..]) {
+                    sum += FP8_VALUES[usize::from(*code)] * input;
+                }
+                prop_assert_eq!(results[row].to_bits(), (sum * scales[row]).to_bits());
+            }
+            prop_assert!(results[rows..].iter().all(|untouched| *untouched == 7.5));
+        }
+    }
+
+    #[test]
     fn quantising_rounds_to_the_nearest(
         x in (1..300usize).prop_flat_map(floats),
         by in prop::sample::select(vec![LaneOrder::Bytes, LaneOrder::Nibbles]),

@@ -1,9 +1,8 @@
 //! The kernels in plain Rust: the definition that faster ones are compared with.
 
-use super::{INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Vectors};
+use super::{INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs};
 use crate::float::ROUNDING;
 use crate::ops::largest_magnitude;
-use model_format::fp8;
 
 /// The portable kernels.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,35 +100,6 @@ fn fill_lanes<const PIECE: usize>(
         last = [0.0; PIECE];
     }
 }
-
-pub(super) fn matmul_fp8(codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
-    for v in 0..x.count {
-        let vector = &x.values[v * x.stride..][..x.length];
-        let results = &mut out.values[v * out.stride..][..out.rows];
-        let rows = codes.chunks_exact(x.length.max(1));
-        for ((row, scale), y) in rows.zip(row_scales).zip(results) {
-            let mut sum = 0.0f32;
-            for (&code, value) in row.iter().zip(vector) {
-                sum += FP8_VALUES[usize::from(code)] * value;
-            }
-            *y = sum * scale;
-        }
-    }
-}
-
-/// What every E4M3 code counts as: its value, and 0 for NaN.
-pub static FP8_VALUES: [f32; 256] = {
-    let mut table = [0.0; 256];
-    let mut code = 0;
-    while code < 256 {
-        let value = fp8::DECODE[code];
-        if !value.is_nan() {
-            table[code] = value;
-        }
-        code += 1;
-    }
-    table
-};
 
 /// A SMLAD of the ARM: both signed halves of `a` times those of `b`, added to `sum`.
 fn dual_multiply_add(sum: i32, a: u32, inputs: &[i16]) -> i32 {
