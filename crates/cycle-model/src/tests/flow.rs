@@ -1,7 +1,10 @@
 //! Branch prediction (DDI 0301H, chapter 5, table 16-11) and what cannot be predicted.
 
+use super::assembly::word;
+use crate::accesses::Accesses;
 use crate::branch::{Outcome, Predictor};
 use crate::decode::decode;
+use crate::model::{Executed, Model};
 
 const BNE_BACK: u32 = 0x1AFF_FFF6;
 const BNE_FORWARD: u32 = 0x1A00_0010;
@@ -62,4 +65,29 @@ fn returns() {
     assert_eq!(resolve(&mut predictor, 0x900, BX_LR, 0x104), Outcome::Takes(5));
     assert_eq!(resolve(&mut predictor, 0x900, POP_PC, 0x104), Outcome::Takes(9));
     assert_eq!(resolve(&mut predictor, 0x900, BX_R3, 0x1000), Outcome::Unpredicted(5));
+}
+
+/// Table 16-11: a wrong prediction costs seven cycles, less one for each instruction between the
+/// branch and what set its flags, but never less than five.
+#[test]
+fn a_wrong_prediction_costs_less_far_from_its_flags() {
+    let cost = |between: usize| {
+        let mut model = Model::new(None);
+        let mut execute = |word: u32, outcome: Outcome| {
+            model.execute(&Executed {
+                operation: &decode(0x8000, word, 1),
+                accesses: &Accesses::default(),
+                misaligned: false,
+                preloads: None,
+                outcome,
+            });
+        };
+        execute(word("cmp r1, #0"), Outcome::Sequential);
+        for _ in 0..between {
+            execute(word("mov r9, r9"), Outcome::Sequential);
+        }
+        execute(BNE_BACK, Outcome::Mispredicted);
+        model.counts().cycles - 1 - between as u64
+    };
+    assert_eq!([cost(0), cost(1), cost(2), cost(3)], [7, 6, 5, 5]);
 }

@@ -1,5 +1,6 @@
 //! Cache and memory on streams whose time can be worked out by hand.
 
+use crate::accesses::Accesses;
 use crate::data_cache::{DataCache, MemorySpeed, Request};
 
 const LINE: u32 = 32;
@@ -81,4 +82,23 @@ fn only_reads_allocate() {
     assert_eq!(cache.access(0x2000, Request::Write, 7), 7);
     assert_eq!((cache.misses, cache.prefetches), (0, 0));
     assert_eq!(cache.access(0x2000, Request::Read, 8), 158);
+}
+
+/// An instruction asks once for each line that it touches, and for none of a peripheral.
+#[test]
+fn lines_of_an_instruction() {
+    let mut accesses = Accesses::default();
+    // Ten words of an LDM, over a border.
+    for word in 0..10 {
+        accesses.add(0x1008 + 4 * word, 4);
+    }
+    assert_eq!(accesses.first(), Some(0x1008));
+    assert_eq!(accesses.lines(), [0x1000 / LINE, 0x1020 / LINE]);
+    // A word that lies in two lines.
+    accesses.clear();
+    accesses.add(0x101E, 4);
+    assert_eq!(accesses.lines(), [0x1000 / LINE, 0x1020 / LINE]);
+    accesses.clear();
+    accesses.add(0x2000_3004, 4);
+    assert_eq!((accesses.first(), accesses.lines()), (Some(0x2000_3004), &[][..]));
 }
