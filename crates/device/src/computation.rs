@@ -47,9 +47,12 @@ impl<'m, K: Kernels> Computation<'m, K> {
         self.tokens
     }
 
-    /// Does one slice of what is needed for the model to have read all of the context.
+    /// Does one slice of what is needed for the model to have read all of the context. When nothing
+    /// is needed any more there is time left in the slice to draw a word.
     pub(crate) fn catch_up(&mut self, context: &mut Context, want_logits: bool) -> Progress {
-        self.drop_what_was_dropped(context);
+        if self.drop_what_was_dropped(context) {
+            return Progress::Working;
+        }
         let length = context.tokens().len();
         if want_logits && self.logits_after != Some(length) && context.computed() == length {
             // Someone rolled back to a place whose logits are gone.
@@ -70,9 +73,14 @@ impl<'m, K: Kernels> Computation<'m, K> {
             // There is room: no batch is longer than the longest.
             self.at_work.extend(batch.iter().copied());
         }
-        if self.engine.step(self.slice) == Step::Working {
-            return Progress::Working;
+        if self.engine.step(self.slice) == Step::Done {
+            self.finish(context);
         }
+        Progress::Working
+    }
+
+    /// The tokens at work are computed.
+    fn finish(&mut self, context: &mut Context) {
         // No batch is longer than u32 counts.
         self.tokens = self.tokens.wrapping_add(self.at_work.len() as u32);
         context.computed_some(self.at_work.len());
@@ -80,14 +88,14 @@ impl<'m, K: Kernels> Computation<'m, K> {
         if self.wants_logits {
             self.logits_after = Some(context.computed());
         }
-        if context.computed() == length { Progress::Done } else { Progress::Working }
     }
 
-    /// Drops from the cache what was dropped from the conversation's beginning.
-    fn drop_what_was_dropped(&mut self, context: &mut Context) {
+    /// Drops from the cache what was dropped from the conversation's beginning. `true` if there was
+    /// something: that is as much work as a slice.
+    fn drop_what_was_dropped(&mut self, context: &mut Context) -> bool {
         let drop = context.take_shift();
         if drop == 0 {
-            return;
+            return false;
         }
         // What is at work was begun at another position.
         self.engine.rollback(self.engine.position());
@@ -98,6 +106,7 @@ impl<'m, K: Kernels> Computation<'m, K> {
             self.engine.rollback(0);
             context.recompute_all();
         }
+        true
     }
 
     /// Drops the tokens at work, and what the cache holds beyond the context, if the conversation

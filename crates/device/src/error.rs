@@ -23,6 +23,13 @@ pub enum DeviceError {
     Engine(EngineError),
     /// The context is too small for any conversation.
     ContextTooSmall,
+    /// There is not even the memory for the smallest context.
+    TooLittleMemory {
+        /// Bytes of heap that would do.
+        needed: u64,
+        /// Bytes of heap there are.
+        available: u64,
+    },
 }
 
 impl fmt::Display for DeviceError {
@@ -35,6 +42,9 @@ impl fmt::Display for DeviceError {
             Self::Style => f.write_str("a special token is not in the vocabulary"),
             Self::Engine(error) => write!(f, "the model cannot run: {error}"),
             Self::ContextTooSmall => f.write_str("the context is too small for a conversation"),
+            Self::TooLittleMemory { needed, available } => {
+                write!(f, "it needs {needed} bytes of memory, but there are {available}")
+            }
         }
     }
 }

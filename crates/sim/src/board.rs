@@ -37,7 +37,11 @@ impl Default for BoardSettings {
     fn default() -> Self {
         Self {
             start_micros: 50_000,
-            options: Options { context: 160, slice: 500, seed: 1 },
+            options: Options {
+                engine: engine::Options { context: 160, ..engine::Options::default() },
+                slice: 500,
+                seed: 1,
+            },
             slice_micros: 3000,
             hash_micros: 200,
             firmware_bytes: 8 * 1024,

@@ -118,7 +118,7 @@ fn stories260k_remembers() {
     .unwrap();
     let board = BoardSettings {
         persona_bytes: persona.len(),
-        options: Options { context: 256, slice: 50_000, seed: 1 },
+        options: Options { slice: 50_000, ..BoardSettings::default().options },
         ..BoardSettings::default()
     };
     let images = Images::new(8_000, persona);

@@ -321,8 +321,9 @@ fn any_two_interruptions_at_any_moment_are_as_if_computed_from_scratch() {
         let file = tiny(style, 200, 3);
         for first in &interruptions {
             for second in &interruptions {
-                // One piece of work is one token here. The answer takes about twelve.
-                for moment in 0..14 {
+                // Two pieces of work are one token here: the model's, and the choice. The answer
+                // takes about 24.
+                for moment in 0..28 {
                     for later in 0..6 {
                         let acts = [
                             Act::Say(Text::from("a"), 0),
@@ -497,6 +498,8 @@ fn a_full_log_makes_the_mind_wait_and_nothing_is_lost() {
         }
         assert!(id < 10_000, "the log never fills");
     }
+    let more = || Order::Say { gap_seconds: 0, text: "more".try_into().unwrap() };
+    mind.inbox.arrive(id + 1, more);
     assert!(!mind.think(Instant(0), &mut answers));
     let last = mind.log.next_number() - 1;
     events(&mut mind);

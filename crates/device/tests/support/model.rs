@@ -31,8 +31,13 @@ fn table() -> Vec<u8> {
     builder.build().unwrap()
 }
 
-/// A whole `.wisp` file with random weights.
+/// A whole `.wisp` file with random weights in f32.
 pub fn tiny(style: Style, context: usize, seed: u64) -> AlignedBytes {
+    tiny_in(WeightFormat::F32, style, context, seed)
+}
+
+/// A whole `.wisp` file with random weights.
+pub fn tiny_in(format: WeightFormat, style: Style, context: usize, seed: u64) -> AlignedBytes {
     let table = table();
     let spec = ArchitectureSpec {
         vocabulary: Tokenizer::open(&table).unwrap().vocabulary().try_into().unwrap(),
@@ -47,7 +52,7 @@ pub fn tiny(style: Style, context: usize, seed: u64) -> AlignedBytes {
         }
     };
     persona.sampler.max_reply_tokens = 12;
-    synthetic::model(&spec, persona, &table, WeightFormat::F32, seed).unwrap()
+    synthetic::model(&spec, persona, &table, format, seed).unwrap()
 }
 
 /// stories260K, a real model of children's stories.
