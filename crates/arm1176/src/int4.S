@@ -44,7 +44,8 @@
     int4_eight_columns 0, 1, 0
 .endm
 
-lanes_vector arm1176_int4_vector, int4_group
+lanes_vector arm1176_int4_vector, int4_group, 0
+lanes_vector arm1176_int4_wide_vector, int4_group, 1
 
 @ ---- Two vectors -------------------------------------------------------------------------------
 
@@ -65,24 +66,28 @@ lanes_vector arm1176_int4_vector, int4_group
     ldrd    even0, even1, [lanes, #\next_lanes + 8]
 .endm
 
-@ Two such steps; `rows` is 0 for rows 0 and 1, 8 for rows 2 and 3; `step` counts eight columns.
-.macro int4_pair_steps first, rows, step, stream=0
-    int4_pair_step \first, row0, row1, next0, next1, 32 * \step, 16 * \step + 16 + \rows, 32 * \step + 32
-    .if \stream
-    pld     [block, #LANES_AHEAD + 16 * \step]
+@ While rows 2 and 3 are multiplied: the next group's inputs and weights.
+.macro int4_pair_ahead rows, step
+    .if \rows
+    pld     [block, #144 + 16 * \step]
+    pld     [lanes, #256 + 32 * \step]
+    pld     [lanes, #256 + 32 * \step + 32]
     .endif
+.endm
+
+@ Two such steps; `rows` is 0 for rows 0 and 1, 8 for rows 2 and 3; `step` counts eight columns.
+.macro int4_pair_steps first, rows, step
+    int4_pair_step \first, row0, row1, next0, next1, 32 * \step, 16 * \step + 16 + \rows, 32 * \step + 32
+    int4_pair_ahead \rows, \step
     int4_pair_step 0, next0, next1, row0, row1, 32 * \step + 32, 16 * \step + 32 + \rows, 32 * \step + 64
 .endm
 
-.macro int4_pair_group stream
+.macro int4_pair_group
     @ Rows 0 and 1.
-    int4_pair_steps 1, 0, 0, \stream
-    int4_pair_steps 0, 0, 2, \stream
-    int4_pair_steps 0, 0, 4, \stream
+    int4_pair_steps 1, 0, 0
+    int4_pair_steps 0, 0, 2
+    int4_pair_steps 0, 0, 4
     int4_pair_step 0, row0, row1, next0, next1, 32 * 6, 16 * 7, 32 * 7
-    .if \stream
-    pld     [block, #LANES_AHEAD + 16 * 6]
-    .endif
     int4_pair_step 0, next0, next1, row0, row1, 32 * 7, 8, 0    @ back to the beginning
     @ Rows 2 and 3.
     pairs_second_half 128
@@ -92,6 +97,7 @@ lanes_vector arm1176_int4_vector, int4_group
     pairs_add
     int4_pair_steps 0, 8, 4
     int4_pair_step 0, row0, row1, next0, next1, 32 * 6, 16 * 7 + 8, 32 * 7
+    int4_pair_ahead 8, 6
     pairs_multiply 0, next0, next1, odd0, odd1                  @ the last step loads nothing ahead
     ldrd    odd0, odd1, [lanes, #32 * 7 + 16]
     lanes_shift 4, next0, next1
@@ -103,5 +109,4 @@ lanes_vector arm1176_int4_vector, int4_group
     pairs_multiply 0, next0, next1, even0, even1
 .endm
 
-pairs_function arm1176_int4_pairs, int4_pair_group, 144, 0
-pairs_function arm1176_int4_pairs_streamed, int4_pair_group, 144, 1
+pairs_function arm1176_int4_pairs, int4_pair_group, 144, 32

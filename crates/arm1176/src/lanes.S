@@ -90,8 +90,10 @@ input3  .req lr
 @ name(blocks, lanes, out, row_blocks, groups; s0 = what an input's unit is worth)
 @
 @ `group` is the macro that multiplies 64 columns of 4 rows and leaves sum0 to sum3, with `block`
-@ at the scales and `lanes` at the next group.
-.macro lanes_vector name, group
+@ at the scales and `lanes` at the next group. With `wide`, inputs are asked for again a group ahead: the
+@ cache replaces its lines in turn, whether they are needed or not (TRM 7.2.1), and the longer a row
+@ is, the more of its inputs the weights have pushed out before the next row block.
+.macro lanes_vector name, group, wide
     lanes_function \name
     push    {r4-r11, lr}
     sub     sp, sp, #20
@@ -114,6 +116,11 @@ input3  .req lr
     vmov    s2, s3, sum2, sum3
     vldmia  block!, {s4-s7}             @ the scales
     pld     [block, #LANES_AHEAD]
+    .if \wide
+    .irp line, 0, 1, 2, 3
+    pld     [lanes, #128 + 32 * \line]
+    .endr
+    .endif
     ldr     sum0, [sp, #4]
     vcvt.f32.s32 s0, s0
     vcvt.f32.s32 s1, s1

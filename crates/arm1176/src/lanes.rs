@@ -29,15 +29,17 @@ pub(crate) struct PairsPlan {
     pub(crate) pair_bytes: usize,
     /// Behind the inputs of the last pair; there is at least one.
     pub(crate) lanes_end: *const u32,
-    /// First result of the first vector. The sums begin with what is there.
+    /// First result of the first vector.
     pub(crate) out: *mut f32,
     /// From one vector's results to the next's, in bytes.
     pub(crate) out_stride: usize,
     /// What each vector's sums are multiplied with before they are stored.
     pub(crate) factors: *const f32,
+    /// Not 0: the sums begin with the results that are there; else with +0.
+    pub(crate) goes_on: u32,
 }
 
-const _: () = assert!(size_of::<PairsPlan>() == 9 * 4);
+const _: () = assert!(size_of::<PairsPlan>() == 10 * 4);
 
 /// What `arm1176_key_scores` is called with; `attention.S` knows the offsets.
 #[repr(C)]
@@ -85,10 +87,24 @@ unsafe extern "C" {
         groups: usize,
         scale: f32,
     );
+    pub(crate) fn arm1176_int8_wide_vector(
+        blocks: *const u32,
+        lanes: *const i16,
+        out: *mut f32,
+        row_blocks: usize,
+        groups: usize,
+        scale: f32,
+    );
     pub(crate) fn arm1176_int8_pairs(plan: *const PairsPlan);
-    pub(crate) fn arm1176_int8_pairs_streamed(plan: *const PairsPlan);
+    pub(crate) fn arm1176_int4_wide_vector(
+        blocks: *const u32,
+        lanes: *const i16,
+        out: *mut f32,
+        row_blocks: usize,
+        groups: usize,
+        scale: f32,
+    );
     pub(crate) fn arm1176_int4_pairs(plan: *const PairsPlan);
-    pub(crate) fn arm1176_int4_pairs_streamed(plan: *const PairsPlan);
 
     /// `keys` are `columns / 4 * 4` words per 4 slots, `query` is at a multiple of 4.
     pub(crate) fn arm1176_key_scores(

@@ -5,11 +5,13 @@
 //! and each weight is read from memory once for eight vectors. A vector that is left over goes
 //! alone.
 
+use core::mem::MaybeUninit;
+
 use engine::kernels::{Kernels, LaneVectors, Outputs, Portable};
 
 use crate::lanes::{
-    PairsKernel, PairsPlan, VectorKernel, arm1176_int4_pairs, arm1176_int4_pairs_streamed,
-    arm1176_int4_vector, arm1176_int8_pairs, arm1176_int8_pairs_streamed, arm1176_int8_vector,
+    PairsKernel, PairsPlan, VectorKernel, arm1176_int4_pairs, arm1176_int4_vector,
+    arm1176_int4_wide_vector, arm1176_int8_pairs, arm1176_int8_vector, arm1176_int8_wide_vector,
 };
 
 /// Columns of a group: the kernels know it.
@@ -19,14 +21,13 @@ const GROUP_WORDS: usize = GROUP / 2;
 /// Pairs of vectors that are worked on at once.
 const PAIRS: usize = 4;
 /// Groups of columns that are worked on at once.
-const GROUPS: usize = 8;
+const GROUPS: usize = 6;
 
 /// The kernels of a format.
 struct Family {
     vector: VectorKernel,
-    /// Fetches weights ahead for itself.
-    streamed: PairsKernel,
-    /// Every pair fetches three lines a group: for three pairs and more.
+    /// The same for rows of more than [`GROUPS`] groups.
+    wide_vector: VectorKernel,
     pairs: PairsKernel,
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn int8(blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
         Some(shape) => multiply(
             &Family {
                 vector: arm1176_int8_vector,
-                streamed: arm1176_int8_pairs_streamed,
+                wide_vector: arm1176_int8_wide_vector,
                 pairs: arm1176_int8_pairs,
             },
             blocks,
@@ -52,7 +53,7 @@ pub(crate) fn int4(blocks: &[[u32; 36]], x: LaneVectors<'_>, out: Outputs<'_>) {
         Some(shape) => multiply(
             &Family {
                 vector: arm1176_int4_vector,
-                streamed: arm1176_int4_pairs_streamed,
+                wide_vector: arm1176_int4_wide_vector,
                 pairs: arm1176_int4_pairs,
             },
             blocks,
@@ -115,10 +116,11 @@ fn multiply<const WORDS: usize>(
     if count % 2 == 1 {
         let vector = &x.integers[(count - 1) * x.stride..][..x.length];
         let results = &mut out.values[(count - 1) * out.stride..][..out.rows];
+        let kernel = if shape.groups > GROUPS { family.wide_vector } else { family.vector };
         // SAFETY: `Shape::of` found as many blocks as there are row blocks times groups, and the inputs
         // at a multiple of 4; the slices are as long as they have to be.
         unsafe {
-            (family.vector)(
+            kernel(
                 blocks.as_ptr().cast(),
                 vector.as_ptr(),
                 results.as_mut_ptr(),
@@ -132,7 +134,7 @@ fn multiply<const WORDS: usize>(
 
 /// The inputs of all pairs for the groups at hand, where LDRD is fast and lines begin.
 #[repr(align(32))]
-struct Inputs([u32; PAIRS * GROUPS * 2 * GROUP_WORDS]);
+struct Inputs([MaybeUninit<[u32; 2]>; PAIRS * GROUPS * GROUP_WORDS]);
 
 /// One to four pairs of vectors. A function of its own, because only it needs the stack for the inputs.
 #[inline(never)]
@@ -145,21 +147,17 @@ fn multiply_pairs<const WORDS: usize>(
     stride: usize,
 ) {
     let vectors = x.scales.len();
-    let kernel = if vectors < 6 { family.streamed } else { family.pairs };
-    for v in 0..vectors {
-        values[v * stride..][..4 * shape.row_blocks].fill(0.0);
-    }
     let ones = [1.0; 2 * PAIRS];
-    let mut inputs = Inputs([0; _]);
+    let mut inputs = Inputs([const { MaybeUninit::uninit() }; _]);
     let at_once = shape.groups.div_ceil(shape.groups.div_ceil(GROUPS));
     for first in (0..shape.groups).step_by(at_once) {
         let groups = first..(first + at_once).min(shape.groups);
-        let pair_words = groups.len() * 2 * GROUP_WORDS;
-        let inputs = &mut inputs.0[..vectors / 2 * pair_words];
-        for (pair, inputs) in inputs.chunks_exact_mut(pair_words).enumerate() {
+        let words_each = groups.len() * GROUP_WORDS;
+        let inputs = &mut inputs.0[..vectors / 2 * words_each];
+        for (pair, inputs) in inputs.chunks_exact_mut(words_each).enumerate() {
             let words = |v: usize| {
                 let vector = &x.integers[v * x.stride..][..x.length];
-                words(vector).get(groups.start * GROUP_WORDS..).unwrap_or(&[])
+                &words(vector)[groups.start * GROUP_WORDS..][..words_each]
             };
             interleave(words(2 * pair), words(2 * pair + 1), inputs);
         }
@@ -168,18 +166,20 @@ fn multiply_pairs<const WORDS: usize>(
             blocks: blocks[groups.start..].as_ptr().cast(),
             row_blocks: shape.row_blocks,
             row_block_bytes: shape.groups * size_of::<[u32; WORDS]>(),
-            lanes: inputs.as_ptr(),
-            pair_bytes: pair_words * size_of::<u32>(),
-            lanes_end: inputs.as_ptr_range().end,
+            lanes: inputs.as_ptr().cast(),
+            pair_bytes: words_each * size_of::<[u32; 2]>(),
+            lanes_end: inputs.as_ptr_range().end.cast(),
             out: values.as_mut_ptr(),
             out_stride: stride * size_of::<f32>(),
             // Multiplying with 1 changes no bit, so that sums can go on with the next groups.
             factors: if is_last { x.scales.as_ptr() } else { ones.as_ptr() },
+            goes_on: u32::from(groups.start > 0),
         };
         // SAFETY: `Shape::of` found as many blocks as there are row blocks times groups, so the groups at
-        // hand of every row block are there; the results of all vectors were just filled, and there
-        // is a factor for each; `inputs` holds an even number of vectors.
-        unsafe { kernel(&plan) }
+        // hand of every row block are there, and room for the results of all vectors, which the first
+        // groups' products fill; there is a factor for each vector, and `interleave` has filled
+        // `inputs`, which are those of an even number of vectors.
+        unsafe { (family.pairs)(&plan) }
     }
 }
 
@@ -190,10 +190,9 @@ fn words(integers: &[i16]) -> &[u32] {
     words
 }
 
-/// A word of the first, a word of the second, until the place is full.
-fn interleave(first: &[u32], second: &[u32], place: &mut [u32]) {
-    let (places, _) = place.as_chunks_mut::<2>();
-    for ((place, first), second) in places.iter_mut().zip(first).zip(second) {
-        *place = [*first, *second];
+/// A word of the first, a word of the second, and so on; all three have the same length.
+fn interleave(first: &[u32], second: &[u32], place: &mut [MaybeUninit<[u32; 2]>]) {
+    for ((place, first), second) in place.iter_mut().zip(first).zip(second) {
+        place.write([*first, *second]);
     }
 }
