@@ -16,8 +16,8 @@ mod portable;
 
 pub use fp8::FP8_VALUES;
 pub use part::Part;
-pub(crate) use portable::dot;
 pub use portable::Portable;
+pub(crate) use portable::dot;
 
 /// Largest magnitude of a quantised input: 11 bits with sign.
 ///

@@ -8,7 +8,7 @@ use crate::float::{exp4, settle};
 use crate::kernels::dot;
 
 /// Gives `work` four elements at a time, of `out` and of each input, and writes its answer to `out`.
-/// What is left is padded with zeros. The inputs are at least as long as `out`.
+/// What is left at the end is padded with zeros. The inputs are at least as long as `out`.
 #[inline(always)]
 fn in_fours<const INPUTS: usize>(
     inputs: [&[f32]; INPUTS],
@@ -17,13 +17,15 @@ fn in_fours<const INPUTS: usize>(
 ) {
     let inputs = inputs.map(|input| input[..out.len()].as_chunks::<4>());
     let (fours, rest) = out.as_chunks_mut::<4>();
-    for (index, out) in fours.iter_mut().enumerate() {
-        *out = work(*out, inputs.map(|(fours, _)| fours[index]));
+    let padded_inputs = inputs.map(|(_, rest)| padded(rest));
+    let mut padded_out = padded(rest);
+    // One place calls `work`, so that it is compiled into the loop.
+    for index in 0..fours.len() + usize::from(!rest.is_empty()) {
+        let input = |i: usize| inputs[i].0.get(index).unwrap_or(&padded_inputs[i]);
+        let out = fours.get_mut(index).unwrap_or(&mut padded_out);
+        *out = work(*out, core::array::from_fn(|i| *input(i)));
     }
-    if !rest.is_empty() {
-        let out = work(padded(rest), inputs.map(|(_, rest)| padded(rest)));
-        rest.copy_from_slice(&out[..rest.len()]);
-    }
+    rest.copy_from_slice(&padded_out[..rest.len()]);
 }
 
 /// Up to three elements as four.

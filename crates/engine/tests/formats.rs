@@ -5,31 +5,6 @@ mod common;
 
 use common::{PATHS, Path};
 use model_format::{Model, WeightFormat};
-use tokenizer::{Encoder, Kind, TableBuilder, Tokenizer};
-
-/// eval.txt as tokens of stories260K, each line a story of its own.
-fn stories() -> Vec<Vec<u32>> {
-    let file = std::fs::read(common::stories_folder().join("tok512.bin")).unwrap();
-    let text = std::fs::read_to_string(common::stories_folder().join("eval.txt")).unwrap();
-    let mut builder = TableBuilder::new().markers(Some(1), Some(2), Some(0)).dummy_prefix(true);
-    let mut rest = &file[4..];
-    for id in 0.. {
-        let Some((head, tail)) = rest.split_first_chunk::<8>() else { break };
-        let score = f32::from_le_bytes(head[..4].try_into().unwrap());
-        let (bytes, tail) =
-            tail.split_at(u32::from_le_bytes(head[4..].try_into().unwrap()) as usize);
-        builder = match id {
-            0..3u16 => builder.token(bytes, score, Kind::Control),
-            3..259 => builder.token([(id - 3) as u8], score, Kind::Byte),
-            _ => builder.token(bytes, score, Kind::Text),
-        };
-        rest = tail;
-    }
-    let table = builder.build().unwrap();
-    let tokenizer = Tokenizer::open(&table).unwrap();
-    let mut encoder = Encoder::new(text.len());
-    text.lines().map(|line| encoder.encode(&tokenizer, line).unwrap().to_vec()).collect()
-}
 
 /// e to the mean surprise per token.
 fn perplexity(path: &Path, stories: &[Vec<u32>]) -> f64 {
@@ -53,7 +28,7 @@ fn perplexity(path: &Path, stories: &[Vec<u32>]) -> f64 {
 
 #[test]
 fn quantised_weights_keep_the_perplexity() {
-    let stories = stories();
+    let stories = common::story_tokens();
     let exact = perplexity(&PATHS[0], &stories);
     // The model knows such stories: a uniform guess would be 512.
     assert!((2.0..12.0).contains(&exact), "{exact}");

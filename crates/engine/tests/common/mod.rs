@@ -9,6 +9,7 @@ use model_format::{
 };
 use std::cell::Cell;
 use std::path::PathBuf;
+use tokenizer::{Encoder, Kind, TableBuilder, Tokenizer};
 
 /// A way to run a model: weight format, placement, cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,6 +116,30 @@ pub fn stories(format: WeightFormat) -> AlignedBytes {
         }
     }
     builder.build().unwrap()
+}
+
+/// eval.txt as tokens of stories260K, each line a story of its own.
+pub fn story_tokens() -> Vec<Vec<u32>> {
+    let file = std::fs::read(stories_folder().join("tok512.bin")).unwrap();
+    let text = std::fs::read_to_string(stories_folder().join("eval.txt")).unwrap();
+    let mut builder = TableBuilder::new().markers(Some(1), Some(2), Some(0)).dummy_prefix(true);
+    let mut rest = &file[4..];
+    for id in 0.. {
+        let Some((head, tail)) = rest.split_first_chunk::<8>() else { break };
+        let score = f32::from_le_bytes(head[..4].try_into().unwrap());
+        let (bytes, tail) =
+            tail.split_at(u32::from_le_bytes(head[4..].try_into().unwrap()) as usize);
+        builder = match id {
+            0..3u16 => builder.token(bytes, score, Kind::Control),
+            3..259 => builder.token([(id - 3) as u8], score, Kind::Byte),
+            _ => builder.token(bytes, score, Kind::Text),
+        };
+        rest = tail;
+    }
+    let table = builder.build().unwrap();
+    let tokenizer = Tokenizer::open(&table).unwrap();
+    let mut encoder = Encoder::new(text.len());
+    text.lines().map(|line| encoder.encode(&tokenizer, line).unwrap().to_vec()).collect()
 }
 
 /// Random weights in the given shape.
