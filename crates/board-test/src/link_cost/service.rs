@@ -7,9 +7,9 @@ use link::message::{CHUNK_SIZE, HostMessage, Identity, MAX_MESSAGE, Role, Slot};
 use link::{Instant, Session, SessionEvent};
 
 /// What arrives at 3 Mbaud between two rounds: bytes, and microseconds. A token of the 15M model
-/// takes some 41 ms (modelled) and 75 slices.
-const ROUND_BYTES: usize = 164;
-const ROUND_MICROS: u64 = 547;
+/// takes some 41 ms (modelled) and 50 slices.
+const ROUND_BYTES: usize = 246;
+const ROUND_MICROS: u64 = 822;
 
 /// Room for what the firmware's main loop moves at a time.
 const PIECE: usize = 512;
