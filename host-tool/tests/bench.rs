@@ -231,7 +231,15 @@ fn ctrl_c_keeps_what_was_measured() {
     let place = tempfile::tempdir().unwrap();
     let run = place.path().join("run");
     let process = wisp()
-        .args(["bench", "--qemu", "--repeats=100000", "--warm-up=0", "--max-tokens=4", "--output"])
+        .args([
+            "bench",
+            "--qemu",
+            "--instructions",
+            "--repeats=100000",
+            "--warm-up=0",
+            "--max-tokens=4",
+            "--output",
+        ])
         .arg(&run)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -251,6 +259,7 @@ fn ctrl_c_keeps_what_was_measured() {
     let rows = csv(&run.join("cases.csv"));
     let summary = json(&run.join("summary.json"));
     assert_eq!(summary["state"], "interrupted");
+    assert_eq!(json(&run.join("run.json"))["options"]["instructions"], true);
     assert_eq!(summary["rows"], rows.len());
     assert_eq!(lines(&run.join("cases.jsonl")).len(), rows.len());
     assert!(summary["wanted"].as_u64().unwrap() > rows.len() as u64);
@@ -271,6 +280,7 @@ fn what_is_wrong_is_told_before_a_board_is_touched() {
         (&["--temperature=hot"], "", "no number"),
         (&["--qemu", "--port=tcp:a:1"], "", "cannot be used with"),
         (&["--bootloader=x"], "", "for --qemu"),
+        (&["--instructions"], "", "--qemu"),
     ] {
         let output = bench(folder, arguments);
         let told = told(&output);

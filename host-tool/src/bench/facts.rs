@@ -133,6 +133,8 @@ pub struct Choices {
     pub top_p: f64,
     /// Seed of the persona's dice, the same in each repeat.
     pub seed: u64,
+    /// Whether the clock of an emulated board counted instructions, a million as a millisecond.
+    pub instructions: bool,
     /// Whether what was said is in `cases.jsonl`.
     pub include_text: bool,
 }
@@ -162,6 +164,17 @@ impl Run {
             None => format!("persona {}", self.persona.digest.get(..12).unwrap_or("unknown")),
         };
         format!("{persona} on {}", self.board_words())
+    }
+
+    /// Said wherever figures of time are shown that are not a board's.
+    pub fn clock_warning(&self) -> Option<&'static str> {
+        match (self.board.is_emulated, self.options.instructions) {
+            (false, _) => None,
+            (true, false) => Some("emulated: these seconds are QEMU's, not a board's"),
+            (true, true) => {
+                Some("emulated: a millisecond is a million instructions, not a board's time")
+            }
+        }
     }
 
     fn board_words(&self) -> &str {
@@ -255,7 +268,11 @@ mod tests {
         }
         assert_eq!(run.title(), "Ada (fp8e4m3) on a board that does not say what it is");
         run.persona.file = None;
+        assert_eq!(run.clock_warning(), None);
         run.board.is_emulated = true;
+        assert!(run.clock_warning().unwrap().contains("QEMU's"));
+        run.options.instructions = true;
+        assert!(run.clock_warning().unwrap().contains("instructions"));
         assert_eq!(run.title(), "persona abababababab on an emulated board");
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::facts::Run;
-use super::report::{self, figure};
+use super::report::figure;
 use super::row::Row;
 use super::statistics::Spread;
 use super::summary::{DECODE_SPEED, FIRST_TOKEN, Group, MEASURES, Summary};
@@ -66,9 +66,9 @@ pub fn svg(run: &Run, summary: &Summary, rows: &[Row]) -> String {
 fn subtitle(run: &Run, summary: &Summary) -> String {
     let date = run.date.split('T').next().unwrap_or_default();
     let mut words = format!("wisp {}, {date}, {} measurements", run.wisp, summary.rows);
-    if run.board.is_emulated {
+    if let Some(warning) = run.clock_warning() {
         words.push_str("; ");
-        words.push_str(report::EMULATED);
+        words.push_str(warning);
     }
     words
 }

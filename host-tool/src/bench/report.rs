@@ -8,9 +8,6 @@ use super::summary::{
     Summary,
 };
 
-/// Said wherever figures of time of an emulated board are shown.
-pub const EMULATED: &str = "emulated: these seconds are QEMU's, not a board's";
-
 /// Rows of headings, then rows of figures; all but the first column are aligned to the right.
 struct Table {
     rows: Vec<Vec<String>>,
@@ -78,8 +75,8 @@ pub fn summary(run: &Run, summary: &Summary) -> String {
     }
     let mut text = format!("{}\n\n{}\n", run.title(), table.text());
     text.push_str("medians, in brackets the 10th and the 90th percentile; seconds are the board's, except \"here\"\n");
-    if run.board.is_emulated {
-        text.push_str(EMULATED);
+    if let Some(warning) = run.clock_warning() {
+        text.push_str(warning);
         text.push('\n');
     }
     text
@@ -174,8 +171,8 @@ fn differences(first: &(Run, Summary), second: &(Run, Summary)) -> Vec<String> {
             found.push(format!("{what} ({a}, {b})"));
         }
     };
-    let emulated = |run: &Run| if run.board.is_emulated { "emulated" } else { "a board" };
-    check("where it ran", emulated(a).into(), emulated(b).into());
+    let clock = |run: &Run| run.clock_warning().unwrap_or("a board's").to_string();
+    check("the clock", clock(a), clock(b));
     let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_string();
     check("persona", short(&a.persona.digest), short(&b.persona.digest));
     check("prompts", short(&a.options.prompts_digest), short(&b.options.prompts_digest));
@@ -217,7 +214,8 @@ fn spread(spread: Option<&Spread>) -> String {
 
 fn change(first: Option<&Spread>, second: Option<&Spread>) -> String {
     let (Some(a), Some(b)) = (first, second) else { return "-".to_string() };
-    let percent = (b.median / a.median - 1.0) * 100.0;
+    // Adding 0 makes -0 to 0.
+    let percent = ((b.median / a.median - 1.0) * 1000.0).round() / 10.0 + 0.0;
     match percent.is_finite() {
         true => format!("{percent:+.1} %"),
         false => "-".to_string(),
@@ -254,7 +252,7 @@ mod tests {
         let rows = [row("a", 1, Outcome::Answered), row("a", 2, Outcome::Silent)];
         let (run, summary) = run(&rows);
         let text = super::summary(&run, &summary);
-        assert!(text.contains(EMULATED), "{text}");
+        assert!(text.contains("these seconds are QEMU's"), "{text}");
         assert!(text.contains("1 of 2 silent") && text.contains("not measured"), "{text}");
         let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
         let end_of = |line: &str, cell: &str| {

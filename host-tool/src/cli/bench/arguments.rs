@@ -19,6 +19,10 @@ pub(in crate::cli) struct BenchArguments {
     /// Measure an emulated board; its seconds are not those of a board
     #[arg(long, conflicts_with = "port")]
     pub(super) qemu: bool,
+    /// Have the emulated board's clock count instructions, a million as a millisecond: figures
+    /// that another run can be compared with
+    #[arg(long, requires = "qemu")]
+    pub(super) instructions: bool,
     #[command(flatten)]
     pub(super) board: BoardArguments,
     #[command(flatten)]

@@ -59,10 +59,13 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
     let folder = Folder::create(&path, table.as_ref())?;
 
     let interrupt = Interrupt::listen()?;
-    let emulated = match &images.persona {
+    let mut emulated = match &images.persona {
         Some(persona) => arguments.board.with_persona(persona),
         None => arguments.board.clone(),
     };
+    if arguments.instructions {
+        emulated.extra.extend(["-icount", "shift=0"].map(String::from));
+    }
     let board = arguments.qemu.then(|| emulated.start(None)).transpose();
     let result = board.and_then(|board| {
         let connector = match (&board, connector) {
@@ -243,6 +246,7 @@ impl Bench<'_> {
                 temperature: arguments.temperature,
                 top_p: arguments.top_p,
                 seed: arguments.seed,
+                instructions: arguments.instructions,
                 include_text: arguments.include_text,
             },
         }

@@ -57,8 +57,8 @@ impl<'a> Watch<'a> {
     /// Says what is going to be measured.
     pub(super) fn introduce(&mut self, run: &Run) {
         out::line(&format!("Measuring {}.", run.title()));
-        if run.board.is_emulated {
-            out::line(report::EMULATED);
+        if let Some(warning) = run.clock_warning() {
+            out::line(warning);
         }
         self.run = Some(run.clone());
         self.bar.set_style(style());
