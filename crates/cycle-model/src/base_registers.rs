@@ -83,9 +83,26 @@ impl BaseRegisters {
         {
             self.learn(addressing, first);
         }
+        let growing = effect.is_none().then(|| self.growth(operation)).flatten();
         self.forget(operation.overwritten);
         if let Some((to, value)) = effect {
             self.set(to, value);
+        }
+        if growing.is_some() {
+            self.growing = growing;
+        }
+    }
+
+    /// A known base to which a register is added that is not known.
+    fn growth(&self, operation: &Operation) -> Option<Growing> {
+        match operation.effect? {
+            Effect::Sum { to, from, offset: Offset::Register(by) }
+                if to == from && to != by && !operation.conditional =>
+            {
+                let before = self.value(from)?;
+                Some(Growing { base: to, before, by, preload: None })
+            }
+            _ => None,
         }
     }
 

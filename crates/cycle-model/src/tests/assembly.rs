@@ -73,6 +73,8 @@ const WORDS: &[(&str, u32)] = &[
     ("pld [r0, #96]", 0xF5D0_F060),
     ("add r0, r0, #32", 0xE280_0020),
     ("ldrb r1, [r0], r3", 0xE6D0_1003),
+    ("add r2, r2, r3", 0xE082_2003),
+    ("pld [r2, r3]", 0xF7D2_F003),
     ("str r1, [r4]", 0xE584_1000),
     ("vmov r2, s16", 0xEE18_2A10),
 ];

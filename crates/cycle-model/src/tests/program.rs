@@ -125,6 +125,20 @@ fn preloads_are_found() {
     assert_eq!(lines[1], "cycle-model: 1 preloads point to an unknown address and did nothing");
 }
 
+/// Also when the base grows by an addition.
+#[test]
+fn added_strides_are_learned() {
+    let mut run = Run::new(&["line=71"]);
+    run.execute(0x8000, "ldr r1, [r2]", &[(0x1000, false)]);
+    run.execute(0x8004, "add r2, r2, r3", &[]);
+    run.execute(0x8008, "ldr r1, [r2]", &[(0x1100, false)]);
+    run.execute(0x800C, "pld [r2, r3]", &[]);
+    run.execute(0x8010, "ldr r5, [r1]", &[(0x1200, false)]);
+    let lines = run.end();
+    assert_eq!(number(&lines[0], "misses"), 2);
+    assert_eq!(number(&lines[0], "prefetches"), 1);
+}
+
 /// r3 is the stride: not known before the base has grown by it once.
 #[test]
 fn strides_are_learned() {
