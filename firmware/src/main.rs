@@ -12,11 +12,11 @@ mod heap;
 mod log;
 mod main_loop;
 
+use arm1176::Arm1176;
 use bcm2835::{Clock, Peripherals};
 use board::PersonaFile;
 use boot_core::handover;
-use device::{Device, DeviceError, Options, Refuser};
-use engine::{EngineError, Portable};
+use device::{Device, Options, Plan, Refuser};
 use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
 use link::{Session, VERSION};
 use model_format::{FormatError, Model};
@@ -52,16 +52,20 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
         }
     };
     let session = session(board, Some(file.digest));
-    let options = Options { seed: u64::from(board.random.word()), ..Options::default() };
-    let mut device = match Device::new(&model, Portable, session, options) {
+    let plan = Plan::new(&model, &engine::Options::default(), heap::usage().1 as u64);
+    let device = plan.and_then(|plan| {
+        defmt::info!("memory: {}", defmt::Display2Format(&plan));
+        // The chip's watchdog runs since the bootloader, and packing weights takes its time.
+        board.watchdog.pat();
+        let seed = u64::from(board.random.word());
+        let options = Options { engine: plan.options, seed, ..Options::default() };
+        Device::new(&model, Arm1176, session, options)
+    });
+    let mut device = match device {
         Ok(device) => device,
         Err(error) => {
             defmt::error!("the persona cannot run: {}", defmt::Display2Format(&error));
-            let refusal = match error {
-                DeviceError::Engine(EngineError::OutOfMemory) => Refusal::OutOfMemory,
-                _ => Refusal::BadPersona,
-            };
-            return refuse(board, refusal, 0);
+            return refuse(board, error.refusal(), 0);
         }
     };
     device.set_board(board_facts(board));
@@ -69,12 +73,8 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
         device.set_crash(&crash.report());
     }
     let (used, size) = heap::usage();
-    defmt::info!(
-        "persona of {=usize} bytes, {=usize} of {=usize} bytes of heap in use",
-        file.bytes.len(),
-        used,
-        size
-    );
+    let bytes = file.bytes.len();
+    defmt::info!("persona of {} bytes, {} of {} bytes of heap in use", bytes, used, size);
     main_loop::run(board, &mut device);
 }
 
@@ -112,12 +112,10 @@ fn run_at_full_speed(board: &mut Peripherals) {
     let highest = board.mailbox.highest_clock_rate(Clock::Arm);
     let set = highest.and_then(|rate| board.mailbox.set_clock_rate(Clock::Arm, rate));
     match (set, board.mailbox.board()) {
-        (Ok(rate), Ok(model)) => defmt::info!(
-            "board {=u32:x}, {=u32} MiB, processor at {=u32} Hz",
-            model.revision,
-            model.memory_end >> 20,
-            rate
-        ),
+        (Ok(rate), Ok(model)) => {
+            let (revision, megabytes) = (model.revision, model.memory_end >> 20);
+            defmt::info!("board {:x}, {} MiB, processor at {} Hz", revision, megabytes, rate);
+        }
         _ => defmt::warn!("the GPU's firmware does not answer"),
     }
 }

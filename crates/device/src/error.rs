@@ -2,6 +2,7 @@
 
 use core::fmt;
 use engine::EngineError;
+use link::message::Refusal;
 use tokenizer::TableError;
 
 /// Why [`crate::Device::new`] failed.
@@ -30,6 +31,18 @@ pub enum DeviceError {
         /// Bytes of heap there are.
         available: u64,
     },
+}
+
+impl DeviceError {
+    /// What the host is told.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::TooLittleMemory { .. } | Self::Engine(EngineError::OutOfMemory) => {
+                Refusal::OutOfMemory
+            }
+            _ => Refusal::BadPersona,
+        }
+    }
 }
 
 impl fmt::Display for DeviceError {

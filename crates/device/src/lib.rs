@@ -26,6 +26,7 @@ mod context;
 mod device;
 mod error;
 mod event_log;
+mod heartbeat;
 mod inbox;
 mod log_buffer;
 mod machine;
@@ -45,6 +46,7 @@ mod work;
 
 pub use device::{Activity, Device, Options};
 pub use error::DeviceError;
+pub use heartbeat::is_lit;
 pub use machine::Machine;
 pub use plan::Plan;
 pub use refuser::Refuser;

@@ -1,5 +1,6 @@
 //! What a persona takes of the memory there is, and what it does without where there is less.
 
+use core::fmt;
 use engine::{EngineError, MemoryPlan, Placement};
 use model_format::Model;
 
@@ -88,6 +89,20 @@ impl Plan {
     }
 }
 
+/// What the memory is for, in a line for the log.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            engine: MemoryPlan { context, cache, packed_weights, working, .. }, rest, ..
+        } = self;
+        match packed_weights {
+            0 => f.write_str("weights in place")?,
+            bytes => write!(f, "weights packed in {bytes} bytes")?,
+        }
+        write!(f, ", KV cache of {context} tokens {cache}, working {working}, others up to {rest}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +128,9 @@ mod tests {
         );
         assert_eq!(in_place.engine.packed_weights, 0);
         assert_eq!(plan(in_place.total()), Ok(in_place));
+
+        let said = std::format!("{in_place}");
+        assert!(said.starts_with("weights in place, KV cache of 2000 tokens "), "{said}");
 
         let mut last = in_place;
         for missing in (1..).step_by(4099).map_while(|less| in_place.total().checked_sub(less)) {

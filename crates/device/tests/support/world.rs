@@ -49,6 +49,10 @@ pub struct World<'m> {
     /// All updates so far.
     pub updates: Vec<Update>,
     pub restarts: u32,
+    /// How much was ever allocated, for a test that asks what the board takes.
+    pub ever_allocated: fn() -> usize,
+    /// What the board took since its start.
+    pub taken: usize,
     buffer: Box<[u8; MAX_MESSAGE]>,
     idle: bool,
 }
@@ -68,6 +72,8 @@ impl<'m> World<'m> {
             now: 0,
             updates: Vec::new(),
             restarts: 0,
+            ever_allocated: || 0,
+            taken: 0,
             buffer: Box::new([0; MAX_MESSAGE]),
             idle: false,
         }
@@ -110,7 +116,7 @@ impl<'m> World<'m> {
         let now = Instant(self.now);
         // The board is not much faster than the cable.
         for _ in 0..4 {
-            match self.device.poll(now) {
+            match self.on_the_board(|device| device.poll(now)) {
                 Activity::Busy => self.idle = false,
                 Activity::IdleUntil(_) => self.idle = true,
                 Activity::Reboot | Activity::PlantPanic => {
@@ -121,7 +127,7 @@ impl<'m> World<'m> {
         }
         self.serve_host(now);
         let mut bytes = [0; BYTES_PER_TICK];
-        let count = self.device.poll_transmit(now, &mut bytes);
+        let count = self.on_the_board(|device| device.poll_transmit(now, &mut bytes));
         if self.plugged {
             self.spoil(&mut bytes[..count]);
             self.host.handle_bytes(now, &bytes[..count]);
@@ -129,8 +135,16 @@ impl<'m> World<'m> {
         let count = self.host.poll_transmit(now, &mut bytes);
         if self.plugged {
             self.spoil(&mut bytes[..count]);
-            self.device.handle_bytes(now, &bytes[..count]);
+            self.on_the_board(|device| device.handle_bytes(now, &bytes[..count]));
         }
+    }
+
+    /// Does something that happens on the board, and notes what it allocates.
+    fn on_the_board<R>(&mut self, work: impl FnOnce(&mut Device<'m, Portable>) -> R) -> R {
+        let before = (self.ever_allocated)();
+        let result = work(&mut self.device);
+        self.taken += (self.ever_allocated)() - before;
+        result
     }
 
     fn serve_host(&mut self, now: Instant) {
