@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod baseline;
+pub mod chat;
 pub mod emulator;
 pub mod figures;
 pub mod measure;

@@ -10,7 +10,7 @@ use bench::emulator::Emulator;
 use bench::figures::Figures;
 use bench::session::{self, Group, Scope};
 use bench::transcript::Measured;
-use bench::{models, peer, perplexity, plot, table, workspace};
+use bench::{chat, models, peer, perplexity, plot, table, workspace};
 use clap::Parser;
 
 /// Measures the model's speed on the emulated board.
@@ -79,6 +79,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let (mut figures, measured) = session::measure(&emulator, &groups, scope, at_once)?;
     if scope == Scope::Whole {
         perplexity::add(&groups, &mut figures)?;
+        chat::play()?.add_to(&mut figures);
     }
     let mut plotted = PLOTTED.to_vec();
     if let (Some(checkout), Some(reference)) = (&arguments.llama2c, groups.first_mut()) {

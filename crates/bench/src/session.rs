@@ -179,18 +179,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[derive(Clone, Copy)]
 enum Wish {
     Tokens = 0,
-    Prompts = 1,
+    PartsAndPrompts = 1,
     Quick = 2,
 }
 
 fn measure_one(emulator: &Emulator, job: &Job, scope: Scope) -> Result<Measured> {
-    // A prompt is many tokens; one memory must do for it.
+    // Prompts are many tokens; one memory must do for them.
     let usual = [USUAL_MEMORY.1];
     if scope == Scope::Quick {
         return run(emulator, job, Wish::Quick, "quick", &usual);
     }
     let mut measured = run(emulator, job, Wish::Tokens, "tokens", &MEMORIES.map(|(_, line)| line))?;
-    measured.merge(run(emulator, job, Wish::Prompts, "prompts", &usual)?);
+    measured.merge(run(emulator, job, Wish::PartsAndPrompts, "parts", &usual)?);
     Ok(measured)
 }
 

@@ -92,7 +92,7 @@ fn wish() -> Wish {
     let [placement, scope] = unsafe { words.read_volatile() };
     let scope = match scope {
         0 => Scope::Tokens,
-        1 => Scope::Prompts,
+        1 => Scope::PartsAndPrompts,
         _ => Scope::Quick,
     };
     Wish { packs_lanes: placement != 0, scope }

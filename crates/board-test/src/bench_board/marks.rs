@@ -13,7 +13,7 @@ use engine::Part;
 #[unsafe(no_mangle)]
 static BENCH_MARK: [AtomicU32; 2] = [const { AtomicU32::new(1) }; 2];
 
-/// Room for the notes of all segments: three times 150 of a token, and a few dozen.
+/// Room for the notes of all segments: twice 200 of a token, and a few dozen.
 const MOST: usize = 4096;
 
 /// For each segment, in order, what was measured and which part it was.
@@ -35,13 +35,12 @@ pub(crate) enum Measurement {
     Prefill64,
     Message20,
     Pos127,
-    Pos127Parts,
     Pos255,
     Pos255Parts,
 }
 
 /// The names that the host knows, in the order of [`Measurement`].
-const MEASUREMENTS: [&str; 10] = [
+const MEASUREMENTS: [&str; 9] = [
     "between",
     "start",
     "pos0",
@@ -49,7 +48,6 @@ const MEASUREMENTS: [&str; 10] = [
     "prefill64",
     "message20",
     "pos127",
-    "pos127_parts",
     "pos255",
     "pos255_parts",
 ];

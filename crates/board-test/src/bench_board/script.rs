@@ -26,12 +26,13 @@ pub(crate) struct Wish {
     pub(crate) scope: Scope,
 }
 
-/// Which measurements to make. They are split because modelling a prompt takes long.
+/// Which measurements to make. They are split so that what takes long is modelled with one
+/// memory only.
 pub(crate) enum Scope {
-    /// Single tokens, as a whole and by parts.
+    /// Single tokens as a whole.
     Tokens,
-    /// The start, and prompts.
-    Prompts,
+    /// The start, tokens by parts, and prompts.
+    PartsAndPrompts,
     /// The first and the last token as a whole.
     Quick,
 }
@@ -52,7 +53,7 @@ pub(crate) fn run(
     let placement = if wish.packs_lanes { Placement::Lanes } else { Placement::InPlace };
     let options = Options { context: CONTEXT, placement, ..Options::default() };
     match wish.scope {
-        Scope::Prompts => marks::begin(Measurement::Start, false),
+        Scope::PartsAndPrompts => marks::begin(Measurement::Start, false),
         Scope::Tokens | Scope::Quick => marks::pause(),
     }
     let engine = Engine::new(model, Measured(Arm1176), options).map_err(|_| "no engine")?;
@@ -73,7 +74,7 @@ pub(crate) fn run(
 
     match wish.scope {
         Scope::Tokens => bench.tokens(),
-        Scope::Prompts => bench.prompts(),
+        Scope::PartsAndPrompts => bench.parts_and_prompts(),
         Scope::Quick => {
             bench.token(Measurement::Pos0, false)?;
             bench.hurry_to(255)?;
@@ -84,24 +85,21 @@ pub(crate) fn run(
 
 impl Bench<'_> {
     fn tokens(&mut self) -> Result<(), &'static str> {
-        for (position, whole, parts) in [
-            (0, Measurement::Pos0, Measurement::Pos0Parts),
-            (127, Measurement::Pos127, Measurement::Pos127Parts),
-            (255, Measurement::Pos255, Measurement::Pos255Parts),
-        ] {
-            self.hurry_to(position)?;
-            self.token(whole, false)?;
-            self.engine.rollback(position);
-            self.token(parts, true)?;
-            self.engine.rollback(position);
-        }
-        Ok(())
+        self.token(Measurement::Pos0, false)?;
+        self.hurry_to(127)?;
+        self.token(Measurement::Pos127, false)?;
+        self.hurry_to(255)?;
+        self.token(Measurement::Pos255, false)
     }
 
-    fn prompts(&mut self) -> Result<(), &'static str> {
+    fn parts_and_prompts(&mut self) -> Result<(), &'static str> {
+        self.token(Measurement::Pos0Parts, true)?;
+        self.engine.rollback(0);
         self.prompt(Measurement::Prefill64, 64)?;
         self.hurry_to(100)?;
-        self.prompt(Measurement::Message20, 20)
+        self.prompt(Measurement::Message20, 20)?;
+        self.hurry_to(255)?;
+        self.token(Measurement::Pos255Parts, true)
     }
 
     /// Measures a token from its beginning to the choice of the next.
