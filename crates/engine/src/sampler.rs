@@ -58,8 +58,6 @@ pub struct Sampler {
     random: Pcg32,
     /// Of each token, or of each of a few: at most as many as the vocabulary has.
     shares: Vec<u32>,
-    /// Indices of shares to draw from, ascending.
-    candidates: Vec<u32>,
     /// A bit for each token that the penalty has met.
     met: Vec<u32>,
 }
@@ -78,7 +76,6 @@ impl Sampler {
             settings,
             random: Pcg32::new(seed),
             shares: memory::empty(vocabulary)?,
-            candidates: memory::empty(vocabulary)?,
             met: memory::zeros(vocabulary.div_ceil(32))?,
         })
     }
@@ -112,11 +109,8 @@ impl Sampler {
         let total = self.fill(logits.get(..self.shares.capacity()).unwrap_or(logits));
         let top_p = self.settings.top_p;
         let nucleus = if top_p < 1.0 && total > 0 {
-            self.collect(Nucleus::least(total, top_p, self.shares.len()));
-            let shares = &self.shares;
-            Nucleus::of(self.candidates.iter().map(|&token| shares[token as usize]), total, top_p)
+            Nucleus::of(&self.shares, total, top_p)
         } else {
-            self.collect(1);
             Nucleus::all(total)
         };
         self.draw(nucleus).unwrap_or_else(|| argmax(logits))
@@ -141,7 +135,6 @@ impl Sampler {
             total += u64::from(share);
             self.shares.push(share);
         }
-        self.collect(1);
         let index = self.draw(Nucleus::all(total))?;
         tokens.get(index as usize).copied()
     }
@@ -197,27 +190,21 @@ impl Sampler {
         total
     }
 
-    /// Collects those that have at least this share.
-    fn collect(&mut self, least: u32) {
-        self.candidates.clear();
-        let shares = self.shares.iter().zip(0..);
-        self.candidates.extend(shares.filter(|(share, _)| **share >= least).map(|(_, i)| i));
-    }
-
-    /// Draws one of the candidates that are in the nucleus; `None` when there are none.
+    /// Draws one of those in the nucleus; `None` when there are none.
     fn draw(&mut self, mut nucleus: Nucleus) -> Option<u32> {
         let random = u64::from(self.random.next_u32());
         let total = nucleus.total();
         // random · total / 2³², the lower and the upper half of the total apart.
-        let wanted = ((random * (total & 0xffff_ffff)) >> 32) + random * (total >> 32);
-        let mut sum = 0u64;
-        self.candidates.iter().copied().find(|&index| {
-            let share = self.shares[index as usize];
+        let mut left = ((random * (total & 0xffff_ffff)) >> 32) + random * (total >> 32);
+        for (index, &share) in (0..).zip(&self.shares) {
             if nucleus.admits(share) {
-                sum += u64::from(share);
+                match left.checked_sub(u64::from(share)) {
+                    Some(rest) => left = rest,
+                    None => return Some(index),
+                }
             }
-            sum > wanted
-        })
+        }
+        None
     }
 }
 

@@ -33,15 +33,12 @@ fn settled(value: Board) -> f32 {
 
 fn exp(x: Board) -> Board {
     let rounding = Board(12_582_912.0);
-    let whole = x * Board(core::f32::consts::LOG2_E) + rounding;
-    let n = whole - rounding;
-    let r = x - n * Board(0.693_359_4) - n * Board(-2.121_944_4e-4);
-    let coefficients = [0.041_915_625, 0.166_675_75, 0.499_988_88, 0.999_999_64, 1.0];
-    let sum = coefficients.into_iter().fold(Board(0.008_297_618_5), |sum, c| sum * r + Board(c));
-    // A NaN is not so near either.
-    let is_near = x.0 >= -27.725_885;
-    let power = f32::from_bits(((n.0 as i32 + 127) as u32) << 23);
-    if is_near { Board(sum.0 * power) } else { Board(0.0) }
+    let y = x * Board(core::f32::consts::LOG2_E);
+    let n = y + rounding - rounding;
+    let r = y - n;
+    let coefficients = [0.009_675_598, 0.055_507_135, 0.240_221_17, 0.693_146_94, 1.0];
+    let sum = coefficients.into_iter().fold(Board(0.001_327_641_4), |sum, c| sum * r + Board(c));
+    if (-39.0..=0.0).contains(&n.0) { Board(sum.0 * 2f32.powi(n.0 as i32)) } else { Board(0.0) }
 }
 
 fn swiglu_twin(gate: &[f32], up: &[f32]) -> Vec<f32> {

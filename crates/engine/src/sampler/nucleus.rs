@@ -1,11 +1,11 @@
 //! The smallest set of the likeliest tokens that exceeds a share of the whole, without a sort.
 //!
 //! The shares are whole numbers of 24 bits. Digit by digit, from the top, the sums of shares with
-//! equal digits tell where the nucleus ends: four passes find the exact share of its last token.
+//! equal digits tell where the nucleus ends: three passes find the exact share of its last token.
 
 /// Bits of a digit, and how many of them a share has.
-const DIGIT: u32 = 6;
-const DIGITS: [u32; 4] = [3 * DIGIT, 2 * DIGIT, DIGIT, 0];
+const DIGIT: u32 = 8;
+const DIGITS: [u32; 3] = [2 * DIGIT, DIGIT, 0];
 
 /// Which shares are in the nucleus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +30,25 @@ impl Nucleus {
         (f64::from(top_p).max(0.0) * total as f64) as u64
     }
 
-    /// A share that all members have, at least 1, given the sum of all and how many there are.
+    /// A share that all members have, at least, given the sum of all and how many there are.
     ///
     /// All tokens with less, together, would not make up what is not wanted; so what is before them
     /// exceeds what is wanted.
-    pub(super) fn least(total: u64, top_p: f32, count: usize) -> u32 {
+    fn floor(total: u64, top_p: f32, count: usize) -> u32 {
         let least = (total - Self::wanted(total, top_p)) / (count as u64).max(1);
         u32::try_from(least).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The nucleus, given all shares that can be in it and the sum of all there are.
-    pub(super) fn of(shares: impl Iterator<Item = u32> + Clone, total: u64, top_p: f32) -> Self {
+    /// The nucleus, given all shares and their sum.
+    pub(super) fn of(shares: &[u32], total: u64, top_p: f32) -> Self {
         let wanted = Self::wanted(total, top_p);
+        let floor = Self::floor(total, top_p, shares.len());
         // The sum of shares whose upper digits are above those of `least`, which is found so far.
         let (mut above, mut least) = (0u64, 0u32);
         for shift in DIGITS {
             let mut sums = [0u64; 1 << DIGIT];
-            for share in shares.clone() {
-                if share >> shift >> DIGIT == least {
+            for &share in shares {
+                if share >= floor && share >> shift >> DIGIT == least {
                     sums[(share >> shift) as usize % sums.len()] += u64::from(share);
                 }
             }
@@ -108,12 +109,9 @@ mod tests {
 
     fn selected(shares: &[u32], top_p: f32) -> (Vec<usize>, u64) {
         let total = shares.iter().map(|share| u64::from(*share)).sum();
-        let least = Nucleus::least(total, top_p, shares.len());
-        let candidates = shares.iter().copied().filter(|share| *share >= least);
-        let mut nucleus = Nucleus::of(candidates, total, top_p);
+        let mut nucleus = Nucleus::of(shares, total, top_p);
         let sum = nucleus.total();
-        let members = (0..shares.len())
-            .filter(|&index| shares[index] >= least && nucleus.admits(shares[index]));
+        let members = (0..shares.len()).filter(|&index| nucleus.admits(shares[index]));
         (members.collect(), sum)
     }
 
