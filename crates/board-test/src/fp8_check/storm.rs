@@ -61,7 +61,7 @@ pub(crate) fn all(board: &mut Peripherals, arena: &mut Arena) -> Result<u32, Dif
             zero = in(reg) 0,
         );
     }
-    for vectors in [1, 2, 3] {
+    for vectors in [1, 4, 5] {
         let shape = Shape { rows: 16, columns: 224, vectors };
         for moment in 0..200 {
             cases::one(arena, shape, Data::Ordinary, moment, || {
