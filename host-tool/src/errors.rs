@@ -235,7 +235,7 @@ pub enum WispError {
     #[diagnostic(
         code(wisp::bench::output),
         help(
-            "Results are never overwritten: name a folder that is not there yet with `--output`."
+            "Results are never overwritten: name a folder that is not there yet with `--output`, where there is space."
         )
     )]
     BenchOutput { path: PathBuf, cause: std::io::Error },
