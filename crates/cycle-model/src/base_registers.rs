@@ -5,6 +5,7 @@
 //! every load and store shows what its base register holds, and simple additions are followed.
 
 use crate::operation::{Addressing, Effect, Offset, Operation, Transfer};
+use crate::spilled_words::SpilledWords;
 
 /// Sixteen registers and room for the flags, rounded up so that an index can be masked.
 const REGISTERS: usize = 32;
@@ -20,6 +21,8 @@ pub struct BaseRegisters {
     growing: Option<Growing>,
     /// Where a preload points to that had to wait for such a base.
     late: Option<u32>,
+    /// Known registers that were saved on the stack.
+    spilled: SpilledWords,
 }
 
 /// What is known of a preload's address.
@@ -84,12 +87,30 @@ impl BaseRegisters {
             self.learn(addressing, first);
         }
         let growing = effect.is_none().then(|| self.growth(operation)).flatten();
+        let effect = effect.or_else(|| self.spill(operation, first?));
         self.forget(operation.overwritten);
         if let Some((to, value)) = effect {
             self.set(to, value);
         }
         if growing.is_some() {
             self.growing = growing;
+        }
+    }
+
+    /// A load of a word that a known register was stored to; remembers such stores.
+    fn spill(&mut self, operation: &Operation, address: u32) -> Option<(u8, u32)> {
+        let memory = operation.memory.as_ref()?;
+        match (memory.transfer, operation.spilled) {
+            (Transfer::Load, Some(register)) => Some((register, self.spilled.load(address)?)),
+            (Transfer::Store, Some(register)) => {
+                self.spilled.store(address, self.value(register));
+                None
+            }
+            (Transfer::Store, None) => {
+                self.spilled.overwrite(address, memory.paired_words);
+                None
+            }
+            _ => None,
         }
     }
 

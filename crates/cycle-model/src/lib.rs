@@ -26,6 +26,7 @@ pub mod pipeline;
 mod plugin;
 pub mod report;
 pub mod settings;
+pub mod spilled_words;
 #[cfg(test)]
 mod tests;
 pub mod vfp_scoreboard;

@@ -178,6 +178,8 @@ pub struct Operation {
     pub locks: Few<u8, MOST>,
     /// Memory accessed.
     pub memory: Option<Memory>,
+    /// The register that a load or store of a word moves from or to the stack.
+    pub spilled: Option<u8>,
     /// Where execution goes on.
     pub flow: Flow,
     /// Arithmetic that can be followed.
@@ -250,6 +252,7 @@ impl Operation {
             overwritten: 0,
             locks: Few::new(),
             memory: None,
+            spilled: None,
             flow: Flow::Sequential,
             effect: None,
             vfp: None,

@@ -19,6 +19,8 @@ pub(super) fn single(operation: &mut Operation, word: u32) {
     let transfer = transfer_of(bit(word, 20));
     addressed(operation, word, offset, transfer, 0);
     let rd = register(word, 12);
+    let is_word = !bit(word, 22);
+    operation.spilled = (is_word && register(word, 16) == 13 && rd != 15).then_some(rd);
     if transfer == Transfer::Store {
         operation.read(rd, Need::Normal);
         return;

@@ -139,6 +139,25 @@ fn added_strides_are_learned() {
     assert_eq!(number(&lines[0], "prefetches"), 1);
 }
 
+/// An address that waits on the stack until it is needed.
+#[test]
+fn spilled_addresses_are_found_again() {
+    let mut run = Run::new(&["line=71"]);
+    run.execute(0x8000, "ldr r1, [r0], #4", &[(0x1000, false)]);
+    run.execute(0x8004, "add r0, r0, #32", &[]);
+    run.execute(0x8008, "str r0, [sp, #8]", &[(0x2008, true)]);
+    run.execute(0x800C, "ldr r3, [sp, #8]", &[(0x2008, false)]);
+    run.execute(0x8010, "pld [r3]", &[]);
+    run.execute(0x8014, "ldr r1, [r2]", &[(0x1024, false)]);
+    // Nothing is known of r1, so nothing of the word any more.
+    run.execute(0x8018, "str r1, [sp, #8]", &[(0x2008, true)]);
+    run.execute(0x801C, "ldr r3, [sp, #8]", &[(0x2008, false)]);
+    run.execute(0x8020, "pld [r3]", &[]);
+    let lines = run.end();
+    assert_eq!(number(&lines[0], "prefetches"), 1);
+    assert_eq!(lines[1], "cycle-model: 1 preloads point to an unknown address and did nothing");
+}
+
 /// r3 is the stride: not known before the base has grown by it once.
 #[test]
 fn strides_are_learned() {
