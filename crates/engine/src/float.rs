@@ -5,27 +5,36 @@
 //! 0301H, 18.5.2 to 18.5.4), while a host keeps subnormals.
 //! All else is the same IEEE 754 arithmetic, as long as both do the same operations in the same
 //! order: so sums have a fixed order, nothing is contracted into a fused multiply-add (Rust never
-//! does it unasked, and VFPv2's FMACS rounds its product), and powers, exponentials, sines and
-//! cosines come from the `libm` crate on both.
+//! does it unasked, and VFPv2's FMACS rounds its product), exponentials are [`exp4`], and powers,
+//! sines and cosines come from the `libm` crate on both.
 //!
-//! That leaves subnormals. They cannot arise, because tiny values are flushed far above them:
+//! That leaves subnormals. They cannot arise in the kernels, because tiny values are flushed far
+//! above them:
 //!
-//! - **Every value the engine keeps** (the residual stream, inputs of matrices, queries, keys,
-//!   values, cosines, sines, exponentials) passes [`settle`]: it is +0 or at least [`SMALLEST`] =
-//!   2⁻⁴⁰ in magnitude. Where the last operation before it gives a subnormal on the host, the
-//!   board has 0, and both settle to 0.
-//! - **Dot products of such values**: a product is 0 or at least 2⁻⁸⁰, and its last mantissa bit
+//! - **Every value the engine keeps** (the residual stream, inputs of matrices, rotated queries and
+//!   keys, values of the f32 cache, cosines, sines, logits) passes [`settle`]: it is +0 or at least
+//!   [`SMALLEST`] = 2⁻⁴⁰ in magnitude.
+//! - **What a matrix gives** is not settled by itself. Its last product may be subnormal on the host
+//!   and 0 on the board. The operation that takes it settles its own result, and that comes out the
+//!   same: added to a number that is kept, a subnormal is below half of its last bit; multiplied by
+//!   anything below 2⁸⁰, it stays below 2⁻⁴⁶ and settles to 0 on both. `src/ops/twin.rs` computes
+//!   every operation in the board's arithmetic and compares.
+//! - **Dot products of kept values**: a product is 0 or at least 2⁻⁸⁰, and its last mantissa bit
 //!   counts at least 2⁻¹⁰³. A rounded sum of multiples of 2⁻¹⁰³ is again a multiple of 2⁻¹⁰³ (the
 //!   sum is exact, or its last bit counts more). So every partial sum, even one that cancels, is
-//!   0 or at least 2⁻¹⁰³: never subnormal. The softmax weights are at least 2⁻⁴⁰ / 2²⁰ (no context
-//!   is longer than 2²⁰ tokens), which by the same argument gives 0 or at least 2⁻¹²³.
+//!   0 or at least 2⁻¹⁰³: never subnormal. The softmax weights of the f32 cache are 0 or at least
+//!   2⁻⁴⁰ too; they are divided by their sum only after the values are mixed, and settled then.
+//! - **Whole numbers with scales**: the scale of an input is at least 2⁻⁴⁰ / 1023, that of a key or
+//!   value in the lane-shared cache 2⁻⁴⁰ / (127 · 256) > 2⁻⁵⁵. A score is a whole number times both
+//!   and 1 / √64: 0 or above 2⁻¹⁰⁸. A softmax weight times a value's scale is 0 or above 2⁻⁹⁵, its
+//!   scale when rounded above 2⁻⁶⁵ (the largest counts, and the largest exponential is 1), and
+//!   divided by the sum of the weights (below 2²⁰: no context is longer) above 2⁻⁸⁵. A product that
+//!   underflows on its way to a whole number rounds to 0 on both.
 //! - **Weights and scales** come from the file. With 0 or magnitudes of 2⁻⁶⁰ and more the
 //!   argument holds in the same way: 0 or at least 2⁻¹²³. A file may hold smaller ones, since
 //!   nothing forbids them; their products are then below 2⁻⁶⁰ times the input and vanish when
 //!   added to anything ordinary. Tools that write f32 weights or scales should write such values
 //!   as 0.
-//! - **Quantising**: the scale is at least 2⁻⁴⁰/1023; a product that underflows on its way to an
-//!   integer rounds to 0 on both.
 //!
 //! `tests/subnormals.rs` watches every sum and product of the kernels.
 //!
