@@ -8,7 +8,7 @@ mod cable;
 #[path = "chain/reference.rs"]
 mod reference;
 
-use bench::{Bench, CHUNKS_IN_FLIGHT, artefacts};
+use bench::{Bench, CHUNKS_IN_FLIGHT, Watched, artefacts};
 use cable::Fault;
 use link::message::{Settings, Speaker};
 use wisp::client::{Command, Phase, ReplyState, TransferPhase, Update};
@@ -54,8 +54,11 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
 
     // A chat; the host computes the same.
     client.send(Command::Configure(SETTINGS));
+    let heap_at_first = heap_used(&mut client);
     let first = client.say_and_wait(SAID[0]);
     let second = client.say_and_wait(SAID[1]);
+    assert_eq!(heap_used(&mut client), heap_at_first, "a chat takes no memory");
+    println!("wisp: qemu_heap_in_use {heap_at_first} bytes");
     let expected = reference::replies(&artefacts.persona, SETTINGS, &SAID);
     assert_eq!([first, second].map(|reply| reply.text), expected[..]);
 
@@ -64,6 +67,9 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     let line = log.iter().find(|line| line.text.starts_with("persona of ")).expect("a log line");
     let (file, number) = line.place.clone().expect("a place in the source");
     assert!(file.ends_with("firmware/src/main.rs") && number > 0, "{file}:{number}");
+    let plan = log.iter().find(|line| line.text.starts_with("memory: ")).expect("the plan");
+    // The emulated board has the memory to pack the weights.
+    assert!(plan.text.starts_with("memory: weights packed in "), "{}", plan.text);
     println!("wisp: qemu_log_lines_decoded {} lines", log.len());
     drop(client);
 
@@ -91,6 +97,17 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     let speakers: Vec<_> = client.view().messages.iter().map(|message| message.speaker).collect();
     assert_eq!(speakers, [Speaker::You, Speaker::Wisp, Speaker::You, Speaker::Wisp]);
     println!("wisp: qemu_panics_survived 1 panics");
+}
+
+/// Bytes of the board's heap in use.
+fn heap_used(client: &mut Watched) -> u32 {
+    client.send(Command::RequestStats);
+    let used = client.wait_for("the counters", |update| match update {
+        Update::Stats { stats } => Some(stats.heap_used),
+        _ => None,
+    });
+    assert!(used > 0);
+    used
 }
 
 /// Garbage before, between and inside frames, both ways, from the first byte to the reply.
