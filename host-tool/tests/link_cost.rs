@@ -94,11 +94,13 @@ fn the_cable_costs_less_than_a_fiftieth_of_a_token() {
     let [_, burst] = said.numbers("interrupt burst");
     let by_byte = (full - single) / (count * 15.0);
     let interrupt = burst / count - (16.0 - LEVEL) * by_byte;
+    let unannounced = single / count + (LEVEL - 1.0) * by_byte;
     let [ring_bytes, ring] = said.numbers("ring burst");
     let [idle_rounds, idle] = said.numbers("idle");
     let (ring, idle_round) = (ring / ring_bytes, idle / idle_rounds);
     println!("wisp: link_interrupt_of_{LEVEL}_bytes {interrupt:.0} instructions");
     println!("wisp: link_interrupt_instructions_per_byte {:.2} instructions", interrupt / LEVEL);
+    println!("wisp: link_interrupt_of_{LEVEL}_bytes_unannounced {unannounced:.0} instructions");
     println!("wisp: link_ring_instructions_per_byte {ring:.2} instructions");
     println!("wisp: link_idle_round {idle_round:.0} instructions");
 
@@ -127,4 +129,19 @@ fn the_cable_costs_less_than_a_fiftieth_of_a_token() {
     assert!(shares["upload"] <= 2.0, "{shares:?}");
     assert!(shares["chat"] <= 4.0, "{shares:?}");
     assert!(idle_share <= 0.5, "{idle_share}");
+}
+
+/// Between two rounds of the main loop the model works for one slice, so that is how long a stop
+/// waits; that it ends the reply in the round in which it is handled is a test of crate `device`.
+#[test]
+fn a_slice_is_over_in_five_milliseconds() {
+    // Modelled cycles for a multiply-add at 1 GHz, by format and memory bandwidth in MB/s, of the
+    // first version of the kernels. f32 is the slowest, because of its four bytes for each.
+    let slowest = [("f32_330", 12.9), ("f32_450", 9.6), ("fp8_330", 4.98), ("int8_330", 3.36)];
+    let slice = f64::from(device::Options::default().slice);
+    for (way, cycles) in slowest {
+        let milliseconds = slice * cycles / 1e6;
+        println!("wisp: longest_slice_{way} {milliseconds:.2} ms");
+        assert!(milliseconds <= 5.0, "{way}: {milliseconds} ms");
+    }
 }

@@ -10,6 +10,7 @@
 // Elsewhere nobody calls `start`, and so none of the drivers behind it.
 #![cfg_attr(not(target_arch = "arm"), allow(dead_code))]
 
+mod baud;
 #[cfg(target_arch = "arm")]
 mod boot;
 mod cache;
@@ -33,6 +34,7 @@ mod ring;
 mod system_timer;
 mod watchdog;
 
+pub use baud::{BaudError, Divisor};
 pub use cache::{clean_data, launch};
 pub use cpu::idle_unless;
 pub use exception::{Fault, FaultKind};
@@ -40,7 +42,7 @@ pub use interrupt::disable_all as silence_interrupts;
 pub use led::ActivityLed;
 pub use mailbox::{Board, Clock, Mailbox, MailboxError};
 pub use mmu::{Access, Section};
-pub use pl011::{BaudError, Divisor, LineCounters, Uart};
+pub use pl011::{LineCounters, Uart};
 pub use property::PropertyError;
 pub use random::Random;
 pub use system_timer::{SystemTimer, uptime_micros};
