@@ -1,7 +1,7 @@
 //! Lane-shared weights times vectors: checks the lengths and shares the work out to the kernels.
 //!
-//! Vectors go in pairs, four pairs at a time, against up to eight groups of columns: then the inputs
-//! (8 KiB) stay in the first-level cache (16 KiB) beside the four rows of weights at hand (2 KiB),
+//! Vectors go in pairs, four pairs at a time, against up to six groups of columns: then the inputs
+//! (6 KiB) fit the first-level cache (16 KiB) beside the weights at hand and those of the next row block,
 //! and each weight is read from memory once for eight vectors. A vector that is left over goes
 //! alone.
 
