@@ -59,7 +59,10 @@ fn round_up(value: f64, step: f64) -> f64 {
 
 /// Tokens per second for each path and memory. Returns where the panel ends.
 fn speeds(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) -> f64 {
-    svg.heading(top, "Tokens per second at the first position, by memory bandwidth");
+    svg.heading(
+        top,
+        "Tokens per second at the first position, by memory bandwidth; dashed: what others report",
+    );
     let memories: Vec<&str> =
         MEMORIES.iter().map(|(name, _)| *name).filter(|name| *name != "perfect").collect();
     let value = |prefix: &str, memory: &str| {
@@ -72,7 +75,6 @@ fn speeds(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) ->
     let end_of_axis = round_up(most, 10.0);
     let x = |value: f64| LEFT + value / end_of_axis * (WIDTH - LEFT - RIGHT);
 
-    // What the others reached: a label a line, above the bars.
     let labels = top + 22.0;
     let bars = labels + PUBLISHED.len() as f64 * 16.0 + 8.0;
     let group = memories.len() as f64 * BAR + 12.0;
@@ -80,11 +82,6 @@ fn speeds(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) ->
     for tick in (0..=(end_of_axis / 10.0) as u32).map(|tick| f64::from(tick) * 10.0) {
         svg.line(x(tick), bars - 4.0, x(tick), bottom, "#dddddd", false);
         svg.text(x(tick), bottom + 14.0, Anchor::Middle, &format!("{tick:.0}"));
-    }
-    for (row, (speed, short, words)) in PUBLISHED.iter().enumerate() {
-        let y = labels + row as f64 * 16.0;
-        svg.line(x(*speed), y - 4.0, x(*speed), bottom, "#c00000", true);
-        svg.text(x(*speed) + 6.0, y, Anchor::Start, &format!("{short}  {words}"));
     }
     for (row, (prefix, name)) in paths.iter().enumerate() {
         let y = bars + row as f64 * group;
@@ -96,6 +93,12 @@ fn speeds(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) ->
             let label = format!("{speed:.1}");
             svg.small(x(speed) + 4.0, y + BAR - 4.0, Anchor::Start, &label);
         }
+    }
+    // What others reached: a label a line, above the bars.
+    for (row, (speed, short, words)) in PUBLISHED.iter().enumerate() {
+        let y = labels + row as f64 * 16.0;
+        svg.line(x(*speed), y - 4.0, x(*speed), bottom, "#c00000", true);
+        svg.text(x(*speed) + 6.0, y, Anchor::Start, &format!("{short}  {words}"));
     }
     let mut place = LEFT;
     for (memory, colour) in memories.iter().zip(SPEED_COLOURS) {

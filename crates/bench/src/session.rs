@@ -150,7 +150,9 @@ pub fn measure(
     std::thread::scope(|threads| {
         for _ in 0..at_once.max(1) {
             threads.spawn(|| {
-                while let Some(job) = lock(&queue).pop_front() {
+                // The lock must not last as long as the job.
+                let next = || lock(&queue).pop_front();
+                while let Some(job) = next() {
                     let measured = measure_one(emulator, job, scope);
                     lock(&results).push((job.prefix.clone(), measured));
                 }
