@@ -69,7 +69,7 @@ impl Chat {
     fn new(case: u64, journal: Journal) -> Result<Self, String> {
         let mut random = Random::new(case);
         let mut board = BoardSettings::default();
-        board.options.context = 256;
+        board.options.engine.context = 256;
         // Some 40 ms for a token on a fast cable, or some 8 ms on one that is slow to tell: either
         // way most obstacles come in the middle of something.
         let (slice_micros, baud, latency_micros) = match case % 4 {
