@@ -91,7 +91,13 @@ const STEPS: &[Step] = &[
         kind: Kind::Check,
         quick: false,
     },
-    Step { name: "host-build", command: "make build", kind: Kind::Check, quick: false },
+    // Tests that need the bench's programs find them.
+    Step {
+        name: "host-build",
+        command: "make build bench-programs",
+        kind: Kind::Check,
+        quick: false,
+    },
     Step {
         name: "logic",
         command: "cargo test --no-fail-fast --workspace --exclude bootloader --exclude firmware \
