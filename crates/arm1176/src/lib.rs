@@ -6,6 +6,8 @@
 #[cfg(target_arch = "arm")]
 mod attention;
 #[cfg(target_arch = "arm")]
+mod exponentials;
+#[cfg(target_arch = "arm")]
 mod fp8;
 #[cfg(target_arch = "arm")]
 mod lanes;
@@ -22,6 +24,10 @@ pub struct Arm1176;
 
 #[cfg(target_arch = "arm")]
 impl Kernels for Arm1176 {
+    fn exponentials(&self, x: &mut [f32], largest: f32) {
+        exponentials::exponentials(x, largest);
+    }
+
     fn matmul_fp8(&self, codes: &[u8], row_scales: &[f32], x: Vectors<'_>, out: Outputs<'_>) {
         fp8::matmul(codes, row_scales, x, out);
     }

@@ -61,11 +61,12 @@ pub fn settle_all(values: &mut [f32]) {
 
 /// 1.5 · 2²³. Added to a float of magnitude below 2²², it leaves no room for a fraction: the sum
 /// is rounded to a whole number, ties to even, which then stands in the low bits.
-pub(crate) const ROUNDING: f32 = 12_582_912.0;
+pub const ROUNDING: f32 = 12_582_912.0;
 
 /// 2^r for |r| ≤ 1/2 is about 1 + r(c₁ + r(c₂ + …)): the polynomial of degree 5 with the least
 /// relative error (Remez), scaled so that 2⁰ is 1.
-const POWER: [f32; 5] = [0.693_146_94, 0.240_221_17, 0.055_507_135, 0.009_675_598, 0.001_327_641_4];
+pub const POWER: [f32; 5] =
+    [0.693_146_94, 0.240_221_17, 0.055_507_135, 0.009_675_598, 0.001_327_641_4];
 
 /// The least power of two that [`exp4`] gives, rounded: 2^-39.5 is above [`SMALLEST`].
 const LEAST_POWER: u32 = 39;

@@ -148,6 +148,12 @@ pub trait Kernels {
         portable::mix_values(values, weights, factor, out);
     }
 
+    /// Turns each `x` into e^(x − largest), four by four as [`exp4`](crate::float::exp4) does: no
+    /// result depends on its neighbours.
+    fn exponentials(&self, x: &mut [f32], largest: f32) {
+        portable::exponentials(x, largest);
+    }
+
     /// Matrix of f32 times vector of f32.
     ///
     /// Four sums per row: column `c` goes to sum `c % 4`, in ascending order; a row's result is

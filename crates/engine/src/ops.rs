@@ -4,7 +4,7 @@
 //! eight to finish one (DDI 0301H, table 21-16): four independent chains keep it busy, and a division
 //! (15 cycles) is shared by four quotients.
 
-use crate::float::{exp4, settle};
+use crate::float::settle;
 use crate::kernels::dot;
 
 /// Gives `work` four elements at a time, of `out` and of each input, and writes its answer to `out`.
@@ -17,15 +17,13 @@ fn in_fours<const INPUTS: usize>(
 ) {
     let inputs = inputs.map(|input| input[..out.len()].as_chunks::<4>());
     let (fours, rest) = out.as_chunks_mut::<4>();
-    let padded_inputs = inputs.map(|(_, rest)| padded(rest));
-    let mut padded_out = padded(rest);
-    // One place calls `work`, so that it is compiled into the loop.
-    for index in 0..fours.len() + usize::from(!rest.is_empty()) {
-        let input = |i: usize| inputs[i].0.get(index).unwrap_or(&padded_inputs[i]);
-        let out = fours.get_mut(index).unwrap_or(&mut padded_out);
-        *out = work(*out, core::array::from_fn(|i| *input(i)));
+    for (index, out) in fours.iter_mut().enumerate() {
+        *out = work(*out, inputs.map(|(fours, _)| fours[index]));
     }
-    rest.copy_from_slice(&padded_out[..rest.len()]);
+    if !rest.is_empty() {
+        let out = work(padded(rest), inputs.map(|(_, rest)| padded(rest)));
+        rest.copy_from_slice(&out[..rest.len()]);
+    }
 }
 
 /// Up to three elements as four.
@@ -44,28 +42,32 @@ pub(crate) fn rms_norm(x: &[f32], gains: &[f32], epsilon: f32, out: &mut [f32]) 
     });
 }
 
-/// SwiGLU (Shazeer, "GLU Variants Improve Transformer", 2020): `out = silu(gate) * up`, settled,
-/// where `silu(x) = x / (1 + e⁻ˣ)`.
-pub(crate) fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    in_fours([gate, up], out, |_, [gate, up]| swiglu4(gate, up));
+/// What SwiGLU wants the exponentials of: −|gate|.
+pub(crate) fn minus_magnitudes(gate: &[f32], out: &mut [f32]) {
+    for (out, gate) in out.iter_mut().zip(gate) {
+        *out = f32::from_bits(gate.to_bits() | 0x8000_0000);
+    }
 }
 
-#[inline(always)]
-fn swiglu4(gate: [f32; 4], up: [f32; 4]) -> [f32; 4] {
-    // Of e^x and e^-x the one that cannot overflow: sigmoid(x) = 1 / (1 + e^-x) = e^x / (1 + e^x).
-    let e = exp4(gate.map(|x| f32::from_bits(x.to_bits() | 0x8000_0000)));
-    let above: [f32; 4] = core::array::from_fn(|i| {
-        let one = 1.0f32.to_bits();
-        let is_negative = (gate[i].to_bits() as i32 >> 31) as u32;
-        f32::from_bits(one ^ ((one ^ e[i].to_bits()) & is_negative))
+/// SwiGLU (Shazeer, "GLU Variants Improve Transformer", 2020): `out = silu(gate) * up`, settled,
+/// where `silu(x) = x / (1 + e⁻ˣ)`. Before, `out` holds e to the [`minus_magnitudes`].
+pub(crate) fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    in_fours([gate, up], out, |e, [gate, up]| {
+        // Of e^x and e^-x, e is the one that cannot overflow:
+        // sigmoid(x) = 1 / (1 + e^-x) = e^x / (1 + e^x).
+        let above: [f32; 4] = core::array::from_fn(|i| {
+            let one = 1.0f32.to_bits();
+            let is_negative = (gate[i].to_bits() as i32 >> 31) as u32;
+            f32::from_bits(one ^ ((one ^ e[i].to_bits()) & is_negative))
+        });
+        // From 1 to 2 each, so their product is from 1 to 16, and one division serves all four.
+        let below = e.map(|e| 1.0 + e);
+        let (low, high) = (below[0] * below[1], below[2] * below[3]);
+        let inverse = 1.0 / (low * high);
+        let (low, high) = (inverse * high, inverse * low);
+        let inverse = [low * below[1], low * below[0], high * below[3], high * below[2]];
+        core::array::from_fn(|i| settle(gate[i] * (above[i] * inverse[i]) * up[i]))
     });
-    // From 1 to 2 each, so their product is from 1 to 16, and one division serves all four.
-    let below = e.map(|e| 1.0 + e);
-    let (low, high) = (below[0] * below[1], below[2] * below[3]);
-    let inverse = 1.0 / (low * high);
-    let (low, high) = (inverse * high, inverse * low);
-    let inverse = [low * below[1], low * below[0], high * below[3], high * below[2]];
-    core::array::from_fn(|i| settle(gate[i] * (above[i] * inverse[i]) * up[i]))
 }
 
 /// Adds a branch to the residual stream, settled.
@@ -73,33 +75,28 @@ pub(crate) fn add(residual: &mut [f32], branch: &[f32]) {
     in_fours([branch], residual, |x, [y]| core::array::from_fn(|i| settle(x[i] + y[i])));
 }
 
-/// Turns scores into e^(score − the largest score) and returns their sum: softmax but for the
-/// division, which is done once for the result. As many as a multiple of 4; −∞ gives 0.
-pub(crate) fn exponentials(scores: &mut [f32]) -> f32 {
-    let largest = largest(scores);
+/// The sum of softmax's weights. As many as a multiple of 4.
+pub(crate) fn sum(weights: &[f32]) -> f32 {
     let mut sums = [0.0f32; 4];
-    let (fours, _) = scores.as_chunks_mut::<4>();
+    let (fours, _) = weights.as_chunks::<4>();
     for four in fours {
-        *four = exp4(four.map(|score| score - largest));
-        for (sum, e) in sums.iter_mut().zip(four) {
-            *sum += *e;
+        for (sum, weight) in sums.iter_mut().zip(four) {
+            *sum += *weight;
         }
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
-/// As [`exponentials`], but then multiplies each exponential, though not the sum, by a scale.
-pub(crate) fn weighted_exponentials(scores: &mut [f32], scales: &[f32]) -> f32 {
-    let largest = largest(scores);
+/// As [`sum`], but then multiplies each weight, though not the sum, by a scale.
+pub(crate) fn sum_and_scale(weights: &mut [f32], scales: &[f32]) -> f32 {
     let mut sums = [0.0f32; 4];
-    let (fours, _) = scores.as_chunks_mut::<4>();
+    let (fours, _) = weights.as_chunks_mut::<4>();
     let (scales, _) = scales.as_chunks::<4>();
     for (four, scales) in fours.iter_mut().zip(scales) {
-        let e = exp4(four.map(|score| score - largest));
-        for (sum, e) in sums.iter_mut().zip(e) {
-            *sum += e;
+        for (sum, weight) in sums.iter_mut().zip(*four) {
+            *sum += weight;
         }
-        *four = core::array::from_fn(|i| e[i] * scales[i]);
+        *four = core::array::from_fn(|i| four[i] * scales[i]);
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])
 }

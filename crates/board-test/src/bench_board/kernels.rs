@@ -59,6 +59,10 @@ impl<K: Kernels> Kernels for Measured<K> {
         }
     }
 
+    fn exponentials(&self, x: &mut [f32], largest: f32) {
+        self.0.exponentials(x, largest);
+    }
+
     fn key_scores(
         &self,
         keys: &[LaneWords],

@@ -83,7 +83,8 @@ impl FloatCache {
         let (used, rest) = scores.split_at_mut(head.end);
         kernels.attention_scores(query, keys, self.kv_dim, head.score_factor, used);
         rest.fill(f32::NEG_INFINITY);
-        let factor = 1.0 / ops::exponentials(scores);
+        kernels.exponentials(scores, ops::largest(scores));
+        let factor = 1.0 / ops::sum(scores);
         kernels.attention_mix(&scores[..head.end], values, self.kv_dim, out);
         for value in out {
             *value *= factor;

@@ -201,7 +201,8 @@ impl LaneCache {
 
         scores[head.end..].fill(f32::NEG_INFINITY);
         scores[head.dead.clone()].fill(f32::NEG_INFINITY);
-        let sum = ops::weighted_exponentials(scores, &self.value_scales[scales][..slots]);
+        kernels.exponentials(scores, ops::largest(scores));
+        let sum = ops::sum_and_scale(scores, &self.value_scales[scales][..slots]);
         // Whatever their scale was, it is no part of the sum.
         scores[head.end..].fill(0.0);
         scores[head.dead.clone()].fill(0.0);

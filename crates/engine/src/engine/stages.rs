@@ -196,7 +196,10 @@ impl<'m, K: Kernels> Engine<'m, K> {
                 let hidden = layer.down.cols;
                 kernels.turn_to(Part::Activation);
                 let out = &mut input.token(token)[..hidden];
-                ops::swiglu(gate.token(token, hidden), up.token(token, hidden), out);
+                let gate = gate.token(token, hidden);
+                ops::minus_magnitudes(gate, out);
+                kernels.exponentials(out, 0.0);
+                ops::swiglu(gate, up.token(token, hidden), out);
                 return input.prepare(kernels, token, hidden, layer.down.forms());
             }
             _ => return,

@@ -1,7 +1,7 @@
 //! The kernels in plain Rust: the definition that faster ones are compared with.
 
 use super::{INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs};
-use crate::float::ROUNDING;
+use crate::float::{ROUNDING, exp, exp4};
 use crate::ops::largest_magnitude;
 
 /// The portable kernels.
@@ -31,6 +31,16 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub(super) fn matvec_f32(weights: &[f32], x: &[f32], out: &mut [f32]) {
     for (row, y) in weights.chunks_exact(x.len().max(1)).zip(out) {
         *y = dot(row, x);
+    }
+}
+
+pub(super) fn exponentials(x: &mut [f32], largest: f32) {
+    let (fours, rest) = x.as_chunks_mut::<4>();
+    for four in fours {
+        *four = exp4(four.map(|x| x - largest));
+    }
+    for x in rest {
+        *x = exp(*x - largest);
     }
 }
 
