@@ -104,6 +104,7 @@ pub(crate) fn run<K: Kernels>(
         }),
         Kernel::KeyScores => key_scores(kernels, bench),
         Kernel::MixValues => mix_values(kernels, bench),
+        Kernel::Exponentials => exponentials(kernels, bench),
     }
 }
 
@@ -218,6 +219,37 @@ fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
                 bench.compare(Kernel::KeyScores, [columns, slots, rest, odd], slots)?;
                 cases += 1;
             }
+        }
+    }
+    Ok(cases)
+}
+
+/// Up to 80 numbers and some more; from any there is to such as the engine has.
+fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+    let mut cases = 0;
+    for count in (1..=80).chain([256, 1024]) {
+        for kind in 0..12 {
+            let random = &mut bench.random;
+            let numbers: &mut [f32] = bench.scales.tail(count, 0);
+            fill_scales(random, numbers);
+            let mut largest = [0.0];
+            match kind % 4 {
+                0 => fill_scales(random, &mut largest),
+                // From 0 to -32, where results end, in steps of 2^-19; and the same below 7.
+                rest => {
+                    largest = [if rest == 1 { 7.0 } else { 0.0 }];
+                    for number in numbers.iter_mut() {
+                        *number = largest[0] - (random.next() % (1 << 24)) as f32 / 524_288.0;
+                    }
+                }
+            }
+            let [largest] = largest;
+            bench.results.tail(count, 0).copy_from_slice(numbers);
+            bench.expected.tail(count, 0).copy_from_slice(numbers);
+            kernels.exponentials(bench.results.tail(count, 0), largest);
+            Portable.exponentials(bench.expected.tail(count, 0), largest);
+            bench.compare(Kernel::Exponentials, [count, kind, 0, 0], count)?;
+            cases += 1;
         }
     }
     Ok(cases)

@@ -10,14 +10,16 @@ pub(crate) enum Kernel {
     Int4,
     KeyScores,
     MixValues,
+    Exponentials,
 }
 
 /// All of them, with their names.
-pub(crate) const ALL_KERNELS: [(Kernel, &str); 4] = [
+pub(crate) const ALL_KERNELS: [(Kernel, &str); 5] = [
     (Kernel::Int8, "matmul_int8"),
     (Kernel::Int4, "matmul_int4"),
     (Kernel::KeyScores, "key_scores"),
     (Kernel::MixValues, "mix_values"),
+    (Kernel::Exponentials, "exponentials"),
 ];
 
 /// The processor's kernels, but the last bit of the last result of one of them is wrong.
@@ -58,6 +60,11 @@ impl Kernels for Wrong {
     ) {
         Arm1176.key_scores(keys, query, key_scales, factor, scores);
         self.spoil(Kernel::KeyScores, scores);
+    }
+
+    fn exponentials(&self, x: &mut [f32], largest: f32) {
+        Arm1176.exponentials(x, largest);
+        self.spoil(Kernel::Exponentials, x);
     }
 
     fn mix_values(&self, values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
