@@ -5,6 +5,13 @@
 @ A product is rounded before it is added (VFPv2 does not fuse), so eight rows get exactly the sums
 @ that the portable code forms one by one: columns ascending.
 @
+@ A short vector runs beside the integer side and the VFP's loads, stores and transfers, which wait
+@ for the registers it has locked only (TRM 21.6 and 21.10). The schedules below follow from that
+@ and from the cycle model; they were not timed on a board.
+@
+@ Compiled code wants LEN = 1 (AAPCS 6.1.2.1): each function sets it back, and interrupts and faults
+@ set it themselves (crates/bcm2835/src/exception.rs).
+@
 @ All functions take a pointer to their arguments, whose layout fp8.rs describes.
 
     .section .text.fp8, "ax"
