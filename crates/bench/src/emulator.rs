@@ -27,8 +27,10 @@ pub struct Emulator {
     pub folder: PathBuf,
 }
 
-/// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S).
-const SHORT_VECTORS: &str = "vector=fp8_rows:8,vector=fp8_multiply:4";
+/// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S,
+/// exponentials.S).
+const SHORT_VECTORS: &str =
+    "vector=fp8_rows:8,vector=fp8_multiply:4,vector=arm1176_exponentials:8";
 
 /// What the emulated board loads besides the program.
 #[derive(Clone, Debug)]

@@ -21,6 +21,8 @@ pub(crate) fn hurry(hurries: bool) {
 /// Kernels that tell what the engine turns to.
 pub(crate) struct Measured<K>(pub(crate) K);
 
+// A method that is not handed on would be the portable one, unnoticed.
+#[deny(clippy::missing_trait_methods)]
 impl<K: Kernels> Kernels for Measured<K> {
     #[inline(always)]
     fn turn_to(&self, part: Part) {
