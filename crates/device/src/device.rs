@@ -52,7 +52,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// The engine's own, slices of [`SLICE`], always the same dice.
+    /// The engine's own, slices of a few milliseconds on the ARM1176, always the same dice.
     fn default() -> Self {
         Self { engine: engine::Options::default(), slice: SLICE, seed: 0 }
     }

@@ -19,7 +19,7 @@ mod tests {
     #[test]
     fn it_beats_twice_and_flickers_at_work() {
         let changes = |is_working| {
-            let lit = |millisecond| is_lit(Instant(millisecond * 1000), is_working);
+            let lit = |millisecond: u64| is_lit(Instant(millisecond * 1000), is_working);
             (1..3000).filter(|now| lit(*now) != lit(*now - 1)).count()
         };
         assert_eq!((changes(false), changes(true)), (2 * 4 - 1, 2999 / 64));
