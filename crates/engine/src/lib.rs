@@ -1,9 +1,10 @@
 //! The transformer: llama2 on whole numbers and plain f32, one bounded slice of work at a time.
 //!
 //! ```text
-//! Engine   token in, logits out; the key-value cache remembers what came before
-//! Kernels  the few functions that take nearly all the time; Portable is their definition
-//! Sampler  logits in, token out
+//! Engine    tokens in, logits out; the key-value cache remembers what came before
+//! Options   how much it remembers, how many tokens at a time, where and how weights are used
+//! Kernels   the few functions that take nearly all the time; Portable is their definition
+//! Sampler   logits in, token out
 //! ```
 //! The same file gives the same bits on every machine: see [`float`] for how. Memory is allocated
 //! by the `new` functions only, and a lack of it is an error, not an abort.
