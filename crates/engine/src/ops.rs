@@ -44,9 +44,7 @@ pub(crate) fn rms_norm(x: &[f32], gains: &[f32], epsilon: f32, out: &mut [f32]) 
 
 /// What SwiGLU wants the exponentials of: −|gate|.
 pub(crate) fn minus_magnitudes(gate: &[f32], out: &mut [f32]) {
-    for (out, gate) in out.iter_mut().zip(gate) {
-        *out = f32::from_bits(gate.to_bits() | 0x8000_0000);
-    }
+    in_fours([gate], out, |_, [gate]| gate.map(|x| f32::from_bits(x.to_bits() | 0x8000_0000)));
 }
 
 /// SwiGLU (Shazeer, "GLU Variants Improve Transformer", 2020): `out = silu(gate) * up`, settled,

@@ -113,16 +113,17 @@ impl LaneCache {
         self.store_key(layer, slot, key);
         let shift = 8 * (slot % SLOTS_PER_WORD);
         for (kv_head, value) in value.chunks_exact(4 * self.quads).enumerate() {
-            let (unit, scale) = unit(value);
+            let Unit { factor, scale } = unit(value);
             let scales = self.scales(layer, kv_head);
             self.value_scales[scales][slot] = scale;
             let words = self.words(layer, kv_head);
             let words = &mut self.values[words];
+            let value = if factor == 0.0 { &NOTHING[..value.len()] } else { value };
             let (quads, _) = value.as_chunks::<4>();
             for (place, quad) in Self::value_words(quads.len(), slot).zip(quads) {
                 for (word, element) in words[place].iter_mut().zip(quad) {
                     let below = if shift == 0 { 0 } else { (*word >> (shift - 8)) & 0xff };
-                    let byte = byte(unit.of(*element), below);
+                    let byte = byte(*element * factor, below);
                     *word = *word & !(0xff << shift) | byte << shift;
                 }
             }
@@ -131,16 +132,17 @@ impl LaneCache {
 
     pub(super) fn store_key(&mut self, layer: usize, slot: usize, key: &[f32]) {
         for (kv_head, key) in key.chunks_exact(4 * self.quads).enumerate() {
-            let (unit, scale) = unit(key);
+            let Unit { factor, scale } = unit(key);
             let scales = self.scales(layer, kv_head);
             self.key_scales[scales][slot] = scale;
             let start = self.words(layer, kv_head).start + slot / SLOTS_PER_WORD * self.quads;
             let words = &mut self.keys[start..start + self.quads];
+            let key = if factor == 0.0 { &NOTHING[..key.len()] } else { key };
             let (quads, _) = key.as_chunks::<4>();
             for (words, quad) in words.iter_mut().zip(quads) {
                 let (mut word, mut below) = (0, 0);
                 for (k, element) in quad.iter().enumerate() {
-                    below = byte(unit.of(*element), below);
+                    below = byte(*element * factor, below);
                     word |= below << (8 * k);
                 }
                 words[slot % SLOTS_PER_WORD] = word;
@@ -218,37 +220,80 @@ impl LaneCache {
 /// Bits after the point of an element in units of its scale: 127 · 2¹⁴ < 2²², as rounding needs.
 const FRACTION: u32 = 14;
 
-/// How elements become fixed-point numbers.
+/// How the elements of a head become whole numbers.
 struct Unit {
+    /// What makes the largest element 127 · 2¹⁴; 0 if all are zeros, or one is not finite.
     factor: f32,
-    /// Whether there is nothing to tell apart: only zeros, or an infinity or NaN among them.
-    flat: bool,
+    /// What one unit of a lane is worth; NaN if an element is not finite, so that the fault shows.
+    scale: f32,
 }
 
-impl Unit {
-    #[inline(always)]
-    fn of(&self, element: f32) -> i32 {
-        let sum = element * self.factor + ROUNDING;
-        if self.flat { 0 } else { sum.to_bits() as i32 - ROUNDING.to_bits() as i32 }
-    }
-}
+/// What is stored where there is no factor.
+const NOTHING: [f32; MOST_LANES] = [0.0; MOST_LANES];
 
-/// The unit that makes the largest element 127, and the scale of a lane. The scale is NaN where there
-/// is an infinity or NaN, so that the fault shows.
-fn unit(elements: &[f32]) -> (Unit, f32) {
+fn unit(elements: &[f32]) -> Unit {
     let largest = ops::largest_magnitude(elements);
     if !(SMALLEST..f32::INFINITY).contains(&largest) {
-        return (Unit { factor: 0.0, flat: true }, if largest < SMALLEST { 0.0 } else { f32::NAN });
+        return Unit { factor: 0.0, scale: if largest < SMALLEST { 0.0 } else { f32::NAN } };
     }
-    let factor = (127 << FRACTION) as f32 / largest;
-    (Unit { factor, flat: false }, largest * (1.0 / (127.0 * 256.0)))
+    Unit { factor: (127 << FRACTION) as f32 / largest, scale: largest * (1.0 / (127.0 * 256.0)) }
 }
 
-/// The byte for an element above a given byte, which counts 1/256.
+/// The byte for an element, times the factor, above a given byte: that one counts 1/256.
 ///
 /// From −128 (−127 − 255/256, rounded) to 127: no clamp is needed.
 #[inline(always)]
-fn byte(element: i32, below: u32) -> u32 {
-    let rest = element - (below << (FRACTION - 8)) as i32;
-    ((rest + (1 << (FRACTION - 1))) >> FRACTION) as u32 & 0xff
+fn byte(element: f32, below: u32) -> u32 {
+    // The sum is a whole number below 2²⁴, plus half a unit of the byte, and stands in the low
+    // bits; of those, ROUNDING itself has only some above the byte's.
+    let whole = (element + (ROUNDING + (1 << (FRACTION - 1)) as f32)).to_bits();
+    (whole.wrapping_sub(below << (FRACTION - 8)) >> FRACTION) & 0xff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use model_format::{ArchitectureSpec, lanes};
+
+    /// What a slot's value and key unpack to, and how far a unit may be off.
+    #[test]
+    fn what_is_stored_is_half_a_unit_off_at_most() {
+        let spec = ArchitectureSpec { hidden: alloc::vec![8; 2], ..ArchitectureSpec::shape_15m() };
+        let widths = spec.hidden_widths();
+        let mut cache = LaneCache::new(&spec.architecture(&widths), 100).unwrap();
+        let mut random = crate::Pcg32::new(5);
+        let tokens: Vec<[Vec<f32>; 2]> = (0..100)
+            .map(|_| [(); 2].map(|()| (0..384).map(|_| (random.next_f32() - 0.5) * 9.0).collect()))
+            .collect();
+        for (slot, [key, value]) in tokens.iter().enumerate() {
+            cache.store(1, slot, key, value);
+        }
+        for (slot, [key, value]) in tokens.iter().enumerate() {
+            for element in 0..384 {
+                let (head, inner) = (element / 48, element % 48);
+                let (words, scales) = (cache.words(1, head), cache.scales(1, head));
+                let word = cache.keys[words.clone()][slot / 4 * 12 + inner / 4][slot % 4];
+                let scale = cache.key_scales[scales.clone()][slot];
+                let unpacked = f32::from(lanes::int8_lanes(word)[inner % 4]) * scale;
+                assert!((unpacked - key[element]).abs() <= 0.501 * 256.0 * scale);
+
+                let place = LaneCache::value_words(12, slot).nth(inner / 4).unwrap();
+                let word = cache.values[words][place][inner % 4];
+                let scale = cache.value_scales[scales][slot];
+                let unpacked = f32::from(lanes::int8_lanes(word)[slot % 4]) * scale;
+                assert!((unpacked - value[element]).abs() <= 0.501 * 256.0 * scale);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_shows() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let unit = unit(&[1.0, bad, 2.0]);
+            assert!(unit.factor == 0.0 && unit.scale.is_nan());
+        }
+        let zeros = unit(&[0.0, -0.0, SMALLEST / 2.0]);
+        assert!(zeros.factor == 0.0 && zeros.scale == 0.0);
+    }
 }
