@@ -29,8 +29,7 @@ pub struct Emulator {
 
 /// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S,
 /// exponentials.S).
-const SHORT_VECTORS: &str =
-    "vector=fp8_rows:8,vector=fp8_multiply:4,vector=arm1176_exponentials:8";
+const SHORT_VECTORS: &str = "vector=fp8_rows:8,vector=fp8_multiply:4,vector=arm1176_exponentials:8";
 
 /// What the emulated board loads besides the program.
 #[derive(Clone, Debug)]
