@@ -11,7 +11,7 @@ use crate::memory::{self, MemoryPlan};
 use crate::options::Options;
 use crate::positions::Positions;
 use crate::weights::Weights;
-use crate::{EngineError, Portable};
+use crate::{EngineError, Portable, Sampler};
 use model_format::Model;
 use stages::Stage;
 
@@ -203,6 +203,13 @@ impl<'m, K: Kernels> Engine<'m, K> {
     /// The logits, for a sampler to work in.
     pub fn logits_mut(&mut self) -> &mut [f32] {
         &mut self.work.logits[..self.shape.vocabulary]
+    }
+
+    /// Chooses the next token by the logits, which are penalised by it; see
+    /// [`Sampler::sample`](crate::Sampler::sample).
+    pub fn sample(&mut self, sampler: &mut Sampler, recent: &[u32]) -> u32 {
+        let logits = &mut self.work.logits[..self.shape.vocabulary];
+        sampler.sample_with(&self.kernels, logits, recent)
     }
 
     /// Forgets the tokens from `position` on, and those at work. Nothing to do for a position

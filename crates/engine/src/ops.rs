@@ -99,6 +99,11 @@ pub(crate) fn sum_and_scale(weights: &mut [f32], scales: &[f32]) -> f32 {
     (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
+/// `out = (x - largest) * factor`.
+pub(crate) fn scaled_differences(x: &[f32], largest: f32, factor: f32, out: &mut [f32]) {
+    in_fours([x], out, |_, [x]| x.map(|x| (x - largest) * factor));
+}
+
 /// The largest value; NaN never wins. −∞ when there is none.
 pub(crate) fn largest(values: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };

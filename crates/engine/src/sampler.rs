@@ -2,7 +2,8 @@
 
 mod nucleus;
 
-use crate::float::exp4;
+use crate::float::exp;
+use crate::kernels::{Kernels, Portable};
 use crate::random::Pcg32;
 use crate::{EngineError, memory, ops};
 use alloc::vec::Vec;
@@ -58,12 +59,11 @@ pub struct Sampler {
     random: Pcg32,
     /// Of each token, or of each of a few: at most as many as the vocabulary has.
     shares: Vec<u32>,
+    /// Exponentials of the tokens at work.
+    exponentials: Vec<f32>,
     /// A bit for each token that the penalty has met.
     met: Vec<u32>,
 }
-
-/// The share of the likeliest token.
-const ONE: u32 = 1 << 23;
 
 impl Sampler {
     /// Allocates room for a vocabulary of this size; nothing is allocated later.
@@ -76,6 +76,7 @@ impl Sampler {
             settings,
             random: Pcg32::new(seed),
             shares: memory::empty(vocabulary)?,
+            exponentials: memory::zeros(vocabulary)?,
             met: memory::zeros(vocabulary.div_ceil(32))?,
         })
     }
@@ -101,12 +102,23 @@ impl Sampler {
     /// it occurs there. NaN counts as impossible; without any possible token the answer is 0.
     /// Takes one random number, none when greedy.
     pub fn sample(&mut self, logits: &mut [f32], recent: &[u32]) -> u32 {
+        self.sample_with(&Portable, logits, recent)
+    }
+
+    /// The same, bit for bit, with the kernels of a processor.
+    pub fn sample_with(
+        &mut self,
+        kernels: &impl Kernels,
+        logits: &mut [f32],
+        recent: &[u32],
+    ) -> u32 {
         self.penalise(logits, recent);
         if self.settings.is_greedy() {
             return argmax(logits);
         }
         // Beyond the vocabulary that it was made for there is no room, and no token either.
-        let total = self.fill(logits.get(..self.shares.capacity()).unwrap_or(logits));
+        let known = logits.get(..self.exponentials.len()).unwrap_or(logits);
+        let total = self.fill(kernels, known);
         let top_p = self.settings.top_p;
         let nucleus = if top_p < 1.0 && total > 0 {
             Nucleus::of(&self.shares, total, top_p)
@@ -127,11 +139,12 @@ impl Sampler {
                 .reduce(|best, next| if next.1 > best.1 { next } else { best })
                 .map(|(token, _)| token);
         }
+        let (most, factor) = (self.exponentials.len(), self.factor());
         self.shares.clear();
         let largest = possible().map(|(_, logit)| logit).fold(f32::NEG_INFINITY, f32::max);
         let mut total = 0;
-        for &token in tokens.iter().take(self.shares.capacity()) {
-            let share = shares([logit(token).unwrap_or(f32::NAN); 4], largest, self.factor())[0];
+        for &token in tokens.iter().take(most) {
+            let share = share(exp(distance(logit(token).unwrap_or(f32::NAN), largest) * factor));
             total += u64::from(share);
             self.shares.push(share);
         }
@@ -171,22 +184,24 @@ impl Sampler {
     }
 
     /// Computes the share of each token and returns their sum: 0 if no token is possible.
-    fn fill(&mut self, logits: &[f32]) -> u64 {
+    fn fill(&mut self, kernels: &impl Kernels, logits: &[f32]) -> u64 {
         let (largest, factor) = (ops::largest(logits), self.factor());
-        self.shares.clear();
-        let mut total = 0;
-        let (fours, rest) = logits.as_chunks::<4>();
-        let mut last = [f32::NAN; 4];
-        last[..rest.len()].copy_from_slice(rest);
-        for four in fours {
-            let four = shares(*four, largest, factor);
-            // Four of them fit 32 bits.
-            total += u64::from(four.iter().sum::<u32>());
-            self.shares.extend_from_slice(&four);
+        let exponentials = &mut self.exponentials[..logits.len()];
+        if largest.is_finite() {
+            ops::scaled_differences(logits, largest, factor, exponentials);
+        } else {
+            for (place, logit) in exponentials.iter_mut().zip(logits) {
+                *place = distance(*logit, largest);
+            }
         }
-        let last = shares(last, largest, factor);
-        total += u64::from(last.iter().sum::<u32>());
-        self.shares.extend_from_slice(&last[..rest.len()]);
+        kernels.exponentials(exponentials, 0.0);
+        let mut total = 0;
+        self.shares.clear();
+        self.shares.extend(exponentials.iter().map(|e| {
+            let share = share(*e);
+            total += u64::from(share);
+            share
+        }));
         total
     }
 
@@ -208,16 +223,22 @@ impl Sampler {
     }
 }
 
-/// The shares of four logits. NaN has none.
-#[inline(always)]
-fn shares(logits: [f32; 4], largest: f32, factor: f32) -> [u32; 4] {
-    if !largest.is_finite() {
-        // Equal infinities have no difference, but they are equally likely; and -∞ is impossible.
-        return logits.map(|logit| if logit == f32::INFINITY { ONE } else { 0 });
+/// How far a logit is from the largest; NaN and −∞ are infinitely far.
+fn distance(logit: f32, largest: f32) -> f32 {
+    // Equal infinities have no difference, but they are equally likely; and −∞ is impossible.
+    if logit == f32::INFINITY {
+        0.0
+    } else if largest.is_finite() && !logit.is_nan() {
+        logit - largest
+    } else {
+        f32::NEG_INFINITY
     }
-    let e = exp4(logits.map(|logit| (logit - largest) * factor));
-    // Between 1 and 2 the last bit of a float counts 2⁻²³.
-    e.map(|e| (1.0 + e).to_bits() - 1.0f32.to_bits())
+}
+
+/// The share for an exponential: between 1 and 2 the last bit of a float counts 2⁻²³.
+#[inline(always)]
+fn share(e: f32) -> u32 {
+    (1.0 + e).to_bits() - 1.0f32.to_bits()
 }
 
 /// The token with the largest logit, the lowest among equals; NaN never wins. 0 when all are NaN.
