@@ -128,7 +128,7 @@ fn garbage_on_the_cable() {
 /// The reply on the board is the host's for each kind of weights, and its rate is counted.
 #[test]
 fn every_weight_format_chats_like_the_host() {
-    for format in ["f32", "int8"] {
+    for format in ["f32", "int8", "int4"] {
         let Some(artefacts) = artefacts(format) else { return };
         // The emulator puts the persona into memory, as the Pi's boot stage does with `initramfs`.
         let loader = format!(
