@@ -1,6 +1,6 @@
 //! Brings the model up to date with the conversation, one bounded slice of work at a time.
 
-use engine::{Engine, Kernels, MAX_BATCH, Step};
+use engine::{Engine, Kernels, MAX_BATCH, Sampler, Step};
 
 use crate::context::Context;
 
@@ -122,6 +122,11 @@ impl<'m, K: Kernels> Computation<'m, K> {
             self.engine.rollback(place);
             self.at_work.clear();
         }
+    }
+
+    /// Draws a token from the logits that were taken, and perhaps changed, before.
+    pub(crate) fn sample(&mut self, sampler: &mut Sampler, recent: &[u32]) -> u32 {
+        self.engine.sample(sampler, recent)
     }
 
     /// The logits after the last token, to draw from. They are used up by that.

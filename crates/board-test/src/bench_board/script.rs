@@ -153,7 +153,7 @@ impl Bench<'_> {
     }
 
     fn choose(&mut self) {
-        black_box(self.sampler.sample(self.engine.logits_mut(), &[]));
+        black_box(self.engine.sample(&mut self.sampler, &[]));
     }
 
     /// Some token, another at each position.

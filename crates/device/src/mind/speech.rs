@@ -94,7 +94,7 @@ impl<K: Kernels> Mind<'_, K> {
                 *logit = f32::NEG_INFINITY;
             }
         }
-        let token = self.sampler.sample(logits, recent);
+        let token = self.computation.sample(&mut self.sampler, recent);
         if let Some(end) = reply.rule.before_token(token) {
             return self.end_reply(end, now);
         }
