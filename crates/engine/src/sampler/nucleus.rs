@@ -47,10 +47,14 @@ impl Nucleus {
         let (mut above, mut least) = (0u64, 0u32);
         for shift in DIGITS {
             let mut sums = [0u64; 1 << DIGIT];
-            for &share in shares {
-                if share >= floor && share >> shift >> DIGIT == least {
-                    sums[(share >> shift) as usize % sums.len()] += u64::from(share);
-                }
+            let mut add = |share: u32| {
+                sums[(share >> shift) as usize % (1 << DIGIT)] += u64::from(share);
+            };
+            if shift == DIGITS[0] {
+                shares.iter().filter(|share| **share >= floor).for_each(|share| add(*share));
+            } else {
+                let upper = shares.iter().filter(|share| **share >> (shift + DIGIT) == least);
+                upper.for_each(|share| add(*share));
             }
             let mut digit = sums.len() - 1;
             while digit > 0 && above + sums[digit] <= wanted {
