@@ -3,27 +3,14 @@
 
 mod support;
 
-use cap::Cap;
 use device::{Device, Options, Plan};
 use engine::{Placement, Portable};
 use link::Session;
 use link::conversation::{MessageState, Update};
 use link::message::{EndReason, Role, Speaker};
 use model_format::{Model, WeightFormat};
-use std::alloc::System;
-use std::sync::Mutex;
 use support::model::{CHAT, stories260k, tiny_in};
 use support::world::{World, identity};
-
-/// The whole process's, so that the tests here take turns.
-#[global_allocator]
-static HEAP: Cap<System> = Cap::new(System, usize::MAX);
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn ever_allocated() -> usize {
-    HEAP.total_allocated()
-}
 
 /// Stops the reply in its middle, if there is one.
 fn stop_when_writing(world: &mut World<'_>) {
@@ -38,12 +25,10 @@ fn stop_when_writing(world: &mut World<'_>) {
 
 #[test]
 fn a_chat_with_everything_in_it_allocates_nothing() {
-    let _turn = TURN.lock();
     // Lane-shared weights and cache, as on the board; and the reference's.
     for format in [WeightFormat::Fp8E4M3, WeightFormat::Int4, WeightFormat::F32] {
         let file = tiny_in(format, CHAT, 96, 3);
         let mut world = World::new(&file, CHAT, 500, 1);
-        world.ever_allocated = ever_allocated;
         for number in 0..12 {
             world.say(&format!("say something about number {number} and this"));
             if number == 3 {
@@ -82,7 +67,6 @@ fn a_chat_with_everything_in_it_allocates_nothing() {
 
 #[test]
 fn the_plan_covers_what_a_device_takes() {
-    let _turn = TURN.lock();
     for file in [stories260k(WeightFormat::Fp8E4M3), tiny_in(WeightFormat::Int8, CHAT, 2000, 3)] {
         let model = Model::open(&file).unwrap();
         for placement in [Placement::Lanes, Placement::InPlace] {
@@ -90,10 +74,10 @@ fn the_plan_covers_what_a_device_takes() {
             let plan = Plan::new(&model, &wanted, u64::MAX).unwrap();
             let session = Session::new(identity(Role::Firmware, 1), 1);
             let options = Options { engine: plan.options, ..Options::default() };
-            let before = ever_allocated();
-            let device = Device::new(&model, Portable, session, options).unwrap();
-            let taken = (ever_allocated() - before) as u64;
-            drop(device);
+            let allocated = allocation_counter::measure(|| {
+                drop(Device::new(&model, Portable, session, options).unwrap());
+            });
+            let taken = allocated.bytes_total;
             assert!(taken <= plan.total(), "{taken} of {} bytes", plan.total());
             assert!(taken > plan.engine.total(), "the engine is not all");
         }

@@ -49,10 +49,8 @@ pub struct World<'m> {
     /// All updates so far.
     pub updates: Vec<Update>,
     pub restarts: u32,
-    /// How much was ever allocated, for a test that asks what the board takes.
-    pub ever_allocated: fn() -> usize,
-    /// What the board took since its start.
-    pub taken: usize,
+    /// Bytes that the board took from the heap since its start.
+    pub taken: u64,
     buffer: Box<[u8; MAX_MESSAGE]>,
     idle: bool,
 }
@@ -72,7 +70,6 @@ impl<'m> World<'m> {
             now: 0,
             updates: Vec::new(),
             restarts: 0,
-            ever_allocated: || 0,
             taken: 0,
             buffer: Box::new([0; MAX_MESSAGE]),
             idle: false,
@@ -141,10 +138,10 @@ impl<'m> World<'m> {
 
     /// Does something that happens on the board, and notes what it allocates.
     fn on_the_board<R>(&mut self, work: impl FnOnce(&mut Device<'m, Portable>) -> R) -> R {
-        let before = (self.ever_allocated)();
-        let result = work(&mut self.device);
-        self.taken += (self.ever_allocated)() - before;
-        result
+        let mut result = None;
+        let allocated = allocation_counter::measure(|| result = Some(work(&mut self.device)));
+        self.taken += allocated.bytes_total;
+        result.unwrap()
     }
 
     fn serve_host(&mut self, now: Instant) {
