@@ -50,7 +50,10 @@ impl<'m, K: Kernels> Computation<'m, K> {
     /// Does one slice of what is needed for the model to have read all of the context. When nothing
     /// is needed any more there is time left in the slice to draw a word.
     pub(crate) fn catch_up(&mut self, context: &mut Context, want_logits: bool) -> Progress {
-        if self.drop_what_was_dropped(context) {
+        let is_shifting = self.at_work.is_empty() && self.engine.is_busy();
+        if is_shifting || self.drop_what_was_dropped(context) {
+            // When it is done, the next call finds nothing at work.
+            let (Step::Working | Step::Done) = self.engine.step(self.slice);
             return Progress::Working;
         }
         let length = context.tokens().len();
@@ -90,8 +93,8 @@ impl<'m, K: Kernels> Computation<'m, K> {
         }
     }
 
-    /// Drops from the cache what was dropped from the conversation's beginning. `true` if there was
-    /// something: that is as much work as a slice.
+    /// Begins to drop from the cache what was dropped from the conversation's beginning. `true` if
+    /// there was something.
     fn drop_what_was_dropped(&mut self, context: &mut Context) -> bool {
         let drop = context.take_shift();
         if drop == 0 {
@@ -101,7 +104,7 @@ impl<'m, K: Kernels> Computation<'m, K> {
         self.engine.rollback(self.engine.position());
         self.at_work.clear();
         self.logits_after = None;
-        if self.engine.shift(1, drop).is_err() {
+        if self.engine.begin_shift(1, drop).is_err() {
             // After some 65,000 tokens the rotations are used up: then once from the beginning.
             self.engine.rollback(0);
             context.recompute_all();

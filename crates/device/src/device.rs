@@ -27,18 +27,16 @@ use crate::{DeviceError, Health};
 /// Messages of the host that are handled in one poll at most.
 const MESSAGES_PER_POLL: usize = 4;
 
-/// Multiply-adds in one slice of work, for the ARM1176 at 1 GHz and 450 MB/s (modelled).
+/// Multiply-adds in one slice of work, for the ARM1176 at 1 GHz.
 ///
-/// fp8 in place takes 3.4 cycles for each, so 1.0 ms; lane-shared weights less than half of that.
-/// The slowest, f32, fetches 4 bytes for each, so 2.7 ms, and computes for about 1 ms. A slice may
-/// exceed that by one piece: a stripe of a matrix, or a head's attention. Drawing a word is a slice of
-/// its own. So a stop is obeyed, and the cable served, within 5 ms; at 3 Mbaud 1,500 bytes arrive in
-/// that time, and the serial port's ring holds 16 KiB. The service of the cable, some thousand
-/// instructions, is then far below a hundredth.
-///
-/// One slice may be longer: when the context is full, an eighth of it goes, and the rest moves down.
-/// That is a copy of the cache, 1.7 MB for 256 tokens of a 15M model: 8 ms to read and write.
-const SLICE: u32 = 300_000;
+/// fp8 in place takes 4.0 cycles for each with memory of 330 MB/s and 3.3 with 450 (modelled), so
+/// 4.0 ms at most; lane-shared weights take 3.4 and less. Of f32, which fetches 4 bytes for each, a
+/// slice does a quarter. A slice may exceed that by one piece: a stripe of a matrix, or a head's
+/// attention. Moving the cache on is done in slices too, and drawing a word is one of its own. So a
+/// stop is obeyed, and the cable served, within 5 ms; at 3 Mbaud 1,500 bytes arrive in that time, and
+/// the serial port's ring holds 16 KiB. Smaller slices would make batches slower: the kernels for
+/// several vectors arrange their inputs anew in each.
+const SLICE: u32 = 1_000_000;
 
 /// What a device may use, and where its dice start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

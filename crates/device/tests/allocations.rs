@@ -29,6 +29,7 @@ fn a_chat_with_everything_in_it_allocates_nothing() {
     for format in [WeightFormat::Fp8E4M3, WeightFormat::Int4, WeightFormat::F32] {
         let file = tiny_in(format, CHAT, 96, 3);
         let mut world = World::new(&file, CHAT, 500, 1);
+        world.measure = |work| allocation_counter::measure(work).bytes_total;
         for number in 0..12 {
             world.say(&format!("say something about number {number} and this"));
             if number == 3 {

@@ -83,14 +83,22 @@ impl Cache {
         }
     }
 
-    /// Moves all layers' slots.
-    pub(crate) fn slide(&mut self, slide: &Slide) {
+    /// Moves a layer's slots.
+    pub(crate) fn slide(&mut self, layer: usize, slide: &Slide) {
         if slide.by == 0 {
             return;
         }
         match self {
-            Self::Float(cache) => cache.slide(slide),
-            Self::Lanes(cache) => cache.slide(slide),
+            Self::Float(cache) => cache.slide(layer, slide),
+            Self::Lanes(cache) => cache.slide(layer, slide),
+        }
+    }
+
+    /// Bytes of keys and values in so many slots of a layer.
+    pub(crate) fn layer_bytes(&self, slots: usize) -> usize {
+        match self {
+            Self::Float(cache) => cache.layer_bytes(slots),
+            Self::Lanes(cache) => cache.layer_bytes(slots),
         }
     }
 

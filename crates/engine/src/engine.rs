@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::kernels::Kernels;
 use crate::memory::{self, MemoryPlan};
 use crate::options::Options;
-use crate::positions::Positions;
+use crate::positions::{Positions, Slide};
 use crate::weights::Weights;
 use crate::{EngineError, Portable, Sampler};
 use model_format::Model;
@@ -32,7 +32,7 @@ pub enum Step {
 /// step(budget) … step(budget)   until Done; between steps the caller serves its cable
 /// logits()                      how likely each token is to come next
 /// rollback(position)            forgets everything from there on, at no cost
-/// shift(keep, drop)             forgets the oldest, without computing the rest again
+/// begin_shift(keep, drop)       forgets the oldest, without computing the rest again; step() too
 /// ```
 /// Positions are checkpoints: to answer again, to drop an interrupted reply or to try something
 /// unheard, remember [`Engine::position`] and roll back to it later.
@@ -43,6 +43,8 @@ pub struct Engine<'m, K = Portable> {
     cache: Cache,
     work: Workspace,
     positions: Positions,
+    /// How the cache's slots move, in the stage that moves them.
+    slide: Slide,
     plan: MemoryPlan,
     stage: Stage,
     layer: usize,
@@ -94,6 +96,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
                 score_factor: 1.0 / libm::sqrtf(head_size as f32),
             },
             positions: Positions::EMPTY,
+            slide: Slide::NONE,
             plan: MemoryPlan::new(architecture, &sizes),
             stage: Stage::Idle,
             layer: 0,
@@ -125,7 +128,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
         self.positions.count()
     }
 
-    /// Whether tokens are at work.
+    /// Whether tokens or a shift are at work.
     pub fn is_busy(&self) -> bool {
         self.stage != Stage::Idle
     }
@@ -167,7 +170,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
         Ok(())
     }
 
-    /// Works for about `budget` multiply-adds: at least a few rows times the tokens at work, one
+    /// Works for about `budget` multiply-adds of one byte's weights (f32 ones count four): at least a few rows times the tokens at work, one
     /// head, or one token's activations, then as many as fit.
     ///
     /// The budget decides only where the work pauses; the results are the same for all budgets.
@@ -213,10 +216,13 @@ impl<'m, K: Kernels> Engine<'m, K> {
     }
 
     /// Forgets the tokens from `position` on, and those at work. Nothing to do for a position
-    /// that is not reached yet, except to drop the tokens at work.
+    /// that is not reached yet, except to drop the tokens at work. A shift at work goes on, unless
+    /// nothing is left to move.
     pub fn rollback(&mut self, position: usize) {
         self.positions.truncate(position);
-        self.stage = Stage::Idle;
+        if self.stage != Stage::Slide || self.position() == 0 {
+            self.stage = Stage::Idle;
+        }
     }
 
     /// Drops the tokens at positions `keep..keep + drop` and moves the rest down, without computing
@@ -224,30 +230,34 @@ impl<'m, K: Kernels> Engine<'m, K> {
     /// at position 0 that marks the beginning of a text and that all attention leans on; Xiao et
     /// al., "Efficient Streaming Language Models with Attention Sinks", 2023), else 0.
     ///
-    /// What the kept tokens know of the dropped ones stays in their keys and values. It takes about
-    /// as long as copying the cache.
+    /// What the kept tokens know of the dropped ones stays in their keys and values. It is as much
+    /// work as copying the cache, done by [`Engine::step`] as if it were tokens.
     ///
     /// # Errors
     /// [`EngineError::BadShift`] if there are not so many tokens or the opening was dropped earlier,
     /// [`EngineError::Busy`], and after some 65,000 tokens without a rollback to 0
     /// [`EngineError::PositionsExhausted`]. Nothing changes then.
-    pub fn shift(&mut self, keep: usize, drop: usize) -> Result<(), EngineError> {
+    pub fn begin_shift(&mut self, keep: usize, drop: usize) -> Result<(), EngineError> {
         if self.is_busy() {
             return Err(EngineError::Busy);
         }
-        let slide = self.positions.shift(keep, drop, self.context(), self.cache.rules())?;
-        self.cache.slide(&slide);
-        if slide.keep {
-            let Workspace { rotations, openings, key, .. } = &mut self.work;
-            rotations.set(0, self.positions.rotation(0));
-            let kv_dim = self.shape.kv_dim;
-            for (layer, opening) in openings.chunks_exact(kv_dim.max(1)).enumerate() {
-                let key = key.token_mut(0, kv_dim);
-                key.copy_from_slice(opening);
-                rotations.rotate(0, key);
-                self.cache.store_key(layer, 0, key);
-            }
+        self.slide = self.positions.shift(keep, drop, self.context(), self.cache.rules())?;
+        if self.slide.keep {
+            self.work.rotations.set(0, self.positions.rotation(0));
         }
+        if self.slide.keep || self.slide.by > 0 {
+            self.go_to(Stage::Slide);
+        }
+        Ok(())
+    }
+
+    /// [`Engine::begin_shift`], and all its work.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn shift(&mut self, keep: usize, drop: usize) -> Result<(), EngineError> {
+        self.begin_shift(keep, drop)?;
+        while self.step(u32::MAX) == Step::Working {}
         Ok(())
     }
 }

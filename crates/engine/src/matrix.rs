@@ -56,6 +56,12 @@ impl<'m> Matrix<'m> {
         }
     }
 
+    /// What a product costs, in those of lane-shared bytes or E4M3: weights of four bytes take four
+    /// times as long to fetch.
+    pub(crate) fn cost(&self) -> usize {
+        if matches!(self.values, Values::F32(_)) { 4 } else { 1 }
+    }
+
     /// Packs E4M3 into lane-shared bytes after those in `packed`, which has room for them. Leaves
     /// other formats alone.
     pub(crate) fn pack(&mut self, packed: &mut alloc::vec::Vec<Int8Block>) {

@@ -43,6 +43,11 @@ pub(crate) struct Slide {
     pub(crate) keep: bool,
 }
 
+impl Slide {
+    /// Nothing moves.
+    pub(crate) const NONE: Self = Self { by: 0, end: 0, keep: false };
+}
+
 /// The tokens that are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Positions {

@@ -13,7 +13,7 @@ use crate::marks::{self, Measurement};
 const CONTEXT: usize = 256;
 
 /// Multiply-adds in a step, as the firmware takes them.
-const BUDGET: u32 = 300_000;
+const BUDGET: u32 = 1_000_000;
 
 /// The seed of the sampler's dice.
 const SEED: u64 = 1;

@@ -57,14 +57,16 @@ impl FloatCache {
         self.keys[start..start + self.kv_dim].copy_from_slice(key);
     }
 
-    pub(super) fn slide(&mut self, slide: &Slide) {
+    pub(super) fn slide(&mut self, layer: usize, slide: &Slide) {
         let kept = usize::from(slide.keep);
-        for layer in 0..self.keys.len() / (self.slots * self.kv_dim).max(1) {
-            let to = self.start(layer, kept);
-            let from = self.start(layer, kept + slide.by)..self.start(layer, slide.end);
-            self.keys.copy_within(from.clone(), to);
-            self.values.copy_within(from, to);
-        }
+        let to = self.start(layer, kept);
+        let from = self.start(layer, kept + slide.by)..self.start(layer, slide.end);
+        self.keys.copy_within(from.clone(), to);
+        self.values.copy_within(from, to);
+    }
+
+    pub(super) fn layer_bytes(&self, slots: usize) -> usize {
+        slots * self.kv_dim * 2 * size_of::<f32>()
     }
 
     pub(super) fn attend(

@@ -150,11 +150,11 @@ impl LaneCache {
         }
     }
 
-    pub(super) fn slide(&mut self, slide: &Slide) {
+    pub(super) fn slide(&mut self, layer: usize, slide: &Slide) {
         let by = slide.by / SLOTS_PER_WORD;
         let end = slide.end.div_ceil(SLOTS_PER_WORD);
         let kept = usize::from(slide.keep);
-        for head in 0..self.key_scales.len() / self.slots {
+        for head in layer * self.kv_heads..(layer + 1) * self.kv_heads {
             let scales = head * self.slots;
             let from = scales + slide.by + kept..scales + slide.end.max(slide.by + kept);
             self.key_scales.copy_within(from.clone(), scales + kept);
@@ -178,6 +178,10 @@ impl LaneCache {
                 }
             }
         }
+    }
+
+    pub(super) fn layer_bytes(&self, slots: usize) -> usize {
+        slots * self.kv_heads * (4 * self.quads + size_of::<f32>()) * 2
     }
 
     pub(super) fn attend(

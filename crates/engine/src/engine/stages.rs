@@ -15,6 +15,8 @@ use core::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Idle,
+    /// Moves the cache's slots, layer by layer; no tokens are at work.
+    Slide,
     /// Adds the last layer's branch and prepares the input of keys, values and queries.
     AttentionNorm,
     Key,
@@ -44,6 +46,9 @@ pub(super) enum Stage {
 const COST_OF_ELEMENT: usize = 8;
 const COST_OF_EXPONENTIAL: usize = 32;
 
+/// What it costs to copy a byte in memory, likewise: it is fetched and written.
+const COST_OF_COPY: usize = 2;
+
 impl<'m, K: Kernels> Engine<'m, K> {
     pub(super) fn go_to(&mut self, stage: Stage) {
         self.stage = stage;
@@ -58,6 +63,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
         match (self.stage, self.matrix()) {
             (_, Some(matrix)) => self.multiply(matrix, work),
             (Stage::Attention, _) => self.attend(work),
+            (Stage::Slide, _) => work.for_each(|layer| self.slide(layer)),
             _ => {
                 for token in work {
                     self.prepare(self.first + token);
@@ -76,7 +82,8 @@ impl<'m, K: Kernels> Engine<'m, K> {
         let Shape { dim, kv_dim, heads, head_size, .. } = self.shape;
         let tokens = self.tokens - self.first;
         if let Some(matrix) = self.matrix() {
-            return (matrix.stripes(), matrix.stripe() * matrix.cols * tokens);
+            let products = matrix.stripe() * matrix.cols * tokens;
+            return (matrix.stripes(), products * matrix.cost());
         }
         let hidden = self.weights.layers.get(self.layer).map_or(0, |layer| layer.down.cols);
         match self.stage {
@@ -84,6 +91,9 @@ impl<'m, K: Kernels> Engine<'m, K> {
                 let positions = self.position() + self.tokens;
                 let cost = positions * (2 * head_size + COST_OF_EXPONENTIAL);
                 (tokens * heads, cost)
+            }
+            Stage::Slide => {
+                (self.weights.layers.len(), self.cache.layer_bytes(self.slide.end) * COST_OF_COPY)
             }
             Stage::Store => (tokens, kv_dim * 4 * COST_OF_ELEMENT),
             Stage::Activation => (tokens, hidden * (COST_OF_EXPONENTIAL + COST_OF_ELEMENT)),
@@ -214,11 +224,24 @@ impl<'m, K: Kernels> Engine<'m, K> {
         input.prepare(kernels, token, dim, forms);
     }
 
+    /// Moves a layer's slots, and gives the opening's key its new rotation.
+    fn slide(&mut self, layer: usize) {
+        self.cache.slide(layer, &self.slide);
+        if self.slide.keep {
+            let Workspace { rotations, openings, key, .. } = &mut self.work;
+            let kv_dim = self.shape.kv_dim;
+            let key = key.token_mut(0, kv_dim);
+            key.copy_from_slice(&openings[layer * kv_dim..][..kv_dim]);
+            rotations.rotate(0, key);
+            self.cache.store_key(layer, 0, key);
+        }
+    }
+
     /// Chooses the next stage.
     fn leave(&mut self) {
         let is_last_layer = self.layer + 1 >= self.weights.layers.len();
         let next = match self.stage {
-            Stage::Idle => Stage::Idle,
+            Stage::Idle | Stage::Slide => Stage::Idle,
             Stage::AttentionNorm => Stage::Key,
             Stage::Key => Stage::Value,
             Stage::Value => Stage::Store,
