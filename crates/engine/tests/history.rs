@@ -96,8 +96,9 @@ enum Action {
     Interrupted { tokens: Vec<u32>, budget: u32, steps: u32 },
     /// Back by some positions.
     Rollback(usize),
-    /// Drops tokens at the beginning.
-    Shift(usize, usize),
+    /// Drops tokens at the beginning, in steps of this budget; after the first, back by some
+    /// positions.
+    Shift { keep: usize, drop: usize, budget: u32, back: usize },
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -109,8 +110,9 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (tokens, budget, 0..60u32)
             .prop_map(|(tokens, budget, steps)| Action::Interrupted { tokens, budget, steps }),
         2 => (0..9usize).prop_map(Action::Rollback),
-        2 => (0..2usize, 0..12usize).prop_map(|(keep, drop)| Action::Shift(keep, drop)),
-        1 => (1..12usize).prop_map(|drop| Action::Shift(1, drop)),
+        3 => (0..3usize, 0..12usize, any::<bool>(), 0..4usize).prop_map(|(keep, drop, slowly, back)| {
+            Action::Shift { keep: keep.min(1), drop, budget: if slowly { 0 } else { u32::MAX }, back }
+        }),
     ]
 }
 
@@ -156,9 +158,15 @@ proptest! {
                     history.rollback(history.live.len().saturating_sub(positions));
                     engine.rollback(history.live.len());
                 }
-                Action::Shift(keep, drop) => {
+                Action::Shift { keep, drop, budget, back } => {
                     let expected = history.shift(keep, drop);
-                    prop_assert_eq!(engine.shift(keep, drop).is_ok(), expected);
+                    prop_assert_eq!(engine.begin_shift(keep, drop).is_ok(), expected);
+                    let is_moving = engine.step(budget) == Step::Working;
+                    history.rollback(history.live.len().saturating_sub(back));
+                    engine.rollback(history.live.len());
+                    // What is at work is the rest of the shift, if there is something to move.
+                    prop_assert_eq!(engine.is_busy(), is_moving && !history.live.is_empty());
+                    finish(&mut engine, &[budget]);
                 }
             }
             prop_assert_eq!(engine.position(), history.live.len());
@@ -236,6 +244,12 @@ fn a_shift_needs_something_to_drop() {
     engine.begin(&[1], true).unwrap();
     assert_eq!(engine.shift(1, 1), Err(EngineError::Busy));
     engine.rollback(2);
+    assert_eq!(engine.begin_shift(1, 1), Ok(()));
+    assert_eq!(engine.begin(&[1], true), Err(EngineError::Busy));
+    assert_eq!(engine.shift(1, 0), Err(EngineError::Busy));
+    engine.rollback(0);
+    engine.run(1).unwrap();
+    engine.run(2).unwrap();
     assert_eq!(engine.shift(1, 0), Ok(()));
     assert_eq!(engine.shift(1, 1), Ok(()));
     assert_eq!(engine.position(), 1);
