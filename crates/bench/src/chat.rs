@@ -54,7 +54,10 @@ impl Reuse {
 pub fn play() -> Result<Reuse> {
     let images = Images::tiny(1);
     let cable = CableSettings::default();
-    let mut world = World::new(&cable, BoardSettings::default(), &images, 3, Journal::silent())
+    let mut board = BoardSettings::default();
+    // All that the tiny persona can remember: some four of these messages and their answers.
+    board.options.engine.context = usize::MAX;
+    let mut world = World::new(&cable, board, &images, 3, Journal::silent())
         .map_err(|error| anyhow!("the virtual board: {error:?}"))?;
     world.run_until("the start", LIMIT, World::is_online).map_err(|stuck| anyhow!("{stuck}"))?;
     let settings = Settings {

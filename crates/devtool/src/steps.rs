@@ -125,6 +125,8 @@ const STEPS: &[Step] = &[
         kind: Kind::Tests,
         quick: false,
     },
+    // Fewer figures than `make bench`, and the same gate.
+    Step { name: "bench", command: "make bench-quick", kind: Kind::Check, quick: false },
     Step { name: "fuzz", command: "scripts/fuzz 30", kind: Kind::Check, quick: false },
 ];
 
