@@ -136,3 +136,69 @@ lanes_function arm1176_mix_values
     add     sp, sp, #MIX_FRAME
     pop     {r4-r11, pc}
 .size arm1176_mix_values, . - arm1176_mix_values
+
+@ arm1176_mix_rest(values, weights, out, end of out, steps)
+@
+@ The same for the first 1 to 7 times 8 slots of one block: code for 7, entered late. The lines to
+@ fetch ahead are those of the next four results.
+.set REST_WEIGHTS, 0
+.set REST_NEXT, 4               @ the four results at hand
+.set REST_OUT_END, 8
+.set REST_ENTRY, 12             @ where the steps begin
+.set REST_SKIP, 16              @ bytes from the last slots wanted to the next four results' first
+.set REST_FRAME, 20
+.set REST_STEPS, REST_FRAME + 36
+.set REST_BYTES, 256            @ values of 64 slots for four results
+
+lanes_function arm1176_mix_rest
+    push    {r4-r11, lr}
+    sub     sp, sp, #REST_FRAME
+    stmia   sp, {r1-r3}
+    ldr     r4, [sp, #REST_STEPS]
+    mov     r5, #STEP_BYTES
+    ldr     r6, =.Lrest_last_step + STEP_BYTES
+    mul     r7, r4, r5
+    sub     r6, r6, r7
+    str     r6, [sp, #REST_ENTRY]
+    mov     r8, #REST_BYTES
+    sub     r8, r8, r4, lsl #5
+    str     r8, [sp, #REST_SKIP]
+.Lrest_four:
+    mov     sum0, #0
+    mov     sum1, #0
+    mov     sum2, #0
+    mov     sum3, #0
+    ldr     lanes, [sp, #REST_WEIGHTS]
+    ldr     word2, [sp, #REST_ENTRY]
+    ldrd    word0, word1, [block], #8
+    ldmia   lanes!, {input0, input1, input2, input3}
+    mov     pc, word2
+    .rept   6
+    int8_eight_columns 0, 0, REST_BYTES
+    .endr
+.Lrest_last_step:
+    int8_eight_columns 0, 1, REST_BYTES
+    vmov    s0, s1, sum0, sum1
+    ldr     word0, [sp, #REST_NEXT]
+    vmov    s2, s3, sum2, sum3
+    ldr     word1, [sp, #REST_OUT_END]
+    vcvt.f32.s32 s0, s0
+    vldmia  word0, {s8-s11}
+    vcvt.f32.s32 s1, s1
+    ldr     word3, [sp, #REST_SKIP]
+    vcvt.f32.s32 s2, s2
+    vcvt.f32.s32 s3, s3
+    add     word2, word0, #16
+    str     word2, [sp, #REST_NEXT]
+    cmp     word2, word1
+    add     block, block, word3
+    vadd.f32 s8, s8, s0
+    vadd.f32 s9, s9, s1
+    vadd.f32 s10, s10, s2
+    vadd.f32 s11, s11, s3
+    vstmia  word0, {s8-s11}
+    bne     .Lrest_four
+    add     sp, sp, #REST_FRAME
+    pop     {r4-r11, pc}
+    .ltorg
+.size arm1176_mix_rest, . - arm1176_mix_rest

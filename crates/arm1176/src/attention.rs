@@ -2,12 +2,15 @@
 
 use engine::kernels::{Kernels, LaneWords, Portable};
 
-use crate::lanes::{ScoresPlan, arm1176_key_scores, arm1176_mix_values};
+use crate::lanes::{ScoresPlan, arm1176_key_scores, arm1176_mix_rest, arm1176_mix_values};
 
 /// The most columns of a key.
 const COLUMNS: usize = 64;
 /// Slots in a block of values, in words of 4.
 const VALUE_WORDS: usize = 16;
+const SLOTS: usize = VALUE_WORDS * 4;
+/// Slots that the kernels take at a time.
+const SLOTS_PER_STEP: usize = 8;
 
 /// The kernels load two inputs at a time, at multiples of 4 only.
 fn is_aligned(integers: &[i16]) -> bool {
@@ -41,29 +44,53 @@ pub(crate) fn key_scores(
     unsafe { arm1176_key_scores(keys.as_ptr().cast(), query.as_ptr(), &plan, factor) }
 }
 
-pub(crate) fn mix_values(values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
+pub(crate) fn mix_values(
+    values_given: &[LaneWords],
+    weights: &[i16],
+    factor: f32,
+    out: &mut [f32],
+) {
+    let values = values_given;
     let elements = out.len();
-    let blocks = weights.len() / 64;
+    let (blocks, rest) = weights.split_at(weights.len() / SLOTS * SLOTS);
+    let steps = rest.len() / SLOTS_PER_STEP;
     let has_elements = elements > 0 && elements.is_multiple_of(4);
-    let has_blocks = blocks > 0 && weights.len().is_multiple_of(64);
+    let has_slots = weights.len().is_multiple_of(SLOTS_PER_STEP);
     // For each 4 elements a block has 16 lane words.
     let block_words = (elements / 4).checked_mul(VALUE_WORDS);
-    let all_words = block_words.and_then(|words| words.checked_mul(blocks));
-    let fits = all_words.is_some_and(|words| words <= values.len());
-    if !has_elements || !has_blocks || !fits || !is_aligned(weights) {
-        return Portable.mix_values(values, weights, factor, out);
-    }
+    let words_of = |blocks: usize| block_words.and_then(|words| words.checked_mul(blocks));
+    let fits = words_of(weights.len().div_ceil(SLOTS)).is_some_and(|words| words <= values.len());
+    let values = words_of(blocks.len() / SLOTS).and_then(|words| values.split_at_checked(words));
+    let Some((block_values, rest_values)) =
+        values.filter(|_| has_elements && has_slots && fits && is_aligned(weights))
+    else {
+        return Portable.mix_values(values_given, weights, factor, out);
+    };
     out.fill(0.0);
     let range = out.as_mut_ptr_range();
-    // SAFETY: the lengths are as the kernel wants them, see above.
-    unsafe {
-        arm1176_mix_values(
-            values.as_ptr().cast(),
-            weights.as_ptr(),
-            range.start,
-            range.end,
-            blocks,
-        );
+    if !blocks.is_empty() {
+        // SAFETY: the lengths are as the kernel wants them, see above.
+        unsafe {
+            arm1176_mix_values(
+                block_values.as_ptr().cast(),
+                blocks.as_ptr(),
+                range.start,
+                range.end,
+                blocks.len() / SLOTS,
+            );
+        }
+    }
+    if steps > 0 {
+        // SAFETY: the same, and a rest is shorter than a block.
+        unsafe {
+            arm1176_mix_rest(
+                rest_values.as_ptr().cast(),
+                rest.as_ptr(),
+                range.start,
+                range.end,
+                steps,
+            );
+        }
     }
     for sum in out {
         *sum *= factor;

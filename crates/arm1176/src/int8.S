@@ -14,9 +14,9 @@
 
 @ Four rows by eight columns: 30 instructions for 32 weights. The inputs and the words of rows 0 and
 @ 1 have been loaded; unless it is the `last` one, those of the next step are at the end.
-.macro int8_eight_columns first, last
+.macro int8_eight_columns first, last, ahead=LANES_AHEAD
     ldrd    word2, word3, [block], #8
-    pld     [block, #LANES_AHEAD]
+    pld     [block, #\ahead]
     int8_two_rows \first, input0, input1, word0, word1, sum0, sum1
     ldrd    word0, word1, [block], #8
     int8_two_rows \first, input0, input1, word2, word3, sum2, sum3

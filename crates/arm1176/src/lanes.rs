@@ -123,4 +123,13 @@ unsafe extern "C" {
         out_end: *mut f32,
         blocks: usize,
     );
+
+    /// The same for the first slots of one block: 8 for each of `steps`, of which there are 1 to 7.
+    pub(crate) fn arm1176_mix_rest(
+        values: *const u32,
+        weights: *const i16,
+        out: *mut f32,
+        out_end: *mut f32,
+        steps: usize,
+    );
 }

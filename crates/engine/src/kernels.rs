@@ -142,8 +142,8 @@ pub trait Kernels {
     /// outer sum over blocks of 64 slots, ascending from +0.
     ///
     /// A block of 64 slots holds, for each 4 elements of a value, 16 times a word per element;
-    /// a word has 4 slots. `weights` is in [`LaneOrder::Bytes`] and a multiple of 64 long, `out`
-    /// a multiple of 4.
+    /// a word has 4 slots. `weights` is in [`LaneOrder::Bytes`] and a multiple of 8 long: the last
+    /// block may be used in part. `out` is a multiple of 4 long.
     fn mix_values(&self, values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
         portable::mix_values(values, weights, factor, out);
     }

@@ -139,14 +139,15 @@ proptest! {
         }
         let blocks = slots.div_ceil(64);
         let mut out = vec![f32::NAN; size];
-        let lanes = in_lanes(&weights[..64 * blocks], LaneOrder::Bytes);
+        let weights = &weights[..slots.next_multiple_of(8)];
+        let lanes = in_lanes(weights, LaneOrder::Bytes);
         Portable.mix_values(&words[..blocks * quads * 16], &lanes, 0.25, &mut out);
         for (element, y) in out.iter().enumerate() {
             let mut sum = 0.0f32;
             for block in 0..blocks {
                 let words = &words[(block * quads + element / 4) * 16..][..16];
                 let lanes = words.iter().flat_map(|words| lanes::int8_lanes(words[element % 4]));
-                let weights = &weights[64 * block..][..64];
+                let weights = &weights[64 * block..];
                 let exact: i64 =
                     lanes.zip(weights).map(|(v, w)| i64::from(v) * i64::from(*w)).sum();
                 sum += exact as f32;

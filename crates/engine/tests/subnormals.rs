@@ -144,7 +144,7 @@ impl Kernels for Watching {
                     let lane = lanes::int8_lanes(words[slot / 4][element % 4])[slot % 4];
                     i32::from(lane) * i32::from(weights[place(LaneOrder::Bytes, slot)])
                 };
-                sum += (0..64).map(product).sum::<i32>() as f32;
+                sum += (0..weights.len()).map(product).sum::<i32>() as f32;
             }
             *out = watched(sum * watched(factor));
         }

@@ -255,25 +255,26 @@ fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Dif
     Ok(cases)
 }
 
-/// All head sizes with up to 6 blocks of 64 slots.
+/// All head sizes with up to 6 blocks of 64 slots, the last one whole or in part.
 fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
     let mut cases = 0;
     for elements in (4..=64).step_by(4) {
-        for blocks in 1..=6 {
+        for steps in 1..=6 * 8 {
+            let (slots, blocks) = (steps * 8, usize::div_ceil(steps, 8));
             for rest in [0, 4] {
                 bench.clear_results(elements);
                 let random = &mut bench.random;
                 let values: &mut [LaneWords] = bench.words.tail(blocks * elements / 4 * 16, rest);
                 fill_words(random, values.as_flattened_mut());
                 let odd = if random.next().is_multiple_of(16) { 2 } else { 0 };
-                let weights: &mut [i16] = bench.inputs.tail(64 * blocks, odd);
+                let weights: &mut [i16] = bench.inputs.tail(slots, odd);
                 fill_inputs(random, weights);
                 let mut factor = [0.0];
                 fill_scales(random, &mut factor);
                 let [factor] = factor;
                 kernels.mix_values(values, weights, factor, bench.results.tail(elements, 0));
                 Portable.mix_values(values, weights, factor, bench.expected.tail(elements, 0));
-                bench.compare(Kernel::MixValues, [elements, blocks, rest, odd], elements)?;
+                bench.compare(Kernel::MixValues, [elements, slots, rest, odd], elements)?;
                 cases += 1;
             }
         }

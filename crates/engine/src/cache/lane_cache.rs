@@ -34,6 +34,9 @@ const WORDS_PER_BLOCK: usize = 16;
 /// Slots in a block of values.
 const SLOTS_PER_BLOCK: usize = SLOTS_PER_WORD * WORDS_PER_BLOCK;
 
+/// Slots whose values a kernel mixes at a time.
+const SLOTS_PER_STEP: usize = 8;
+
 /// See the module's text.
 pub(crate) struct LaneCache {
     keys: Vec<LaneWords>,
@@ -213,9 +216,9 @@ impl LaneCache {
         scores[head.end..].fill(0.0);
         scores[head.dead.clone()].fill(0.0);
 
-        let slots = head.end.next_multiple_of(SLOTS_PER_BLOCK);
-        let weights = &mut weights[..slots];
+        let weights = &mut weights[..head.end.next_multiple_of(SLOTS_PER_STEP)];
         let scale = kernels.quantise_lanes(scores, LaneOrder::Bytes, weights);
+        let slots = head.end.next_multiple_of(SLOTS_PER_BLOCK);
         let values = &self.values[words][..slots / SLOTS_PER_WORD * self.quads];
         kernels.mix_values(values, weights, scale / sum, out);
     }

@@ -192,7 +192,7 @@ pub(super) fn key_scores(
 pub(super) fn mix_values(values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
     out.fill(0.0);
     let blocks = values.chunks_exact((out.len() / 4 * 16).max(1));
-    for (block, weights) in blocks.zip(weights.chunks_exact(64)) {
+    for (block, weights) in blocks.zip(weights.chunks(64)) {
         for (words, out) in block.chunks_exact(16).zip(out.chunks_exact_mut(4)) {
             for (element, sum) in out.iter_mut().enumerate() {
                 let products = words
