@@ -1,6 +1,6 @@
-@ Attention over a KV cache of lane-shared bytes, see crates/engine/src/cache.rs.
+@ Attention over a KV cache of lane-shared bytes, see crates/engine/src/cache/lane_cache.rs.
 @
-@ Both kernels multiply as int8.S does for one vector and differ in what they do with the sums.
+@ The kernels multiply as int8.S does for one vector and differ in what they do with the sums.
 
 @ arm1176_key_scores(keys, query, plan; s0 = factor)
 @
@@ -140,7 +140,8 @@ lanes_function arm1176_mix_values
 @ arm1176_mix_rest(values, weights, out, end of out, steps)
 @
 @ The same for the first 1 to 7 times 8 slots of one block: code for 7, entered late. The lines to
-@ fetch ahead are those of the next four results.
+@ fetch ahead are those of the next but one four results: with a single step, four results take 55
+@ cycles, and a line 150.
 .set REST_WEIGHTS, 0
 .set REST_NEXT, 4               @ the four results at hand
 .set REST_OUT_END, 8
@@ -149,6 +150,7 @@ lanes_function arm1176_mix_values
 .set REST_FRAME, 20
 .set REST_STEPS, REST_FRAME + 36
 .set REST_BYTES, 256            @ values of 64 slots for four results
+.set REST_AHEAD, 2 * REST_BYTES
 
 lanes_function arm1176_mix_rest
     push    {r4-r11, lr}
@@ -174,10 +176,10 @@ lanes_function arm1176_mix_rest
     ldmia   lanes!, {input0, input1, input2, input3}
     mov     pc, word2
     .rept   6
-    int8_eight_columns 0, 0, REST_BYTES
+    int8_eight_columns 0, 0, REST_AHEAD
     .endr
 .Lrest_last_step:
-    int8_eight_columns 0, 1, REST_BYTES
+    int8_eight_columns 0, 1, REST_AHEAD
     vmov    s0, s1, sum0, sum1
     ldr     word0, [sp, #REST_NEXT]
     vmov    s2, s3, sum2, sum3

@@ -51,6 +51,7 @@ arm1176_exponentials:
     vmsr    fpscr, r3
     ldr     least, =0x4b3fffd9  @ 1.5 * 2^23 - 39, as the bits of a float
 1:
+    pld     [place, #64]        @ whoever wrote the numbers did so past the cache
     vldr    s0, [sp]
     vldmia  place, {s8-s15}
     vsub.f32 s8, s8, s0         @ x
