@@ -204,14 +204,15 @@ fn unstuff(bytes: &mut [u8]) -> Option<usize> {
     let mut end = 1usize;
     loop {
         let next_at = code_at.checked_add(usize::from(code))?;
-        let run = code_at.checked_add(1)?..next_at;
-        let length = run.len();
-        if run.start != end {
+        let start = code_at.checked_add(1)?;
+        let length = next_at.checked_sub(start)?;
+        if start != end {
             // `copy_within` wants to be sure.
-            if run.end > bytes.len() {
+            let last_place = bytes.len().checked_sub(length)?;
+            if next_at > bytes.len() || end > last_place {
                 return None;
             }
-            bytes.copy_within(run, end);
+            bytes.copy_within(start..next_at, end);
         }
         end = end.checked_add(length)?;
         let Some(next_code) = bytes.get(next_at).copied() else {
