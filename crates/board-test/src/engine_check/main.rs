@@ -12,20 +12,19 @@
 
 extern crate alloc;
 
+#[path = "../console.rs"]
+mod console;
+#[path = "../heap.rs"]
+mod heap;
 #[path = "../semihosting.rs"]
 mod semihosting;
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::RefCell;
-use core::fmt::Write;
 use core::ops::Range;
-use core::ptr::{NonNull, null_mut};
 
 use arm1176::Arm1176;
-use bcm2835::{Access, Fault, Peripherals, Section, memory};
-use critical_section::Mutex;
+use bcm2835::{Access, Peripherals, Section, memory};
+use console::{end, say};
 use engine::{Engine, Options, Placement, Step, argmax};
-use linked_list_allocator::Heap;
 use model_format::{Model, WeightFormat, stated_length};
 
 /// Tokens computed, as many as the golden text of stories260K has.
@@ -38,42 +37,15 @@ const BATCH: [u32; 11] = [7, 9, 300, 301, 8, 3, 410, 411, 412, 1, 500];
 /// Multiply-adds in a step: the batch takes many.
 const BUDGET: u32 = 10_000;
 
-struct LockedHeap(Mutex<RefCell<Heap>>);
-
-#[global_allocator]
-static HEAP: LockedHeap = LockedHeap(Mutex::new(RefCell::new(Heap::empty())));
-
-// SAFETY: `Heap` keeps the contract of an allocator, and masking interrupts makes us its only
-// user: there is one core.
-unsafe impl GlobalAlloc for LockedHeap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        critical_section::with(|section| {
-            let mut heap = self.0.borrow_ref_mut(section);
-            heap.allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
-        })
-    }
-
-    // Memory is given back when QEMU ends.
-    unsafe fn dealloc(&self, _memory: *mut u8, _layout: Layout) {}
-}
-
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
 extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     // SAFETY: first thing after the boot stub, once; the sections cover this program.
     let mut board = unsafe { bcm2835::start(&sections()) };
-    let heap = memory::firmware_heap();
-    critical_section::with(|section| {
-        // SAFETY: once; mapped memory that nothing else uses.
-        unsafe { HEAP.0.borrow_ref_mut(section).init(heap.start as *mut u8, heap.len()) }
-    });
-    match run(&mut board) {
-        Ok(()) => semihosting::exit(0),
-        Err(why) => {
-            say(&mut board, format_args!("failed: {why}"));
-            semihosting::exit(1)
-        }
-    }
+    // SAFETY: once; the sections map it, and nothing else uses it.
+    unsafe { heap::start() };
+    let outcome = run(&mut board);
+    end(&mut board, outcome)
 }
 
 fn run(board: &mut Peripherals) -> Result<(), &'static str> {
@@ -128,18 +100,6 @@ fn fnv(hash: u32, word: u32) -> u32 {
     (hash ^ word).wrapping_mul(0x0100_0193)
 }
 
-/// Writes a line and waits until it has left.
-fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
-    struct Port<'a>(&'a mut bcm2835::Uart);
-    impl Write for Port<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
-        }
-    }
-    let _ = writeln!(Port(&mut board.uart), "{line}");
-    board.uart.drain();
-}
-
 /// What the firmware maps: the engine is to run under the same memory attributes.
 fn sections() -> [Section; 7] {
     let section =
@@ -153,15 +113,4 @@ fn sections() -> [Section; 7] {
         section(memory::persona(), Access::Data),
         section(memory::peripherals(), Access::Device),
     ]
-}
-
-/// Called by the exception vectors.
-#[unsafe(no_mangle)]
-fn wisp_fault(_fault: &Fault) -> ! {
-    semihosting::exit(5)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    semihosting::exit(4)
 }

@@ -10,30 +10,17 @@
 #![no_main]
 
 mod cases;
+#[path = "../console.rs"]
+mod console;
+#[path = "../no_heap.rs"]
+mod no_heap;
 #[path = "../semihosting.rs"]
 mod semihosting;
 mod storm;
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::fmt::Write;
-
-use bcm2835::{Access, Fault, Peripherals, Section, memory};
+use bcm2835::{Access, Peripherals, Section, memory};
 use cases::Arena;
-
-/// The engine links an allocator; its kernels never call it.
-struct NoHeap;
-
-#[global_allocator]
-static NO_HEAP: NoHeap = NoHeap;
-
-// SAFETY: refusing every request keeps the contract of an allocator.
-unsafe impl GlobalAlloc for NoHeap {
-    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-        core::ptr::null_mut()
-    }
-
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
+use console::{end, say};
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -42,13 +29,8 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     let mut board = unsafe { bcm2835::start(&sections()) };
     // SAFETY: once; the sections map its regions, and nothing else uses them.
     let mut arena = unsafe { Arena::new() };
-    match check(&mut board, &mut arena) {
-        Ok(()) => semihosting::exit(0),
-        Err(what) => {
-            say(&mut board, format_args!("failed: {what:?}"));
-            semihosting::exit(1)
-        }
-    }
+    let outcome = check(&mut board, &mut arena);
+    end(&mut board, outcome)
 }
 
 fn check(board: &mut Peripherals, arena: &mut Arena) -> Result<(), cases::Difference> {
@@ -71,18 +53,6 @@ fn check(board: &mut Peripherals, arena: &mut Arena) -> Result<(), cases::Differ
     Ok(())
 }
 
-/// Writes a line and waits until it has left.
-fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
-    struct Port<'a>(&'a mut bcm2835::Uart);
-    impl Write for Port<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
-        }
-    }
-    let _ = writeln!(Port(&mut board.uart), "{line}");
-    board.uart.drain();
-}
-
 /// The program, and regions of the heap with nothing mapped in between.
 fn sections() -> [Section; 9] {
     let region = |index| Section::new(cases::region(index), Access::Data);
@@ -97,15 +67,4 @@ fn sections() -> [Section; 9] {
         region(2),
         region(3),
     ]
-}
-
-/// Called by the exception vectors.
-#[unsafe(no_mangle)]
-fn wisp_fault(_fault: &Fault) -> ! {
-    semihosting::exit(5)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    semihosting::exit(4)
 }

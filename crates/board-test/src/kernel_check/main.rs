@@ -10,38 +10,24 @@
 #![no_main]
 
 mod cases;
+#[path = "../console.rs"]
+mod console;
 mod counts;
 mod data;
 mod guarded;
+#[path = "../no_heap.rs"]
+mod no_heap;
 mod overflow;
 #[path = "../semihosting.rs"]
 mod semihosting;
 mod wrong;
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::fmt::Write;
-use core::ptr::null_mut;
-
 use arm1176::Arm1176;
-use bcm2835::{Fault, Peripherals};
+use bcm2835::Peripherals;
+use console::{end, say};
 
 use cases::{Bench, Difference};
 use wrong::{ALL_KERNELS, Wrong};
-
-/// The engine's crate wants an allocator; its kernels do not allocate.
-struct Nothing;
-
-#[global_allocator]
-static NOTHING: Nothing = Nothing;
-
-// SAFETY: it gives no memory out.
-unsafe impl GlobalAlloc for Nothing {
-    unsafe fn alloc(&self, _layout: Layout) -> *mut u8 {
-        null_mut()
-    }
-
-    unsafe fn dealloc(&self, _memory: *mut u8, _layout: Layout) {}
-}
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -50,13 +36,8 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     let mut board = unsafe { bcm2835::start(&guarded::sections()) };
     // SAFETY: once, and the sections map the regions.
     let mut bench = unsafe { Bench::new() };
-    match check(&mut board, &mut bench) {
-        Ok(()) => semihosting::exit(0),
-        Err(why) => {
-            say(&mut board, format_args!("failed: {why:?}"));
-            semihosting::exit(1)
-        }
-    }
+    let outcome = check(&mut board, &mut bench);
+    end(&mut board, outcome)
 }
 
 /// What can be wrong.
@@ -91,27 +72,4 @@ fn check(board: &mut Peripherals, bench: &mut Bench) -> Result<(), Failure> {
     say(board, format_args!("wisp: kernel_check_full_scale_groups {groups} without_overflow"));
     counts::print(board, bench);
     Ok(())
-}
-
-/// Writes a line and waits until it has left.
-fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
-    struct Port<'a>(&'a mut bcm2835::Uart);
-    impl Write for Port<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
-        }
-    }
-    let _ = writeln!(Port(&mut board.uart), "{line}");
-    board.uart.drain();
-}
-
-/// Called by the exception vectors: a kernel read or wrote where there is no memory.
-#[unsafe(no_mangle)]
-fn wisp_fault(_fault: &Fault) -> ! {
-    semihosting::exit(5)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    semihosting::exit(4)
 }

@@ -20,29 +20,26 @@
 #![no_std]
 #![no_main]
 
+#[path = "../console.rs"]
+mod console;
 mod copies;
 #[path = "../semihosting.rs"]
 mod semihosting;
 mod serial;
 mod service;
 
-use core::fmt::Write;
 use core::ops::Range;
 
-use bcm2835::{Access, Fault, Peripherals, Section, memory};
+use bcm2835::{Access, Peripherals, Section, memory};
+use console::{end, say};
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
 extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     // SAFETY: first thing after the boot stub, once; the sections cover this program.
     let mut board = unsafe { bcm2835::start(&sections()) };
-    match measure(&mut board) {
-        Ok(()) => semihosting::exit(0),
-        Err(why) => {
-            say(&mut board, format_args!("failed: {why}"));
-            semihosting::exit(1)
-        }
-    }
+    let outcome = measure(&mut board);
+    end(&mut board, outcome)
 }
 
 fn measure(board: &mut Peripherals) -> Result<(), &'static str> {
@@ -50,18 +47,6 @@ fn measure(board: &mut Peripherals) -> Result<(), &'static str> {
     say(board, format_args!("copies {copies}"));
     serial::measure(board)?;
     service::measure(board)
-}
-
-/// Writes a line and waits until it has left.
-fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
-    struct Port<'a>(&'a mut bcm2835::Uart);
-    impl Write for Port<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
-        }
-    }
-    let _ = writeln!(Port(&mut board.uart), "{line}");
-    board.uart.drain();
 }
 
 /// What the firmware maps.
@@ -75,15 +60,4 @@ fn sections() -> [Section; 5] {
         section(memory::firmware_exception_stacks(), Access::Data),
         section(memory::peripherals(), Access::Device),
     ]
-}
-
-/// Called by the exception vectors.
-#[unsafe(no_mangle)]
-fn wisp_fault(_fault: &Fault) -> ! {
-    semihosting::exit(5)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    semihosting::exit(4)
 }

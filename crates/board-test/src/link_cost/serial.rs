@@ -30,7 +30,7 @@ const LOOP: u64 = 5;
 const INTERRUPTS: u64 = 1000;
 
 /// Bytes that the firmware's main loop moves at a time.
-const PIECE: usize = 512;
+const PIECE: usize = 2048;
 
 /// What a round of measuring waits for.
 struct Wait {

@@ -7,12 +7,12 @@ use link::message::{CHUNK_SIZE, HostMessage, Identity, MAX_MESSAGE, Role, Slot};
 use link::{Instant, Session, SessionEvent};
 
 /// What arrives at 3 Mbaud between two rounds: bytes, and microseconds. A token of the 15M model
-/// takes some 41 ms (modelled) and 50 slices.
-const ROUND_BYTES: usize = 246;
-const ROUND_MICROS: u64 = 822;
+/// takes some 41 ms (modelled) and 15 slices.
+const ROUND_BYTES: usize = 820;
+const ROUND_MICROS: u64 = 2733;
 
 /// Room for what the firmware's main loop moves at a time.
-const PIECE: usize = 512;
+const PIECE: usize = 2048;
 
 /// Bytes of traffic measured, after as many to warm up: the segments grow with success.
 const TRAFFIC: u64 = 1 << 18;
