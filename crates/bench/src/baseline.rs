@@ -30,6 +30,8 @@ pub struct Comparison {
     pub better: Vec<String>,
     /// Guarded figures that the baseline does not know.
     pub unknown: Vec<String>,
+    /// Figures of the baseline that the run does not have.
+    pub missing: Vec<String>,
 }
 
 impl Baseline {
@@ -68,6 +70,9 @@ impl Baseline {
                 comparison.better.push(sentence(figure, before));
             }
         }
+        let is_missing = |figure: &&Figure| run.get(&figure.name).is_none();
+        let missing = self.figures.0.iter().filter(is_missing);
+        comparison.missing = missing.map(|figure| figure.name.clone()).collect();
         comparison
     }
 }
@@ -130,7 +135,8 @@ mod tests {
     fn a_part_of_the_measurements_can_be_compared() {
         let before = figures(&[("a", 1.0, Unit::Cycles), ("b", 1.0, Unit::Cycles)]);
         let comparison = Baseline::new("", &before).compare(&figures(&[("a", 1.0, Unit::Cycles)]));
-        assert_eq!(comparison, Comparison { compared: 1, ..Comparison::default() });
+        let missing = vec!["b".to_owned()];
+        assert_eq!(comparison, Comparison { compared: 1, missing, ..Comparison::default() });
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub struct Emulator {
 
 /// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S,
 /// exponentials.S).
-const SHORT_VECTORS: &str = "vector=fp8_rows:8,vector=fp8_multiply:4,vector=arm1176_exponentials:8";
+pub const SHORT_VECTORS: [(&str, u32); 3] =
+    [("fp8_rows", 8), ("fp8_multiply", 4), ("arm1176_exponentials", 8)];
 
 /// What the emulated board loads besides the program.
 #[derive(Clone, Debug)]
@@ -54,11 +55,13 @@ impl Emulator {
     pub fn run(&self, name: &str, loads: &[Load<'_>], memories: &[u32]) -> Result<Run> {
         let log = self.folder.join(format!("{name}.log"));
         let lines: Vec<String> = memories.iter().map(u32::to_string).collect();
+        let vectors = SHORT_VECTORS.map(|(function, length)| format!("vector={function}:{length}"));
         let plugin = format!(
-            "{},latency={LATENCY},line={},outstanding=3,marker={:#x},{SHORT_VECTORS}",
+            "{},latency={LATENCY},line={},outstanding=3,marker={:#x},{}",
             self.plugin.display(),
             lines.join("+"),
             self.symbol("BENCH_MARK")?,
+            vectors.join(","),
         );
         let mut command = Command::new("qemu-system-arm");
         command
