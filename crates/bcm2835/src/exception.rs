@@ -141,7 +141,10 @@ exception_vectors:
     pub(crate) fn interrupted_link_register() -> u32 {
         let link_register;
         // SAFETY: a look into supervisor mode, where all code runs, and back into the interrupt's.
-        unsafe { core::arch::asm!("cps #0x13", "mov {}, lr", "cps #0x12", out(reg) link_register) };
+        // Into r0: lr is another one in each mode.
+        unsafe {
+            core::arch::asm!("cps #0x13", "mov r0, lr", "cps #0x12", out("r0") link_register)
+        };
         link_register
     }
 
