@@ -90,6 +90,28 @@ lanes_function arm1176_key_scores
     .ltorg
 .size arm1176_key_scores, . - arm1176_key_scores
 
+@ Adds the sums to the four results at hand, and compares the next four's place with their end. On
+@ the stack are where `next` ones are kept and their `end`.
+.macro mix_add next, end
+    vmov    s0, s1, sum0, sum1
+    ldr     word0, [sp, #\next]
+    vmov    s2, s3, sum2, sum3
+    ldr     word1, [sp, #\end]
+    vcvt.f32.s32 s0, s0
+    vldmia  word0, {s8-s11}
+    vcvt.f32.s32 s1, s1
+    vcvt.f32.s32 s2, s2
+    vcvt.f32.s32 s3, s3
+    add     word2, word0, #16
+    str     word2, [sp, #\next]
+    cmp     word2, word1
+    vadd.f32 s8, s8, s0
+    vadd.f32 s9, s9, s1
+    vadd.f32 s10, s10, s2
+    vadd.f32 s11, s11, s3
+    vstmia  word0, {s8-s11}
+.endm
+
 @ arm1176_mix_values(values, weights, out, end of out, blocks of 64 slots)
 @
 @ Adds to `out`. Values are read strictly forwards: all of a block of 64 slots, then the next.
@@ -110,23 +132,7 @@ lanes_function arm1176_mix_values
 .Lmix_four:
     ldr     lanes, [sp, #MIX_WEIGHTS]
     int8_group
-    vmov    s0, s1, sum0, sum1
-    ldr     word0, [sp, #MIX_NEXT]
-    vmov    s2, s3, sum2, sum3
-    ldr     word1, [sp, #MIX_OUT_END]
-    vcvt.f32.s32 s0, s0
-    vldmia  word0, {s8-s11}
-    vcvt.f32.s32 s1, s1
-    vcvt.f32.s32 s2, s2
-    vcvt.f32.s32 s3, s3
-    add     word2, word0, #16
-    str     word2, [sp, #MIX_NEXT]
-    cmp     word2, word1
-    vadd.f32 s8, s8, s0
-    vadd.f32 s9, s9, s1
-    vadd.f32 s10, s10, s2
-    vadd.f32 s11, s11, s3
-    vstmia  word0, {s8-s11}
+    mix_add MIX_NEXT, MIX_OUT_END
     bne     .Lmix_four
     ldr     word0, [sp, #MIX_BLOCKS]
     str     lanes, [sp, #MIX_WEIGHTS]   @ int8_group has walked over 64 of them
@@ -180,25 +186,9 @@ lanes_function arm1176_mix_rest
     .endr
 .Lrest_last_step:
     int8_eight_columns 0, 1, REST_AHEAD
-    vmov    s0, s1, sum0, sum1
-    ldr     word0, [sp, #REST_NEXT]
-    vmov    s2, s3, sum2, sum3
-    ldr     word1, [sp, #REST_OUT_END]
-    vcvt.f32.s32 s0, s0
-    vldmia  word0, {s8-s11}
-    vcvt.f32.s32 s1, s1
     ldr     word3, [sp, #REST_SKIP]
-    vcvt.f32.s32 s2, s2
-    vcvt.f32.s32 s3, s3
-    add     word2, word0, #16
-    str     word2, [sp, #REST_NEXT]
-    cmp     word2, word1
+    mix_add REST_NEXT, REST_OUT_END
     add     block, block, word3
-    vadd.f32 s8, s8, s0
-    vadd.f32 s9, s9, s1
-    vadd.f32 s10, s10, s2
-    vadd.f32 s11, s11, s3
-    vstmia  word0, {s8-s11}
     bne     .Lrest_four
     add     sp, sp, #REST_FRAME
     pop     {r4-r11, pc}

@@ -44,13 +44,7 @@ pub(crate) fn key_scores(
     unsafe { arm1176_key_scores(keys.as_ptr().cast(), query.as_ptr(), &plan, factor) }
 }
 
-pub(crate) fn mix_values(
-    values_given: &[LaneWords],
-    weights: &[i16],
-    factor: f32,
-    out: &mut [f32],
-) {
-    let values = values_given;
+pub(crate) fn mix_values(values: &[LaneWords], weights: &[i16], factor: f32, out: &mut [f32]) {
     let elements = out.len();
     let (blocks, rest) = weights.split_at(weights.len() / SLOTS * SLOTS);
     let steps = rest.len() / SLOTS_PER_STEP;
@@ -60,16 +54,16 @@ pub(crate) fn mix_values(
     let block_words = (elements / 4).checked_mul(VALUE_WORDS);
     let words_of = |blocks: usize| block_words.and_then(|words| words.checked_mul(blocks));
     let fits = words_of(weights.len().div_ceil(SLOTS)).is_some_and(|words| words <= values.len());
-    let values = words_of(blocks.len() / SLOTS).and_then(|words| values.split_at_checked(words));
+    let split = words_of(blocks.len() / SLOTS).and_then(|words| values.split_at_checked(words));
     let Some((block_values, rest_values)) =
-        values.filter(|_| has_elements && has_slots && fits && is_aligned(weights))
+        split.filter(|_| has_elements && has_slots && fits && is_aligned(weights))
     else {
-        return Portable.mix_values(values_given, weights, factor, out);
+        return Portable.mix_values(values, weights, factor, out);
     };
     out.fill(0.0);
     let range = out.as_mut_ptr_range();
     if !blocks.is_empty() {
-        // SAFETY: the lengths are as the kernel wants them, see above.
+        // SAFETY: as many values, weights and results as the kernel wants, see `fits`.
         unsafe {
             arm1176_mix_values(
                 block_values.as_ptr().cast(),
@@ -81,7 +75,7 @@ pub(crate) fn mix_values(
         }
     }
     if steps > 0 {
-        // SAFETY: the same, and a rest is shorter than a block.
+        // SAFETY: the same; `fits` counts the whole of the last block, and the rest is shorter.
         unsafe {
             arm1176_mix_rest(
                 rest_values.as_ptr().cast(),
