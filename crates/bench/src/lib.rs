@@ -23,6 +23,7 @@ pub mod models;
 pub mod peer;
 pub mod perplexity;
 pub mod plot;
+mod process;
 pub mod segments;
 pub mod session;
 pub mod subject;

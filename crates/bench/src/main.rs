@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use bench::baseline::{Baseline, Comparison};
-use bench::emulator::{Emulator, SHORT_VECTORS};
+use bench::emulator::{Emulator, SHORT_VECTORS, USUAL_LIMIT};
 use bench::figures::Figures;
 use bench::session::{self, Group, Scope};
 use bench::transcript::Measured;
@@ -74,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         // QEMU looks for a bare name in its own folders.
         plugin: fs::canonicalize(&arguments.plugin)?,
         folder: arguments.folder.clone(),
+        limit: USUAL_LIMIT,
     };
     for (function, _) in SHORT_VECTORS {
         // One that the model does not know would seem faster than it is.

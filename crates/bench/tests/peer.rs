@@ -1,7 +1,9 @@
 //! Builds and measures a stand-in for llama2.c: the same public names, our own code. It shows that
 //! a checkout is built, loaded and counted; the real one was not at hand.
 
-use bench::emulator::Emulator;
+mod common;
+
+use bench::emulator::{Emulator, USUAL_LIMIT};
 use bench::{peer, workspace};
 use model_format::{ArchitectureSpec, synthetic};
 
@@ -10,12 +12,17 @@ fn a_checkout_is_built_and_measured() {
     let plugin = workspace().join("target/release/libcycle_model.so");
     let has_compiler =
         std::process::Command::new("arm-none-eabi-gcc").arg("--version").output().is_ok();
-    if !plugin.exists() || !has_compiler {
-        println!("skipped: make bench-programs, and Debian's gcc-arm-none-eabi, are needed");
+    let compiler = "arm-none-eabi-gcc (Debian: gcc-arm-none-eabi, libnewlib-arm-none-eabi)";
+    if !common::has(&[("cycle model", plugin.exists()), (compiler, has_compiler)]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let emulator = Emulator { kernel: "none".into(), plugin, folder: folder.path().to_owned() };
+    let emulator = Emulator {
+        kernel: "none".into(),
+        plugin,
+        folder: folder.path().to_owned(),
+        limit: USUAL_LIMIT,
+    };
     let spec = ArchitectureSpec {
         dim: 64,
         heads: 4,
