@@ -18,6 +18,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 #[allow(missing_docs)] // The fields are named in each message.
 pub enum Error {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    HuggingFace(#[from] crate::hugging_face::HuggingFaceError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Export(#[from] crate::export::ExportError),
+
     #[error("cannot read {}: {cause}", path.display())]
     #[diagnostic(
         code(wisp_model::file::read),

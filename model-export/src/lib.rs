@@ -7,12 +7,15 @@
 pub mod cli;
 pub mod error;
 pub mod eval;
+pub mod export;
+pub mod hugging_face;
 pub mod import;
 pub mod inspect;
 pub mod llama2c;
 pub mod output;
 pub mod persona_file;
 pub mod quantise;
+pub mod rope_layout;
 pub mod weight_format;
 
 pub use error::{Error, Result};

@@ -1,0 +1,19 @@
+//! Folders of Hugging Face's transformers, LlamaForCausalLM: config.json, tokenizer.json, safetensors.
+
+mod config;
+mod error;
+mod export;
+mod import;
+mod names;
+mod persona;
+mod sentencepiece;
+mod shards;
+mod tokenizer;
+
+pub use config::Config;
+pub use error::HuggingFaceError;
+pub use export::{ExportHf, FloatType, export};
+pub use import::{ImportHf, import};
+pub use persona::{SamplerJson, SpecialTokens, WISP_JSON, WispJson};
+pub use shards::Shards;
+pub use tokenizer::table;
