@@ -6,6 +6,7 @@ use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs, Portable};
 
 use crate::data::{Random, fill_inputs, fill_scales, fill_words};
 use crate::guarded::{Number, Region};
+use crate::overflow::overflows_in;
 use crate::wrong::Kernel;
 
 /// Memory for one case at a time.
@@ -25,15 +26,14 @@ pub(crate) struct Bench {
     pub(crate) compared: usize,
 }
 
-/// Where two kernels differ.
+/// What is wrong with a kernel.
 #[derive(Debug)]
 #[allow(dead_code, reason = "read by Debug only")]
-pub(crate) struct Difference {
-    kernel: Kernel,
-    shape: [usize; 4],
-    at: usize,
-    found: u32,
-    expected: u32,
+pub(crate) enum Flaw {
+    /// Its results are not those of the portable one.
+    Differs { kernel: Kernel, shape: [usize; 4], at: usize, found: u32, expected: u32 },
+    /// A sum left the 32 bits, whatever the result.
+    Overflows { kernel: Kernel, shape: [usize; 4] },
 }
 
 /// Stands where a kernel must not write.
@@ -62,7 +62,11 @@ impl Bench {
         kernel: Kernel,
         shape: [usize; 4],
         count: usize,
-    ) -> Result<(), Difference> {
+        has_overflowed: bool,
+    ) -> Result<(), Flaw> {
+        if has_overflowed {
+            return Err(Flaw::Overflows { kernel, shape });
+        }
         let results: &[u32] = self.results.tail(count, 0);
         let expected: &[u32] = self.expected.tail(count, 0);
         self.compared += count;
@@ -70,7 +74,7 @@ impl Bench {
             None => Ok(()),
             Some(at) => {
                 let (found, expected) = (results[at], expected[at]);
-                Err(Difference { kernel, shape, at, found, expected })
+                Err(Flaw::Differs { kernel, shape, at, found, expected })
             }
         }
     }
@@ -86,7 +90,7 @@ pub(crate) fn run<K: Kernels>(
     kernel: Kernel,
     kernels: &K,
     bench: &mut Bench,
-) -> Result<usize, Difference> {
+) -> Result<usize, Flaw> {
     match kernel {
         Kernel::Int8 => matmuls(bench, kernel, |blocks: &[[u32; 68]], x, out, is_portable| {
             if is_portable {
@@ -127,7 +131,7 @@ fn matmuls<const WORDS: usize>(
     bench: &mut Bench,
     kernel: Kernel,
     multiply: impl Fn(&[[u32; WORDS]], LaneVectors<'_>, Outputs<'_>, bool),
-) -> Result<usize, Difference>
+) -> Result<usize, Flaw>
 where
     [u32; WORDS]: Number,
 {
@@ -161,7 +165,7 @@ fn matmul<const WORDS: usize>(
     kernel: Kernel,
     layout: Layout,
     multiply: &impl Fn(&[[u32; WORDS]], LaneVectors<'_>, Outputs<'_>, bool),
-) -> Result<(), Difference>
+) -> Result<(), Flaw>
 where
     [u32; WORDS]: Number,
 {
@@ -189,14 +193,14 @@ where
     fill_scales(random, scales);
     let x = LaneVectors { integers, stride, length, scales };
     let out = Outputs { values: bench.results.tail(count, 0), stride: out_stride, rows };
-    multiply(blocks, x, out, false);
+    let has_overflowed = overflows_in(|| multiply(blocks, x, out, false));
     let out = Outputs { values: bench.expected.tail(count, 0), stride: out_stride, rows };
     multiply(blocks, x, out, true);
-    bench.compare(kernel, [rows, groups, vectors, gap], count)
+    bench.compare(kernel, [rows, groups, vectors, gap], count, has_overflowed)
 }
 
 /// All head sizes with all numbers of slots up to 64, and some up to 256.
-fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
     let mut cases = 0;
     for columns in (4..=64).step_by(4) {
         for slots in (4..=64).step_by(4).chain([128, 252, 256]) {
@@ -214,9 +218,12 @@ fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
                 let mut factor = [0.0];
                 fill_scales(random, &mut factor);
                 let [factor] = factor;
-                kernels.key_scores(keys, query, scales, factor, bench.results.tail(slots, 0));
+                let results = bench.results.tail(slots, 0);
+                let has_overflowed =
+                    overflows_in(|| kernels.key_scores(keys, query, scales, factor, results));
                 Portable.key_scores(keys, query, scales, factor, bench.expected.tail(slots, 0));
-                bench.compare(Kernel::KeyScores, [columns, slots, rest, odd], slots)?;
+                let shape = [columns, slots, rest, odd];
+                bench.compare(Kernel::KeyScores, shape, slots, has_overflowed)?;
                 cases += 1;
             }
         }
@@ -225,7 +232,7 @@ fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
 }
 
 /// Up to 80 numbers and some more; from any there is to such as the engine has.
-fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
     let mut cases = 0;
     for count in (1..=80).chain([256, 1024]) {
         for kind in 0..12 {
@@ -246,9 +253,11 @@ fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Dif
             let [largest] = largest;
             bench.results.tail(count, 0).copy_from_slice(numbers);
             bench.expected.tail(count, 0).copy_from_slice(numbers);
-            kernels.exponentials(bench.results.tail(count, 0), largest);
+            let results = bench.results.tail(count, 0);
+            let has_overflowed = overflows_in(|| kernels.exponentials(results, largest));
             Portable.exponentials(bench.expected.tail(count, 0), largest);
-            bench.compare(Kernel::Exponentials, [count, kind, 0, 0], count)?;
+            let shape = [count, kind, 0, 0];
+            bench.compare(Kernel::Exponentials, shape, count, has_overflowed)?;
             cases += 1;
         }
     }
@@ -256,7 +265,7 @@ fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Dif
 }
 
 /// All head sizes with up to 6 blocks of 64 slots, the last one whole or in part.
-fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
     let mut cases = 0;
     for elements in (4..=64).step_by(4) {
         for steps in 1..=6 * 8 {
@@ -272,9 +281,12 @@ fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
                 let mut factor = [0.0];
                 fill_scales(random, &mut factor);
                 let [factor] = factor;
-                kernels.mix_values(values, weights, factor, bench.results.tail(elements, 0));
+                let results = bench.results.tail(elements, 0);
+                let has_overflowed =
+                    overflows_in(|| kernels.mix_values(values, weights, factor, results));
                 Portable.mix_values(values, weights, factor, bench.expected.tail(elements, 0));
-                bench.compare(Kernel::MixValues, [elements, slots, rest, odd], elements)?;
+                let shape = [elements, slots, rest, odd];
+                bench.compare(Kernel::MixValues, shape, elements, has_overflowed)?;
                 cases += 1;
             }
         }
