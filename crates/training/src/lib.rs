@@ -1,0 +1,2 @@
+//! Trains Llama-style models on packed tokens.
+#![forbid(unsafe_code)]
