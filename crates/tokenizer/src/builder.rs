@@ -47,6 +47,7 @@ pub struct TableBuilder {
     unknown: Option<u32>,
     dummy_prefix: bool,
     merges: Option<(Splitter, Vec<(u32, u32)>)>,
+    lacks_bytes: bool,
 }
 
 impl TableBuilder {
@@ -78,10 +79,18 @@ impl TableBuilder {
     /// the first of `pairs` before all others. A pair that comes twice has its later place, as in
     /// Hugging Face's `tokenizers`.
     ///
-    /// The 256 bytes must be tokens of [`Kind::Byte`]. The merged token is the text token with the
-    /// bytes of both parts, so it must be among the tokens too.
+    /// The 256 bytes must be tokens of [`Kind::Byte`], unless [`TableBuilder::lacks_bytes`]. The
+    /// merged token is the text token with the bytes of both parts, so it must be among the tokens
+    /// too.
     pub fn merges(mut self, splitter: Splitter, pairs: Vec<(u32, u32)>) -> Self {
         self.merges = Some((splitter, pairs));
+        self
+    }
+
+    /// Allows a table of pairs to have no token for some bytes: texts lose them. Vocabularies of
+    /// others are like that (SmolLM's has 235 bytes); our own must not be.
+    pub fn lacks_bytes(mut self, wanted: bool) -> Self {
+        self.lacks_bytes = wanted;
         self
     }
 
@@ -126,9 +135,11 @@ impl TableBuilder {
                 (SCHEME_SCORES, by_text.len(), body.collect())
             }
             Some((splitter, merges)) => {
-                if let Some((byte, _)) = missing {
+                if let Some((byte, _)) = missing.filter(|_| !self.lacks_bytes) {
                     return Err(BuildError::MissingByte(byte));
                 }
+                flags |= FLAG_BYTE_FALLBACK;
+                let bytes = byte_tokens.into_iter().map(|token| token.unwrap_or(NO_TOKEN));
                 let pairs = self.pairs(merges, &by_text)?;
                 let words = pairs.iter().flat_map(|(pair, to)| [pair.0, pair.1, to.0, to.1]);
                 let body = core::iter::once(splitter.code()).chain(offsets);

@@ -131,8 +131,10 @@ impl Encoder {
         else {
             return;
         };
-        // Left-out characters leave a gap that no token may bridge.
-        if !first.merges || !second.merges || first.end != second.start {
+        // Left-out characters leave a gap that no token of the same text may bridge; pairs do, in
+        // `tokenizers` too.
+        let is_gap = first.end != second.start && tokenizer.splitter().is_none();
+        if !first.merges || !second.merges || is_gap {
             return;
         }
         let end = second.end;
@@ -194,10 +196,10 @@ fn split_pieces(tokenizer: &Tokenizer<'_>, splitter: Splitter, text: &str, nodes
     for piece in splitter.pieces(text) {
         let first = nodes.len();
         for byte in piece.bytes() {
-            // A table of pairs has a token for every byte.
-            let token = tokenizer.byte_token(byte).unwrap_or_default();
             let end = place.saturating_add(1);
-            append(nodes, token, place, end, true);
+            if let Some(token) = tokenizer.byte_token(byte) {
+                append(nodes, token, place, end, true);
+            }
             place = end;
         }
         if let Some(last) = first.checked_sub(1).and_then(|last| nodes.get_mut(last)) {

@@ -14,7 +14,8 @@
 //! | kinds, see [`Kind`] | vocabulary |
 //! | text: the bytes of all tokens, in order of their ids | to the end |
 //!
-//! A merged token's text is that of its two parts. The lowest rank merges first.
+//! A merged token's text is that of its two parts. The lowest rank merges first. In a table of pairs
+//! a byte may have no token (id `ffffffff`): some vocabularies were trained on texts without it.
 
 use crate::rules::{Rules, SCHEME_PAIRS, SCHEME_SCORES};
 use crate::words::{self, Word, count, word};
@@ -172,6 +173,9 @@ impl<'m> Tokenizer<'m> {
         }
         for (byte, id) in (0u8..=255).zip(self.byte_tokens) {
             let id = u32::from_le_bytes(*id);
+            if id == NO_TOKEN && matches!(self.rules, Rules::Pairs { .. }) {
+                continue;
+            }
             if self.kind(id) != Some(Kind::Byte) || self.bytes(id) != [byte] {
                 return Err(TableError::Id(id));
             }
@@ -255,9 +259,23 @@ impl<'m> Tokenizer<'m> {
         &self.rules
     }
 
-    /// The token for one raw byte; `None` where the table has no byte fallback.
+    /// The pairs that merge, sorted by left and right: left, right and rank. None in tables of
+    /// scores.
+    pub fn pairs(&self) -> impl Iterator<Item = (u32, u32, u32)> + 'm {
+        let pairs = match self.rules {
+            Rules::Scores { .. } => &[],
+            Rules::Pairs { pairs, .. } => pairs,
+        };
+        pairs.iter().map(|pair| {
+            let [left, right, _, rank] = pair.map(u32::from_le_bytes);
+            (left, right, rank)
+        })
+    }
+
+    /// The token for one raw byte; `None` where the table has no byte fallback, or a table of pairs
+    /// has no token for this byte.
     pub fn byte_token(&self, byte: u8) -> Option<u32> {
-        word(self.byte_tokens, usize::from(byte))
+        word(self.byte_tokens, usize::from(byte)).filter(|token| *token != NO_TOKEN)
     }
 
     /// What a token prints after `previous`.

@@ -161,6 +161,27 @@ fn what_does_not_fit_together_is_not_built() {
 }
 
 #[test]
+fn bytes_without_a_token_are_left_out_where_that_is_allowed() {
+    let letters = || {
+        let builder = TableBuilder::new().token("<end>", 0.0, Kind::Control);
+        let builder =
+            b"abc".iter().fold(builder, |it, letter| it.token([*letter], 0.0, Kind::Byte));
+        builder.token("ab", 0.0, Kind::Text).merges(Splitter::Gpt2, vec![(1, 2)])
+    };
+    assert_eq!(letters().build(), Err(BuildError::MissingByte(0)));
+    let table = letters().lacks_bytes(true).build().unwrap();
+    // As `tokenizers` does it, what stands beside a byte that is left out are neighbours.
+    for (text, tokens) in
+        [("abc", &[4, 3][..]), ("axb", &[4]), ("c x", &[3]), ("x", &[]), ("", &[])]
+    {
+        assert_eq!(encode(&table, text), tokens, "{text}");
+    }
+    let tokenizer = Tokenizer::open(&table).unwrap();
+    assert_eq!((tokenizer.byte_token(b'b'), tokenizer.byte_token(b'x')), (Some(2), None));
+    assert_eq!(tokenizer.pairs().collect::<Vec<_>>(), [(1, 2, 0)]);
+}
+
+#[test]
 fn a_pair_given_twice_has_its_later_place() {
     let table = builder(Splitter::Chat, &["a|b", "b|c", "a|b"]).build().unwrap();
     assert_eq!(shown(&table, "abc"), ["a", "bc"]);
