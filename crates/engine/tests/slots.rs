@@ -9,7 +9,7 @@ mod common;
 
 use common::{PATHS, bits};
 use engine::float::{ROUNDING, SMALLEST, exp4, settle};
-use engine::kernels::LaneOrder;
+use engine::kernels::{LaneOrder, quantise_lanes};
 use engine::{Engine, Kernels, Pcg32, Portable, Step};
 use model_format::synthetic::tiny_architecture;
 use model_format::{ArchitectureSpec, Model, TensorRole};
@@ -92,7 +92,7 @@ fn in_order(lanes: &[i16]) -> Vec<i32> {
 
 fn quantised(x: &[f32]) -> (Vec<i32>, f32) {
     let mut lanes = vec![0; x.len()];
-    let scale = Portable.quantise_lanes(x, LaneOrder::Bytes, &mut lanes);
+    let scale = quantise_lanes(&Portable, x, LaneOrder::Bytes, &mut lanes);
     (in_order(&lanes), scale)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Each buffer ends where mapped memory ends.
 
-use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs, Portable};
+use engine::kernels::{Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Portable};
 
 use crate::data::{Random, fill_inputs, fill_scales, fill_words};
 use crate::guarded::{Number, Region};
@@ -109,7 +109,66 @@ pub(crate) fn run<K: Kernels>(
         Kernel::KeyScores => key_scores(kernels, bench),
         Kernel::MixValues => mix_values(kernels, bench),
         Kernel::Exponentials => exponentials(kernels, bench),
+        Kernel::LargestMagnitude => largest_magnitudes(kernels, bench),
+        Kernel::RoundLanes => rounded(kernels, bench),
     }
+}
+
+/// Up to 80 numbers and some more, of any kind.
+fn largest_magnitudes<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
+    let mut cases = 0;
+    for count in (0..=80).chain([256, 1024]) {
+        for kind in 0..8 {
+            let numbers: &mut [f32] = bench.scales.tail(count, 0);
+            fill_scales(&mut bench.random, numbers);
+            bench.results.tail(1, 0)[0] = kernels.largest_magnitude(numbers);
+            bench.expected.tail(1, 0)[0] = Portable.largest_magnitude(numbers);
+            bench.compare(Kernel::LargestMagnitude, [count, kind, 0, 0], 1, false)?;
+            cases += 1;
+        }
+    }
+    Ok(cases)
+}
+
+/// Up to 80 numbers and some more as lanes of both orders, alone and in a pair, with zeros behind them;
+/// half of them lie between two whole numbers.
+fn rounded<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
+    let mut cases = 0;
+    for count in (0usize..=80).chain([256, 384]) {
+        for kind in 0..16 {
+            let (order, piece) = match kind % 2 {
+                0 => (LaneOrder::Bytes, 4),
+                _ => (LaneOrder::Nibbles, 8),
+            };
+            let apart = 1 + kind / 2 % 2;
+            let padded = count.next_multiple_of(piece) + kind / 4 % 2 * piece;
+            // Up to the last two of the vector: a neighbour's follow.
+            let length = (padded * apart).saturating_sub(2 * (apart - 1));
+            // In words; where no number goes there is something else.
+            bench.clear_results(length / 2);
+            let random = &mut bench.random;
+            let numbers: &mut [f32] = bench.scales.tail(count, 0);
+            let is_half = kind / 8 == 1;
+            for number in numbers.iter_mut() {
+                let random = random.next();
+                *number = match random % 16 {
+                    0 => 0.0,
+                    1 => -1023.0,
+                    2 => f32::from_bits(random >> 9),
+                    _ if is_half => (random % 2047) as f32 - 1023.0,
+                    _ => (random >> 4) as f32 / (1 << 28) as f32 * 2046.0 - 1023.0,
+                };
+            }
+            let factor = if is_half { 0.5 } else { random.pick(&[1.0, 0.3, 1e-30]) };
+            let lanes: &mut [i16] = bench.results.tail(length, 0);
+            kernels.round_lanes(numbers, factor, order, lanes, apart);
+            let lanes: &mut [i16] = bench.expected.tail(length, 0);
+            Portable.round_lanes(numbers, factor, order, lanes, apart);
+            bench.compare(Kernel::RoundLanes, [count, kind, apart, padded], length / 2, false)?;
+            cases += 1;
+        }
+    }
+    Ok(cases)
 }
 
 /// How a matrix and its vectors lie in memory.
@@ -118,7 +177,7 @@ struct Layout {
     rows: usize,
     groups: usize,
     vectors: usize,
-    /// Inputs and results between two vectors.
+    /// Results between two vectors.
     gap: usize,
     /// Inputs lie at an odd multiple of 2 and not at a multiple of 4.
     is_odd: bool,
@@ -151,7 +210,6 @@ where
         let rows = bench.random.pick(&[4, 12, 64]);
         let is_odd = case % 4 == 1;
         let is_low = case % 4 == 2;
-        // An odd stride puts every other vector at an odd multiple of 2.
         let gap = if case % 4 == 3 { 1 } else { 0 };
         let layout = Layout { rows, groups, vectors, gap, is_odd, is_low };
         matmul(bench, kernel, layout, &multiply)?;
@@ -171,7 +229,7 @@ where
 {
     let Layout { rows, groups, vectors, gap, is_odd, is_low } = layout;
     let length = 64 * groups;
-    let (stride, out_stride) = (length + gap, rows + gap);
+    let out_stride = rows + gap;
     let count = (vectors - 1) * out_stride + rows;
     bench.clear_results(count);
     let random = &mut bench.random;
@@ -186,12 +244,11 @@ where
             *bits = scale.to_bits();
         }
     }
-    let integers: &mut [i16] =
-        bench.inputs.tail((vectors - 1) * stride + length, if is_odd { 2 } else { 0 });
+    let integers: &mut [i16] = bench.inputs.tail(vectors * length, if is_odd { 2 } else { 0 });
     fill_inputs(random, integers);
     let scales: &mut [f32] = bench.scales.tail(vectors, 0);
     fill_scales(random, scales);
-    let x = LaneVectors { integers, stride, length, scales };
+    let x = LaneVectors { integers, length, scales };
     let out = Outputs { values: bench.results.tail(count, 0), stride: out_stride, rows };
     let has_overflowed = overflows_in(|| multiply(blocks, x, out, false));
     let out = Outputs { values: bench.expected.tail(count, 0), stride: out_stride, rows };

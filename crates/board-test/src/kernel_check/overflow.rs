@@ -107,7 +107,7 @@ fn overflows(
     integers.fill(input);
     let scales: &mut [f32] = bench.scales.tail(vectors, 0);
     scales.fill(1.0);
-    let x = LaneVectors { integers, stride: 64, length: 64, scales };
+    let x = LaneVectors { integers, length: 64, scales };
     let out = Outputs { values: bench.results.tail(4 * vectors, 0), stride: 4, rows: 4 };
     overflows_in(|| multiply(&mut bench.words, x, out))
 }

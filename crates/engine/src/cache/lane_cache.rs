@@ -18,7 +18,7 @@
 
 use super::{Head, MOST_LANES, Scratch};
 use crate::float::{ROUNDING, SMALLEST};
-use crate::kernels::{Kernels, LaneOrder, LaneWords};
+use crate::kernels::{Kernels, LaneOrder, LaneWords, quantise_lanes};
 use crate::positions::{Slide, SlotRules};
 use crate::{EngineError, memory, ops};
 use alloc::vec::Vec;
@@ -196,28 +196,31 @@ impl LaneCache {
         out: &mut [f32],
     ) {
         let Scratch { scores, weights, query: lanes } = scratch;
-        let lanes = &mut lanes[..query.len()];
-        let scale = kernels.quantise_lanes(query, LaneOrder::Bytes, lanes);
-        let factor = scale * head.score_factor;
-
         let words = self.words(head.layer, head.kv_head);
         let scales = self.scales(head.layer, head.kv_head);
         let slots = head.end.next_multiple_of(SLOTS_PER_WORD);
-        let keys = &self.keys[words.clone()][..slots / SLOTS_PER_WORD * self.quads];
-        let key_scales = &self.key_scales[scales.clone()][..slots];
+        let value_scales = &self.value_scales[scales.clone()][..slots];
+        let key_scales = &self.key_scales[scales][..slots];
         let scores = &mut scores[..slots];
+        kernels.fetch(key_scales);
+        let lanes = &mut lanes.get_mut()[..query.len()];
+        let scale = quantise_lanes(kernels, query, LaneOrder::Bytes, lanes);
+        let factor = scale * head.score_factor;
+        let keys = &self.keys[words.clone()][..slots / SLOTS_PER_WORD * self.quads];
+        kernels.fetch(scores);
         kernels.key_scores(keys, lanes, key_scales, factor, scores);
 
         scores[head.end..].fill(f32::NEG_INFINITY);
         scores[head.dead.clone()].fill(f32::NEG_INFINITY);
+        kernels.fetch(value_scales);
         kernels.exponentials(scores, ops::largest(scores));
-        let sum = ops::sum_and_scale(scores, &self.value_scales[scales][..slots]);
+        let sum = ops::sum_and_scale(scores, value_scales);
         // Whatever their scale was, it is no part of the sum.
         scores[head.end..].fill(0.0);
         scores[head.dead.clone()].fill(0.0);
 
-        let weights = &mut weights[..head.end.next_multiple_of(SLOTS_PER_STEP)];
-        let scale = kernels.quantise_lanes(scores, LaneOrder::Bytes, weights);
+        let weights = &mut weights.get_mut()[..head.end.next_multiple_of(SLOTS_PER_STEP)];
+        let scale = quantise_lanes(kernels, scores, LaneOrder::Bytes, weights);
         let slots = head.end.next_multiple_of(SLOTS_PER_BLOCK);
         let values = &self.values[words][..slots / SLOTS_PER_WORD * self.quads];
         kernels.mix_values(values, weights, scale / sum, out);

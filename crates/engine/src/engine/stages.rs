@@ -82,8 +82,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
         let Shape { dim, kv_dim, heads, head_size, .. } = self.shape;
         let tokens = self.tokens - self.first;
         if let Some(matrix) = self.matrix() {
-            let products = matrix.stripe() * matrix.cols * tokens;
-            return (matrix.stripes(), products * matrix.cost());
+            return (matrix.stripes(), matrix.cost(matrix.stripe(), tokens));
         }
         let hidden = self.weights.layers.get(self.layer).map_or(0, |layer| layer.down.cols);
         match self.stage {
@@ -155,6 +154,9 @@ impl<'m, K: Kernels> Engine<'m, K> {
         for unit in units {
             let (head, token) = (unit / tokens, self.first + unit % tokens);
             let place = head * head_size..(head + 1) * head_size;
+            if token + 1 < self.tokens {
+                self.kernels.fetch(&query.token(token + 1, place.end)[place.clone()]);
+            }
             let query = &mut query.token_mut(token, place.end)[place.clone()];
             self.kernels.turn_to(Part::Rotation);
             rotations.rotate(token, query);
@@ -176,6 +178,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
     fn prepare(&mut self, token: usize) {
         let Shape { dim, kv_dim, norm_epsilon, .. } = self.shape;
         let position = self.positions.count() + token;
+        let tokens = self.first..self.tokens;
         let Self { kernels, weights, work, cache, .. } = self;
         let Workspace {
             rotations, residual, input, key, value, branch, gate, up, openings, ..
@@ -186,6 +189,10 @@ impl<'m, K: Kernels> Engine<'m, K> {
             Stage::FeedForwardNorm => (layer.feed_forward_norm, layer.feed_forward_forms()),
             Stage::FinalNorm => (weights.final_norm, weights.classifier.forms()),
             Stage::Store => {
+                if token + 1 < tokens.end {
+                    kernels.fetch(key.token(token + 1, kv_dim));
+                    kernels.fetch(value.token(token + 1, kv_dim));
+                }
                 let key = key.token_mut(token, kv_dim);
                 kernels.turn_to(Part::Rotation);
                 rotations.rotate(token, key);
@@ -200,28 +207,32 @@ impl<'m, K: Kernels> Engine<'m, K> {
             Stage::Attended => {
                 kernels.turn_to(Part::Attention);
                 settle_all(&mut input.token(token)[..dim]);
-                return input.prepare(kernels, token, dim, layer.output.forms());
+                return input.prepare(kernels, token, tokens, dim, layer.output.forms());
             }
             Stage::Activation => {
                 let hidden = layer.down.cols;
                 kernels.turn_to(Part::Activation);
                 let out = &mut input.token(token)[..hidden];
-                let gate = gate.token(token, hidden);
-                ops::minus_magnitudes(gate, out);
-                kernels.exponentials(out, 0.0);
-                ops::swiglu(gate, up.token(token, hidden), out);
-                return input.prepare(kernels, token, hidden, layer.down.forms());
+                activate(kernels, gate.token(token, hidden), up.token(token, hidden), out);
+                return input.prepare(kernels, token, tokens, hidden, layer.down.forms());
             }
             _ => return,
         };
+        kernels.turn_to(Part::Other);
+        // What was stored is not in the cache of a processor that allocates lines on reads only.
+        let is_first = token == tokens.start;
+        for soon in if is_first { token } else { token + 1 }..tokens.end.min(token + 2) {
+            kernels.fetch(residual.token(soon, dim));
+            kernels.fetch(branch.token(soon, dim));
+        }
+        kernels.fetch(&input.token(token)[..dim]);
         let residual = residual.token_mut(token, dim);
         if self.stage != Stage::AttentionNorm || self.layer > 0 {
-            kernels.turn_to(Part::Other);
             ops::add(residual, branch.token(token, dim));
         }
         kernels.turn_to(Part::Norm);
         ops::rms_norm(residual, gains, norm_epsilon, &mut input.token(token)[..dim]);
-        input.prepare(kernels, token, dim, forms);
+        input.prepare(kernels, token, tokens, dim, forms);
     }
 
     /// Moves a layer's slots, and gives the opening's key its new rotation.
@@ -248,7 +259,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
             // The cache is complete, and of the last layer nothing else is wanted.
             Stage::Store if is_last_layer && !self.want_logits => return self.complete(),
             Stage::Store if is_last_layer => {
-                self.first = self.tokens - 1;
+                self.go_on_with_the_last();
                 Stage::Query
             }
             Stage::Store => Stage::Query,
@@ -274,8 +285,44 @@ impl<'m, K: Kernels> Engine<'m, K> {
         self.go_to(next);
     }
 
+    /// From here on only the last token is of interest: its input, which lay among others', is
+    /// prepared alone.
+    fn go_on_with_the_last(&mut self) {
+        let last = self.tokens.saturating_sub(1);
+        if self.first == last {
+            return;
+        }
+        self.first = last;
+        let Self { kernels, weights, work, layer, shape, .. } = self;
+        if let Some(layer) = weights.layers.get(*layer) {
+            work.input.prepare(kernels, last, last..last + 1, shape.dim, layer.query.forms());
+        }
+    }
+
     fn complete(&mut self) {
         self.positions.extend(self.tokens);
         self.go_to(Stage::Idle);
+    }
+}
+
+/// Elements of the activation that are worked on at a time.
+const ACTIVATION_PIECE: usize = 128;
+
+/// SwiGLU, piece by piece: while one is worked on, the next is on its way from memory.
+fn activate(kernels: &impl Kernels, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    let fetch = |place: Range<usize>, out: &[f32]| {
+        kernels.fetch(&gate[place.clone()]);
+        kernels.fetch(&up[place.clone()]);
+        kernels.fetch(&out[place]);
+    };
+    let length = out.len();
+    fetch(0..length.min(ACTIVATION_PIECE), out);
+    for start in (0..length).step_by(ACTIVATION_PIECE) {
+        let end = length.min(start + ACTIVATION_PIECE);
+        fetch(end..length.min(end + ACTIVATION_PIECE), out);
+        let (gate, up, out) = (&gate[start..end], &up[start..end], &mut out[start..end]);
+        ops::minus_magnitudes(gate, out);
+        kernels.exponentials(out, 0.0);
+        ops::swiglu(gate, up, out);
     }
 }
