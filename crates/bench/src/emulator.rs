@@ -35,9 +35,14 @@ pub struct Emulator {
 pub const USUAL_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S,
-/// exponentials.S).
-pub const SHORT_VECTORS: [(&str, u32); 3] =
-    [("fp8_rows", 8), ("fp8_multiply", 4), ("arm1176_exponentials", 8)];
+/// exponentials.S, quantise.S).
+pub const SHORT_VECTORS: [(&str, u32); 5] = [
+    ("fp8_rows", 8),
+    ("fp8_multiply", 4),
+    ("arm1176_exponentials", 8),
+    ("arm1176_round_bytes", 8),
+    ("arm1176_round_nibbles", 8),
+];
 
 /// What the emulated board loads besides the program.
 #[derive(Clone, Debug)]
