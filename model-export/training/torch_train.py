@@ -9,7 +9,6 @@ DATASET is a folder made by `wisp-model prepare`; MODEL becomes a Hugging Face L
 """
 import argparse
 import contextlib
-import json
 import math
 import os
 import signal
@@ -20,15 +19,14 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from files import write, write_curve, write_model
 from llama import IGNORED, Llama, Shape, load
 from packed import Dataset, Mixture, batch_of, is_chats
-from safetensors.torch import save_file
 from torch import nn
 
 # dim, layers, heads, hidden; rows in a step, peak learning rate, millions of tokens to see
 PRESETS = {"tiny": (128, 4, 4, 352, 16, 3e-3, 30), "3M": (192, 6, 6, 512, 16, 2e-3, 100),
            "15M": (384, 8, 8, 1024, 64, 1.5e-3, 600), "42M": (576, 10, 9, 1600, 64, 1e-3, 600)}
-
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -48,7 +46,7 @@ def arguments():
     add("--lr", type=float, help="peak learning rate")
     add("--finetune-lr", type=float, help="peak learning rate of fine-tuning; otherwise a third of the other")
     add("--warmup", type=int, default=200, help="steps, in each phase")
-    add("--finetune-part", type=float, default=0.25, help="part of the run that is fine-tuning on the chats")
+    add("--finetune-part", type=float, help="last part of the run, on the chats: 0.25, or 1 with --from")
     add("--chats-share", type=float, default=0.1, help="the chats' part of a batch before that")
     add("--finetune-chats-share", type=float, default=0.6, help="the chats' part of a batch then")
     add("--dropout", type=float, default=0.1)
@@ -67,6 +65,8 @@ def arguments():
     options.tokens = options.tokens or tokens
     options.micro = options.micro or (options.batch if options.device.startswith("cuda") else 4)
     options.finetune_lr = options.finetune_lr or options.lr / 3
+    if options.finetune_part is None:
+        options.finetune_part = 1.0 if options.start else 0.25
     return options
 
 
@@ -81,14 +81,15 @@ def schedule(step, total, options):
     return phase, peak * warm * (floor + (1 - floor) * (1 + math.cos(math.pi * at / length)) / 2)
 
 
-def decay_groups(model, decay):
+def optimiser_of(model, decay, fused=False):
     """Matrices decay, norms do not."""
-    return [{"params": [w for w in model.parameters() if (w.dim() > 1) == is_matrix], "weight_decay": amount}
-            for is_matrix, amount in ((True, decay), (False, 0.0))]
+    groups = [{"params": [w for w in model.parameters() if (w.dim() > 1) == is_matrix], "weight_decay": amount}
+              for is_matrix, amount in ((True, decay), (False, 0.0))]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=fused)
 
 
 @torch.no_grad()
-def evaluate(model, data, autocast, most=32):
+def evaluate(model, data, autocast=contextlib.nullcontext, most=32):
     """Nats per token of each source held back, and bits per byte of text of `chats`."""
     training, nats = model.training, {}
     model.eval()
@@ -105,44 +106,6 @@ def evaluate(model, data, autocast, most=32):
             bits = loss / math.log(2) / max(1.0, size)
     model.train(training)
     return nats, bits
-
-
-def write(path, save):
-    """A file that is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        save(part)
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_model(folder, model, dataset, training):
-    weights = {name: w.detach().float().contiguous().cpu() for name, w in model.state_dict().items()}
-    about = json.loads((dataset / "dataset.json").read_text()) | {"training": training}
-    for name, value in (("config.json", model.shape.config()), ("wisp.json", about)):
-        write(folder / name, lambda part: part.write_text(json.dumps(value, indent=1) + "\n"))
-    write(folder / "tokenizer.json", lambda part: part.write_bytes((dataset / "tokenizer.json").read_bytes()))
-    write(folder / "model.safetensors", lambda part: save_file(weights, part, {"format": "pt"}))
-
-
-def write_curve(folder, records):
-    """loss.csv and its picture loss.svg. A record: step, loss of training, loss of the chats held back."""
-    table = "".join(f"{s},{t:.5f},{'' if c is None else f'{c:.5f}'}\n" for s, t, c in records)
-    write(folder / "loss.csv", lambda part: part.write_text("step,training,chats\n" + table))
-    values = [v for record in records for v in record[1:] if v is not None]
-    low, high, last = min(values), max(values) + 1e-9, records[-1][0]
-    body = f'<text x="5" y="35">{high:.2f}</text><text x="5" y="365">{low:.2f}</text>'
-    for column, colour, name in ((1, "#4477aa", "training"), (2, "#cc6677", "chats held back")):
-        points = " ".join(f"{60 + 720 * r[0] / last:.1f},{360 - 330 * (r[column] - low) / (high - low):.1f}"
-                          for r in records if r[column] is not None)
-        body += f'<polyline fill="none" stroke="{colour}" points="{points}"/>'
-        body += f'<text x="{60 * column ** 2}" y="390" fill="{colour}">{name}</text>'
-    write(folder / "loss.svg", lambda part: part.write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 400" font-family="sans-serif" '
-        f'font-size="14">{body}<text x="560" y="390">{last} steps, nats per token</text></svg>\n'))
 
 
 def main():
@@ -191,7 +154,7 @@ def main():
         if shape.vocabulary != data.vocabulary or shape.context < data.context:
             sys.exit(f"error: a model with {shape.vocabulary} tokens and context {shape.context} does not fit "
                      f"the dataset's {data.vocabulary} and {data.context}")
-    optimiser = torch.optim.AdamW(decay_groups(model, options.weight_decay), betas=(0.9, 0.95), eps=1e-8, fused=cuda)
+    optimiser = optimiser_of(model, options.weight_decay, fused=cuda)
     mixture = Mixture(data.counts, options.seed)
     per_step = options.batch * data.context
     run = {"step": 0, "total": max(4, round(options.tokens * 1e6 / per_step)), "seconds": 0.0,
