@@ -25,8 +25,8 @@ from packed import Dataset, Mixture, batch_of, is_chats
 from torch import nn
 
 # dim, layers, heads, hidden; rows in a step, peak learning rate, millions of tokens to see
-PRESETS = {"tiny": (128, 4, 4, 352, 16, 3e-3, 30), "3M": (192, 6, 6, 512, 16, 2e-3, 100),
-           "15M": (384, 8, 8, 1024, 64, 1.5e-3, 600), "42M": (576, 10, 9, 1600, 64, 1e-3, 600)}
+PRESETS = {"tiny": (128, 4, 4, 352, 16, 3e-3, 30), "3M": (192, 6, 6, 512, 32, 2e-3, 100),
+           "15M": (384, 8, 8, 1024, 64, 1.5e-3, 250), "42M": (576, 10, 9, 1600, 64, 1e-3, 250)}
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,9 +46,9 @@ def arguments():
     add("--lr", type=float, help="peak learning rate")
     add("--finetune-lr", type=float, help="peak learning rate of fine-tuning; otherwise a third of the other")
     add("--warmup", type=int, default=200, help="steps, in each phase")
-    add("--finetune-part", type=float, help="last part of the run, on the chats: 0.25, or 1 with --from")
+    add("--finetune-part", type=float, help="last part of the run, on the chats: 0.2, or 1 with --from")
     add("--chats-share", type=float, default=0.1, help="the chats' part of a batch before that")
-    add("--finetune-chats-share", type=float, default=0.6, help="the chats' part of a batch then")
+    add("--finetune-chats-share", type=float, default=0.5, help="the chats' part of a batch then")
     add("--dropout", type=float, default=0.1)
     add("--finetune-dropout", type=float, default=0.1)
     add("--weight-decay", type=float, default=0.1)
@@ -66,7 +66,7 @@ def arguments():
     options.micro = options.micro or (options.batch if options.device.startswith("cuda") else 4)
     options.finetune_lr = options.finetune_lr or options.lr / 3
     if options.finetune_part is None:
-        options.finetune_part = 1.0 if options.start else 0.25
+        options.finetune_part = 1.0 if options.start else 0.2
     return options
 
 

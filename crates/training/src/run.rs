@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
                 saved = Instant::now();
             }
         }
-        self.checkpoint.state.seconds = self.seconds();
+        self.settle();
         let path = self.folder.join(CHECKPOINT);
         match std::fs::remove_file(&path) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
@@ -366,9 +366,14 @@ impl<'a> Run<'a> {
         folder::write(self.folder, shape, weights, &data.tokenizer, &data.about, &training, run)
     }
 
-    fn save(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
+    /// Notes what changes on its own.
+    fn settle(&mut self) {
         self.checkpoint.state.seconds = self.seconds();
         self.checkpoint.state.position = self.mixture.position.clone();
+    }
+
+    fn save(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
+        self.settle();
         self.checkpoint.write(&self.folder.join(CHECKPOINT))?;
         watcher.saves(self.checkpoint.state.step);
         Ok(())

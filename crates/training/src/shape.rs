@@ -239,9 +239,9 @@ impl Preset {
     pub fn recipe(self) -> (usize, f64, f64) {
         match self {
             Self::Tiny => (16, 3e-3, 30e6),
-            Self::M3 => (16, 2e-3, 100e6),
-            Self::M15 => (64, 1.5e-3, 600e6),
-            Self::M42 => (64, 1e-3, 600e6),
+            Self::M3 => (32, 2e-3, 100e6),
+            Self::M15 => (64, 1.5e-3, 250e6),
+            Self::M42 => (64, 1e-3, 250e6),
         }
     }
 }
