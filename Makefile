@@ -20,7 +20,7 @@ help:
 	@echo "  make check       the quick part of it, while working"
 	@echo
 	@echo "  make bench       instructions and modelled speed of every path (docs/benchmarks.md)"
-	@echo "  make bench-peer LLAMA2C=DIR  the same for your checkout of llama2.c, beside it"
+	@echo "  make bench-peer LLAMA2C=FOLDER  the same for your checkout of llama2.c, beside it"
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and demo persona"
@@ -81,9 +81,11 @@ bench-quick: bench-programs
 bench-accept: setup bench-programs
 	@$(BENCH) --accept
 
+# The path goes through the environment, as it is: it may have spaces, and a ~ that no shell replaced.
+bench-peer: export LLAMA2C := $(LLAMA2C)
 bench-peer: setup bench-programs
-	@test -n "$(LLAMA2C)" || { echo "say where your checkout is: make bench-peer LLAMA2C=DIR" >&2; exit 2; }
-	@$(BENCH) --llama2c "$(abspath $(LLAMA2C))"
+	@test -n "$$LLAMA2C" || { echo "say where your checkout is: make bench-peer LLAMA2C=FOLDER" >&2; exit 2; }
+	@$(BENCH) --llama2c "$$LLAMA2C"
 
 fmt:
 	@cargo fmt --all

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bench::baseline::{Baseline, Comparison};
 use bench::emulator::{Emulator, SHORT_VECTORS, USUAL_LIMIT};
 use bench::figures::Figures;
+use bench::peer::Checkout;
 use bench::session::{self, Group, Scope};
 use bench::transcript::Measured;
 use bench::{chat, models, peer, perplexity, plot, table, workspace};
@@ -44,7 +45,7 @@ struct Arguments {
 const PLOTTED: [(&str, &str); 4] =
     [("fp8", "fp8 in place"), ("fp8_lanes", "fp8 repacked"), ("int8", "int8"), ("int4", "int4")];
 
-/// Those of a checkout of llama2.c.
+/// Those of a checkout of llama2.c (peer.rs).
 const PLOTTED_PEERS: [(&str, &str); 2] =
     [("llama2c_run", "llama2.c f32"), ("llama2c_runq", "llama2.c int8")];
 
@@ -59,6 +60,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    // The path is from where the user is; what is wrong with it is said before minutes of work.
+    let checkout = arguments.llama2c.as_deref().map(Checkout::find).transpose()?;
     env::set_current_dir(workspace())?;
     for (what, path) in [("board's program", &arguments.kernel), ("cycle model", &arguments.plugin)]
     {
@@ -80,6 +83,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         // One that the model does not know would seem faster than it is.
         emulator.symbol(function)?;
     }
+    let built = match &checkout {
+        Some(checkout) => checkout.build(&arguments.folder)?,
+        None => Vec::new(),
+    };
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut figures, measured) = session::measure(&emulator, &groups, scope, at_once)?;
     if scope == Scope::Whole {
@@ -87,10 +94,17 @@ fn run(arguments: &Arguments) -> Result<()> {
         chat::play()?.add_to(&mut figures);
     }
     let mut plotted = PLOTTED.to_vec();
-    if let (Some(checkout), Some(reference)) = (&arguments.llama2c, groups.first_mut()) {
-        let peers = peer::measure(checkout, &models::reference(), &emulator)?;
-        figures.0.extend(peers.figures.0);
-        reference.peers = peers.prefixes;
+    if !built.is_empty() {
+        let stories = workspace().join("models/stories260K/stories260K.bin");
+        let peers = [
+            peer::measure(&built, &models::reference(), &emulator)?,
+            peer::measure_stories(&built, &stories, &emulator)?,
+        ];
+        // The groups begin with these two models.
+        for (group, peers) in groups.iter_mut().zip(peers) {
+            figures.0.extend(peers.figures.0);
+            group.peers = peers.prefixes;
+        }
         plotted.extend(PLOTTED_PEERS);
     }
     show(&groups, &figures, &measured);
@@ -137,7 +151,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn compare(baseline: &Baseline, figures: &Figures, compiler: &str, is_all: bool) -> Result<()> {
     let Comparison { compared, worse, better, mut unknown, missing } = baseline.compare(figures);
     // Other programs are not ours to guard.
-    unknown.retain(|name| !PLOTTED_PEERS.iter().any(|(prefix, _)| name.starts_with(prefix)));
+    unknown.retain(|name| !peer::is_of_peer(name));
     println!("\ncompared {compared} figures with crates/bench/baseline.json");
     for sentence in &better {
         println!("  better: {sentence}");
