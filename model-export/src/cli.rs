@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::eval::{CacheChoice, PlacementChoice, Ways};
 use crate::export::Target;
+use crate::gguf::ImportGguf;
 use crate::hugging_face::ImportHf;
 use crate::import::ImportLlama2c;
 use crate::weight_format::FormatName;
@@ -77,6 +78,8 @@ enum Source {
     Llama2c(ImportLlama2c),
     /// A folder of Hugging Face's transformers: config.json, tokenizer.json, safetensors.
     Hf(ImportHf),
+    /// A GGUF file, as llama.cpp reads them.
+    Gguf(ImportGguf),
 }
 
 impl Arguments {
@@ -107,6 +110,7 @@ impl Source {
         let said = match self {
             Source::Llama2c(import) => import.run()?,
             Source::Hf(import) => import.run()?,
+            Source::Gguf(import) => import.run()?,
         };
         print(out, said)
     }

@@ -24,6 +24,10 @@ pub enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Gguf(#[from] crate::gguf::GgufError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Export(#[from] crate::export::ExportError),
 
     #[error("cannot read {}: {cause}", path.display())]

@@ -11,6 +11,7 @@ use model_format::{Architecture, Model, TensorRole};
 use thiserror::Error;
 
 use crate::Result;
+use crate::gguf::ExportGguf;
 use crate::hugging_face::ExportHf;
 use crate::llama2c::ExportLlama2c;
 
@@ -19,6 +20,8 @@ use crate::llama2c::ExportLlama2c;
 pub enum Target {
     /// A folder for Hugging Face's transformers: config.json, tokenizer.json, model.safetensors.
     Hf(ExportHf),
+    /// A GGUF file for llama.cpp.
+    Gguf(ExportGguf),
     /// A checkpoint for karpathy/llama2.c, and its tokenizer.bin.
     Llama2c(ExportLlama2c),
 }
@@ -32,6 +35,7 @@ impl Target {
     pub fn run(self) -> Result<String> {
         match self {
             Self::Hf(export) => export.run(),
+            Self::Gguf(export) => export.run(),
             Self::Llama2c(export) => export.run(),
         }
     }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod error;
 pub mod eval;
 pub mod export;
+pub mod gguf;
 pub mod hugging_face;
 pub mod import;
 pub mod inspect;
@@ -16,6 +17,7 @@ pub mod output;
 pub mod persona_file;
 pub mod quantise;
 pub mod rope_layout;
+mod vocabulary;
 pub mod weight_format;
 
 pub use error::{Error, Result};

@@ -13,7 +13,7 @@ use tokenizer::Tokenizer;
 
 use super::persona::{WISP_JSON, WispJson};
 use super::shards::SINGLE;
-use super::{names, tokenizer as tokens};
+use super::{names, tokenizer_json};
 use crate::export::{ExportError, f32_weights, uniform_width};
 use crate::{Error, Result, output, persona_file, rope_layout};
 
@@ -71,7 +71,7 @@ pub fn export(
     float: FloatType,
 ) -> Result<()> {
     let hidden = uniform_width(model.architecture(), FORMAT)?;
-    let words = tokens::to_json(table)?;
+    let words = tokenizer_json::to_json(table)?;
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(ExportError::FolderInUse { path: folder.to_owned() }.into());
     }

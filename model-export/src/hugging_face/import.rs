@@ -62,11 +62,16 @@ pub fn import(folder: &Path, destination: &Destination) -> Result<AlignedBytes> 
             _ => return Err(Error::NoMarkers { path: config_path }.into()),
         },
     };
+    let mut shards = Shards::open(folder)?;
+    let spec = config.spec;
+    refuse_what_has_no_place(&shards, &spec)?;
+    // Before a table of so many tokens is made.
+    let vocabulary = spec.vocabulary as usize;
+    let embedding = names::name(TensorRole::TokenEmbedding, 0);
+    shards.check(&embedding, &[vocabulary, spec.dim as usize])?;
     let text = read(folder, "tokenizer.json")?;
-    let vocabulary = config.spec.vocabulary as usize;
     let table = tokenizer::table(&folder.join("tokenizer.json"), &text, vocabulary, &style)?;
 
-    let mut shards = Shards::open(folder)?;
     let own_name = Some(wisp.name).filter(|name| !name.is_empty());
     let about =
         destination.about(own_name.or_else(|| name_of(folder)), wisp.source, wisp.licences)?;
@@ -87,9 +92,7 @@ pub fn import(folder: &Path, destination: &Destination) -> Result<AlignedBytes> 
             licences: &about.licences,
         },
     };
-    let spec = config.spec;
     let head_size = (spec.dim / spec.heads.max(1)) as usize;
-    refuse_what_has_no_place(&shards, &spec)?;
     assemble(spec, persona, &table, destination.format.0, |role, layer, shape| {
         let name = names::name(role, layer);
         let (rows, cols) = shape;

@@ -6,9 +6,10 @@ mod export;
 mod import;
 mod names;
 mod persona;
-mod sentencepiece;
 mod shards;
+mod splitting;
 mod tokenizer;
+mod tokenizer_json;
 
 pub use config::Config;
 pub use error::HuggingFaceError;

@@ -130,6 +130,26 @@ impl Shards {
         self.files.get(file).map(|(path, _)| path.clone()).unwrap_or_default()
     }
 
+    /// Makes sure that there is a tensor of this shape.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it has another shape.
+    pub fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let path = self.path_of(name);
+        match self.tensors.get(name) {
+            None => Err(Error::TensorMissing { path, name: name.to_owned() }.into()),
+            Some(stored) if stored.shape != shape => Err(Error::TensorShape {
+                path,
+                name: name.to_owned(),
+                found: dimensions(&stored.shape),
+                expected: dimensions(shape),
+            }
+            .into()),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The weights of a tensor of this shape, row after row.
     ///
     /// # Errors
@@ -137,24 +157,13 @@ impl Shards {
     /// When there is no such tensor, or it has another shape, a type that is no plain float, or a
     /// weight that is not finite.
     pub fn weights(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        self.check(name, shape)?;
         let path = self.path_of(name);
-        let Some(stored) = self.tensors.get(name) else {
-            return Err(Error::TensorMissing { path, name: name.to_owned() }.into());
-        };
-        if stored.shape != shape {
-            return Err(Error::TensorShape {
-                path,
-                name: name.to_owned(),
-                found: dimensions(&stored.shape),
-                expected: dimensions(shape),
-            }
-            .into());
-        }
+        let missing = || Error::TensorMissing { path: path.clone(), name: name.to_owned() };
+        let stored = self.tensors.get(name).ok_or_else(missing)?;
         let count = shape.iter().product();
         let (dtype, offset) = (stored.dtype, stored.offset);
-        let Some((_, file)) = self.files.get_mut(stored.file) else {
-            return Err(Error::TensorMissing { path, name: name.to_owned() }.into());
-        };
+        let (_, file) = self.files.get_mut(stored.file).ok_or_else(missing)?;
         file.seek(SeekFrom::Start(offset)).map_err(crate::Error::read(&path))?;
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let weights = match dtype {

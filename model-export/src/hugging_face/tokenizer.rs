@@ -1,17 +1,16 @@
 //! `tokenizer.json`: which kind of tokenizer it is, and its table for the board.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use model_format::Style;
 use serde::Deserialize;
 use serde_json::Value;
-use tokenizer::Tokenizer;
 
 use super::HuggingFaceError as Error;
-use super::sentencepiece;
+use super::splitting::{Splitting, splitting};
 use crate::Result;
-use crate::export::ExportError;
+use crate::vocabulary::{BpeTokens, byte_level, scored};
 
 /// The parts of a `tokenizer.json` that decide which tokens a text becomes.
 #[derive(Deserialize)]
@@ -58,22 +57,6 @@ enum Merge {
     Text(String),
 }
 
-/// A BPE tokenizer, whatever its alphabet.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BpeTokens {
-    /// The text of each id below the model's vocabulary, in the tokenizer's own alphabet; `None` for
-    /// ids that are not used.
-    pub(crate) tokens: Vec<Option<String>>,
-    /// Pairs, the most urgent first.
-    pub(crate) merges: Vec<(String, String)>,
-    /// Ids that no text may become, such as `<s>`.
-    pub(crate) special: HashSet<u32>,
-    /// Ids that are no result of merging either, but print as text.
-    pub(crate) added: HashSet<u32>,
-    /// The token for characters that were unknown in training.
-    pub(crate) unknown: Option<u32>,
-}
-
 /// Makes the board's table of the text of a `tokenizer.json`.
 ///
 /// `vocabulary` is the model's number of tokens; those of `style` become control tokens, whatever the
@@ -85,11 +68,12 @@ pub(crate) struct BpeTokens {
 pub fn table(path: &Path, text: &[u8], vocabulary: usize, style: &Style) -> Result<Vec<u8>> {
     let file: File = serde_json::from_slice(text).map_err(Error::json(path))?;
     let unsupported = |found: String| Error::Tokenizer { path: path.to_owned(), found };
+    let damaged = |what: String| Error::TokenizerDamaged { path: path.to_owned(), what };
     let kind = match file.model.get("type").and_then(Value::as_str) {
-        Some(kind) => kind.to_owned(),
+        Some(kind) => kind,
         // Old files do not say.
-        None if file.model.get("merges").is_some() => "BPE".to_owned(),
-        None => "of no named kind".to_owned(),
+        None if file.model.get("merges").is_some() => "BPE",
+        None => "of no named kind",
     };
     if kind != "BPE" {
         return Err(unsupported(format!("a tokenizer of the kind {kind}")).into());
@@ -107,39 +91,17 @@ pub fn table(path: &Path, text: &[u8], vocabulary: usize, style: &Style) -> Resu
     if bpe.ignore_merges {
         return Err(unsupported("BPE with ignore_merges".to_owned()).into());
     }
-    let byte_fallback = bpe.byte_fallback;
-    let mut tokens = bpe.tokens(path, &added_tokens, vocabulary)?;
-    tokens.special.extend(tokens_of(style));
-    let markers = (style.begin(), style.end());
-    if byte_fallback {
-        let spaces = sentencepiece::spaces(normalizer.as_ref(), pre_tokenizer.as_ref());
-        let spaces = spaces.map_err(unsupported)?;
-        return sentencepiece::table(path, &tokens, markers, spaces);
+    let splitting = splitting(normalizer.as_ref(), pre_tokenizer.as_ref()).map_err(unsupported)?;
+    let has_bytes = bpe.byte_fallback || matches!(splitting, Splitting::Bytes(_));
+    if !has_bytes {
+        return Err(unsupported("BPE without byte fallback".to_owned()).into());
     }
-    Err(unsupported("BPE without byte fallback".to_owned()).into())
-}
-
-/// The board's table as a `tokenizer.json`.
-///
-/// # Errors
-///
-/// When a token is no text, or two are the same.
-pub(super) fn to_json(table: &Tokenizer<'_>) -> Result<Value> {
-    let refuse = || ExportError::Tokenizer {
-        format: "Hugging Face",
-        why: "a token is no UTF-8 text, or two tokens are the same".to_owned(),
+    let tokens = bpe.tokens(path, &added_tokens, vocabulary)?.with_style(style);
+    let table = match splitting {
+        Splitting::Spaces { dummy_prefix } => scored::table(&tokens, dummy_prefix),
+        Splitting::Bytes(splitter) => byte_level::table(&tokens, splitter),
     };
-    Ok(sentencepiece::to_json(table).ok_or_else(refuse)?)
-}
-
-/// All tokens of a style.
-fn tokens_of(style: &Style) -> Vec<u32> {
-    match *style {
-        Style::Story { begin, end } => vec![begin, end],
-        Style::Chat { begin, you, wisp, end, gaps } => {
-            [begin, you, wisp, end].into_iter().chain(gaps).collect()
-        }
-    }
+    Ok(table.map_err(damaged)?)
 }
 
 impl Bpe {
@@ -147,8 +109,8 @@ impl Bpe {
     fn tokens(self, path: &Path, added: &[Added], vocabulary: usize) -> Result<BpeTokens> {
         let damaged = |what: String| Error::TokenizerDamaged { path: path.to_owned(), what };
         let mut by_id = BTreeMap::new();
-        let own = self.vocab.into_iter().map(|(text, id)| (id, text));
         let mut unknown = None;
+        let own = self.vocab.into_iter().map(|(text, id)| (id, text));
         for (id, text) in own.chain(added.iter().map(|it| (it.id, it.content.clone()))) {
             if self.unk_token.as_ref() == Some(&text) {
                 unknown = Some(id);
@@ -177,8 +139,14 @@ impl Bpe {
         let ids = |special: bool| {
             added.iter().filter(move |it| it.special == special).map(|it| it.id).collect()
         };
-        // Ids below the model's vocabulary, and that is bounded.
-        let tokens = (0u32..).take(vocabulary).map(|id| by_id.remove(&id)).collect();
-        Ok(BpeTokens { tokens, merges, special: ids(true), added: ids(false), unknown })
+        Ok(BpeTokens {
+            // Ids below the model's vocabulary, and that is bounded.
+            tokens: (0u32..).take(vocabulary).map(|id| by_id.remove(&id)).collect(),
+            merges,
+            control: ids(true),
+            literal: ids(false),
+            unknown,
+            markers: (0, 0),
+        })
     }
 }
