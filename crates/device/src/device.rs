@@ -107,6 +107,21 @@ impl<'m, K: Kernels> Device<'m, K> {
         session: Session,
         options: Options,
     ) -> Result<Self, DeviceError> {
+        Self::new_telling(model, kernels, session, options, &mut |_, _| {})
+    }
+
+    /// As [`Device::new`]; `tell` is called as [`Engine::new_telling`] says, so that a watchdog and
+    /// whoever waits know that it goes on: see [`crate::Packing`].
+    ///
+    /// # Errors
+    /// As [`Device::new`].
+    pub fn new_telling(
+        model: &Model<'m>,
+        kernels: K,
+        session: Session,
+        options: Options,
+        tell: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self, DeviceError> {
         let vocabulary = model.architecture().vocabulary;
         let tokenizer = Tokenizer::open(model.tokenizer())?;
         if tokenizer.vocabulary() != vocabulary {
@@ -141,7 +156,10 @@ impl<'m, K: Kernels> Device<'m, K> {
             Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?,
             settings,
             options.seed,
-            || Ok(Computation::new(Engine::new(model, kernels, options.engine)?, options.slice)),
+            || {
+                let engine = Engine::new_telling(model, kernels, options.engine, tell)?;
+                Ok(Computation::new(engine, options.slice))
+            },
         )?;
         Ok(Self { session, buffer, mind, desk })
     }

@@ -74,9 +74,13 @@ impl<'m> Matrix<'m> {
         (rows * self.cols * thirds).div_ceil(3)
     }
 
-    /// Packs E4M3 into lane-shared bytes after those in `packed`, which has room for them. Leaves
-    /// other formats alone.
-    pub(crate) fn pack(&mut self, packed: &mut alloc::vec::Vec<Int8Block>) {
+    /// Packs E4M3 into lane-shared bytes after those in `packed`, which has room for them, and tells
+    /// after every few rows how many there are. Leaves other formats alone.
+    pub(crate) fn pack(
+        &mut self,
+        packed: &mut alloc::vec::Vec<Int8Block>,
+        tell: &mut dyn FnMut(usize),
+    ) {
         let Values::Fp8 { codes, scales } = self.values else { return };
         let first_block = packed.len();
         for row_block in 0..row_blocks(self.rows) {
@@ -95,6 +99,7 @@ impl<'m> Matrix<'m> {
                 lanes::pack_int8(weights.each_ref().map(|row| &row[..]), &mut block);
                 packed.push(block);
             }
+            tell(packed.len());
         }
         self.values = Values::Packed { codes, scales, first_block };
     }
