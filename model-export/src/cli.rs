@@ -23,6 +23,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Ingest(crate::chats::command::Ingest),
     /// Make a persona file from a checkpoint of another program.
     Import {
         #[command(subcommand)]
@@ -86,6 +87,7 @@ impl Arguments {
     /// Does what was asked, and prints to `out`.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         match self.verb {
+            Verb::Ingest(ingest) => ingest.run(out),
             Verb::Import { from } => from.import(out),
             Verb::Export { to } => print(out, to.run()?),
             Verb::Inspect { file, json } => {

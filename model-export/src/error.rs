@@ -20,6 +20,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Chats(#[from] crate::chats::ChatError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     HuggingFace(#[from] crate::hugging_face::HuggingFaceError),
 
     #[error(transparent)]

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chats;
 pub mod cli;
 pub mod error;
 pub mod eval;
@@ -16,6 +17,7 @@ pub mod llama2c;
 pub mod output;
 pub mod persona_file;
 pub mod quantise;
+pub mod report;
 pub mod rope_layout;
 mod vocabulary;
 pub mod weight_format;

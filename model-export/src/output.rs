@@ -1,7 +1,7 @@
 //! Output files and folders that are there whole or not at all.
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -61,6 +61,25 @@ fn make_folder_readable(folder: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn make_folder_readable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Writes several files into folders that exist: all are complete and on the disk before the first
+/// gets its name.
+pub fn write_together(files: &[(PathBuf, &[u8])]) -> Result<()> {
+    let mut staged = Vec::new();
+    for (path, bytes) in files {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = NamedTempFile::new_in(folder).map_err(Error::write(path))?;
+        file.write_all(bytes).map_err(Error::write(path))?;
+        file.as_file().sync_all().map_err(Error::write(path))?;
+        make_readable(&file).map_err(Error::write(path))?;
+        staged.push((file, path));
+    }
+    for (file, path) in staged {
+        file.persist(path)
+            .map_err(|error| Error::Write { path: path.clone(), cause: error.error })?;
+    }
     Ok(())
 }
 
