@@ -20,7 +20,7 @@ help:
 	@echo "  make check       the quick part of it, while working"
 	@echo
 	@echo "  make bench       instructions and modelled speed of every path (docs/benchmarks.md)"
-	@echo "  make bench-peer LLAMA2C=FOLDER  the same for your checkout of llama2.c, beside it"
+	@echo "  make bench-peer LLAMA2C=DIR  the same for your checkout of llama2.c, beside it"
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and demo persona"
@@ -67,7 +67,7 @@ check: setup
 # The board's program, and the model that counts its cycles: optimised, because it follows every
 # instruction.
 bench-programs:
-	@scripts/fw-cargo build --quiet --profile firmware -p board-test --bin bench-board
+	@scripts/fw-cargo build --quiet --profile firmware -p board-test --bin bench-board --bin link-cost
 	@cargo build --quiet --release -p cycle-model
 
 bench: setup bench-programs

@@ -13,13 +13,15 @@ pub struct Measured {
     measurements: BTreeMap<String, BTreeMap<String, ByMemory>>,
     /// What the engine allocated, by purpose: names and bytes.
     pub memory: Vec<(String, u64)>,
+    /// Tokens and rounds of each measurement that has rounds.
+    pub rounds: BTreeMap<String, (u64, u64)>,
 }
 
 impl Measured {
     /// Joins what the board and the cycle model said.
     ///
-    /// The board writes `memory PURPOSE BYTES` and, for each segment in order,
-    /// `segment MEASUREMENT PART`.
+    /// The board writes `memory PURPOSE BYTES`, `rounds MEASUREMENT TOKENS ROUNDS` and, for each
+    /// segment in order, `segment MEASUREMENT PART`.
     pub fn new(run: &Run) -> Result<Self> {
         let mut measured = Self::default();
         let mut segments = run.segments.iter();
@@ -28,6 +30,10 @@ impl Measured {
             match words.as_slice() {
                 ["memory", purpose, bytes] => {
                     measured.memory.push(((*purpose).to_owned(), bytes.parse()?));
+                }
+                ["rounds", measurement, tokens, rounds] => {
+                    let numbers = (tokens.parse()?, rounds.parse()?);
+                    measured.rounds.insert((*measurement).to_owned(), numbers);
                 }
                 ["segment", measurement, part] => {
                     let Some(counts) = segments.next() else { break };

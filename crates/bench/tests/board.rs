@@ -23,7 +23,9 @@ fn figures_are_the_same_twice() {
     for (prefix, format) in [("int8", WeightFormat::Int8), ("fp8", WeightFormat::Fp8E4M3)] {
         let file = folder.path().join(format!("{prefix}.wisp"));
         models::make_stories(&workspace(), format, &file).unwrap();
-        group.jobs.push(Job { prefix: prefix.to_owned(), file, placement: Placement::InPlace });
+        let (prefix, placement) = (prefix.to_owned(), Placement::InPlace);
+        let multiply_adds = models::facts(&file).unwrap().multiply_adds;
+        group.jobs.push(Job { prefix, file, placement, multiply_adds });
     }
     let groups = [group];
     // Once beside each other, once one after the other.

@@ -98,6 +98,8 @@ impl Bench<'_> {
         self.prompt(Measurement::Prefill64, 64)?;
         self.hurry_to(100)?;
         self.prompt(Measurement::Message20, 20)?;
+        self.hurry_to(127)?;
+        self.token(Measurement::Pos127Parts, true)?;
         self.hurry_to(255)?;
         self.token(Measurement::Pos255Parts, true)
     }
