@@ -416,3 +416,111 @@ fn every_error_says_which() {
     let none = gather(&request(&[folder.path().join("none")]), &mut |_| ());
     assert!(matches!(none, Err(wisp_model::Error::Read { .. })));
 }
+
+/// The tool as a user meets it.
+mod tool {
+    use std::path::Path;
+    use std::process::{Command, Output};
+
+    use super::fixture;
+
+    fn run(folder: &Path, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+        command.arg("ingest").current_dir(folder).args(arguments).output().unwrap()
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let words = text.split_whitespace().filter(|word| *word != "│" && *word != "╰─▶");
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_folder_is_written_and_holds_no_message_in_its_reports() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let exports = fixture("messenger");
+        let exports = exports.to_str().unwrap();
+        let arguments = [exports, "--persona", "Ben Holm", "-o", "out", "--time-zone", "UTC"];
+        let output = run(folder, &arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let page = text(&output.stdout);
+        for part in ["kept 7 of 19 lines", "phone numbers 1", "annaberg_1001 17 7 2023-11-14"] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        let read = |name: &str| std::fs::read_to_string(folder.join("out").join(name)).unwrap();
+        let chats = read("chats.jsonl");
+        assert!(
+            chats.starts_with("{\"time\":1700000000000,\"sender\":\"Anna Bérg\",\"text\":\"hej!")
+        );
+        let (html, json) = (read("report.html"), read("report.json"));
+        for message in ["vaken", "nearly", "warm", "bluemoon", "912", "anna@", "morning"] {
+            for report in [&html, &json, &page, &text(&output.stderr)] {
+                assert!(!report.contains(message), "{message} in {report}");
+            }
+        }
+        for outside in ["http://www.w3.org/2000/svg", "<script", "@import", "url("] {
+            let allowed = outside.starts_with("http");
+            assert_eq!(html.contains(outside), allowed, "{outside}");
+        }
+        assert_eq!(html.matches("://").count(), html.matches("www.w3.org").count());
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["dropped"]["phone"], 1);
+        assert_eq!(json["rhythm"]["own"], 5);
+        // Once more beside it, with the output inside of what is read: it is not read back.
+        let again = run(folder, &[".", exports, "--persona", "Ben Holm", "-o", "out", "--json"]);
+        assert!(again.status.success(), "{}", text(&again.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+        assert_eq!(json["read"], 19);
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_and_says_no_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let exports = fixture("messenger");
+        let exports = exports.to_str().unwrap();
+        let zones = [exports, "--persona", "Ben Holm", "-o", "out", "--time-zone", "Mars/Base"];
+        for (arguments, parts) in [
+            (
+                &[exports, "-o", "out"][..],
+                &["chats::no_persona", "2 people write", "Anna Bérg (7), Ben Holm (5)"][..],
+            ),
+            (
+                &[exports, "-o", "out", "--persona", "Zoe"],
+                &["chats::unknown_persona", "nobody called `Zoe`", "2 others"],
+            ),
+            (&["none", "-o", "out"], &["file::read", "none"]),
+            (&zones, &["chats::time_zone", "Mars/Base"]),
+            (&[exports, "-o", "file/out", "--persona", "Ben Holm"], &["file::write"]),
+        ] {
+            std::fs::write(folder.join("file"), "in the way").unwrap();
+            let output = run(folder, arguments);
+            let message = text(&output.stderr);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{message}");
+            for part in parts {
+                assert!(message.contains(part), "{part} in {message}");
+            }
+            assert!(!message.contains("vaken"), "{message}");
+            assert!(!folder.join("out").exists());
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_leaves_nothing() {
+        // A file may not grow beyond this: for the writer the same as a full disk.
+        let folder = tempfile::tempdir().unwrap();
+        let exports = fixture("messenger");
+        let tool = env!("CARGO_BIN_EXE_wisp-model");
+        let line =
+            "trap '' XFSZ; ulimit -f 1; exec \"$0\" ingest \"$1\" --persona 'Ben Holm' -o out";
+        let mut shell = Command::new("bash");
+        shell.current_dir(&folder).args(["-c", line, tool]).arg(exports);
+        let output = shell.output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("wisp_model::file::write"), "{message}");
+        assert!(!folder.path().join("out").exists());
+    }
+}

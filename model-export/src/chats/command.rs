@@ -149,7 +149,17 @@ fn chosen(senders: &[Sender], answer: &str) -> Option<String> {
 const FILES: [&str; 3] = [canonical::FILE_NAME, "report.html", "report.json"];
 
 fn write_folder(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
+    let is_new = !folder.exists();
     std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
+    let written = write_files(folder, messages, report);
+    if written.is_err() && is_new {
+        // It is empty: nothing half-written stays. If it cannot be removed, the error says enough.
+        let _ = std::fs::remove_dir(folder);
+    }
+    written
+}
+
+fn write_files(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
     let mut chats = Vec::new();
     canonical::write(&mut chats, messages).map_err(Error::write(folder))?;
     let contents = [chats, html::page(report).into_bytes(), report.json().into_bytes()];

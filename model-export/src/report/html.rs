@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::plot::{Bar, columns, escape, rows};
+use super::plot::{Bar, HALF, WIDE, columns, escape, rows};
 use super::{ChatReport, GAPS, Report, grouped, percent};
 use crate::chats::clean::Reason;
 use crate::chats::rhythm::{LONGEST_BURST, share};
@@ -89,7 +89,7 @@ fn months(report: &Report) -> String {
         })
         .collect();
     let legend = "<p class=\"legend\"><i class=\"own\"></i>the persona <i class=\"others\"></i>the others</p>";
-    section("Messages per month", "", &(columns("messages per month", &bars, "") + legend))
+    section("Messages per month", "", &(columns("messages per month", &bars, "", WIDE) + legend))
 }
 
 fn dropped(report: &Report) -> String {
@@ -166,8 +166,8 @@ fn rhythm(report: &Report) -> String {
          Dark: the persona wrote next.</figcaption></figure>\
          <figure>{}<figcaption>Messages of the persona in a row, in % of its turns.</figcaption></figure></div>",
         rates.concat(),
-        columns("gaps", &gaps.collect::<Vec<_>>(), " %"),
-        columns("bursts", &bursts.collect::<Vec<_>>(), " %"),
+        columns("gaps", &gaps.collect::<Vec<_>>(), " %", HALF),
+        columns("bursts", &bursts.collect::<Vec<_>>(), " %", HALF),
     );
     section(
         "Rhythm",

@@ -29,37 +29,41 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// The width of every plot, in its own units.
-const WIDTH: f64 = 720.0;
+/// The width of a plot over the whole page, in its own units, which are pixels on a wide screen.
+pub(super) const WIDE: f64 = 880.0;
+/// The width of one of two plots side by side.
+pub(super) const HALF: f64 = 430.0;
 /// Room for the numbers at the left.
 const LEFT: f64 = 52.0;
+/// Room for a label under the bars.
+const LABEL: f64 = 62.0;
 /// The height of the bars' space.
 const HEIGHT: f64 = 180.0;
 /// Room for what is above the highest bar.
 const TOP: f64 = 14.0;
 
 /// Upright bars with a scale at the left. `unit` is appended to the numbers of the scale.
-pub(super) fn columns(name: &str, bars: &[Bar], unit: &str) -> String {
+pub(super) fn columns(name: &str, bars: &[Bar], unit: &str, plot_width: f64) -> String {
     let highest = bars.iter().map(|bar| bar.parts.iter().sum()).fold(0.0, f64::max);
     let step = nice_step(highest / 4.0);
     let top = (highest / step).ceil().max(1.0) * step;
     let y = |value: f64| TOP + HEIGHT * (1.0 - value / top);
-    let mut svg = open(name, TOP + HEIGHT + 26.0);
+    let mut svg = open(name, plot_width, TOP + HEIGHT + 26.0);
     let lines = (top / step).round() as usize;
     for line in 0..=lines {
         let value = line as f64 * step;
         let _ = write!(
             svg,
-            r#"<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{0:.1}" y2="{0:.1}"/><text class="scale" x="{1}" y="{2:.1}">{3}{unit}</text>"#,
+            r#"<line class="grid" x1="{LEFT}" x2="{plot_width}" y1="{0:.1}" y2="{0:.1}"/><text class="scale" x="{1}" y="{2:.1}">{3}{unit}</text>"#,
             y(value),
             LEFT - 8.0,
             y(value) + 4.0,
             number(value),
         );
     }
-    let slot = (WIDTH - LEFT) / bars.len().max(1) as f64;
+    let slot = (plot_width - LEFT) / bars.len().max(1) as f64;
     let width = (slot * 0.72).min(64.0);
-    let every = (bars.len() as f64 * 62.0 / (WIDTH - LEFT)).ceil().max(1.0) as usize;
+    let every = (bars.len() as f64 * LABEL / (plot_width - LEFT)).ceil().max(1.0) as usize;
     for (index, bar) in bars.iter().enumerate() {
         let middle = LEFT + slot * (index as f64 + 0.5);
         let [lower, upper] = bar.parts;
@@ -75,7 +79,9 @@ pub(super) fn columns(name: &str, bars: &[Bar], unit: &str) -> String {
                 );
             }
         }
-        if index.is_multiple_of(every) {
+        // A label at the right end would leave the plot.
+        let fits = middle + LABEL / 2.0 <= plot_width || slot >= LABEL;
+        if index.is_multiple_of(every) && fits {
             let _ = write!(
                 svg,
                 r#"<text class="label" x="{middle:.1}" y="{:.1}">{}</text>"#,
@@ -91,13 +97,13 @@ pub(super) fn columns(name: &str, bars: &[Bar], unit: &str) -> String {
 /// Lying bars with their names at the left and their numbers at the right.
 pub(super) fn rows(name: &str, bars: &[Bar]) -> String {
     const ROW: f64 = 26.0;
-    const NAMES: f64 = 190.0;
+    const NAMES: f64 = 150.0;
     const NUMBERS: f64 = 70.0;
     let longest = bars.iter().map(|bar| bar.parts.iter().sum()).fold(0.0, f64::max).max(1.0);
-    let mut svg = open(name, ROW * bars.len() as f64 + 4.0);
+    let mut svg = open(name, WIDE, ROW * bars.len() as f64 + 4.0);
     for (index, bar) in bars.iter().enumerate() {
         let value: f64 = bar.parts.iter().sum();
-        let width = ((WIDTH - NAMES - NUMBERS) * value / longest).max(1.0);
+        let width = ((WIDE - NAMES - NUMBERS) * value / longest).max(1.0);
         let top = ROW * index as f64;
         let _ = write!(
             svg,
@@ -114,10 +120,10 @@ pub(super) fn rows(name: &str, bars: &[Bar]) -> String {
     svg + "</svg>"
 }
 
-fn open(name: &str, height: f64) -> String {
+fn open(name: &str, width: f64, height: f64) -> String {
     let name = escape(name);
     format!(
-        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" aria-label="{name}" xmlns="http://www.w3.org/2000/svg">"#
+        r#"<svg viewBox="0 0 {width} {height:.0}" role="img" aria-label="{name}" xmlns="http://www.w3.org/2000/svg">"#
     )
 }
 
@@ -137,7 +143,7 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bar, columns, escape, nice_step, rows};
+    use super::{Bar, HALF, WIDE, columns, escape, nice_step, rows};
 
     #[test]
     fn steps_are_round() {
@@ -150,7 +156,11 @@ mod tests {
     fn names_cannot_become_markup() {
         assert_eq!(escape("<b>\"&'\u{7}"), "&lt;b&gt;&quot;&amp;&#39;\u{fffd}");
         let bar = || Bar { label: "<x>".into(), title: "<y>".into(), parts: [1.0, 2.0] };
-        for svg in [columns("<n>", &[bar()], " %"), rows("<n>", &[bar()]), columns("n", &[], "")] {
+        for svg in [
+            columns("<n>", &[bar()], " %", HALF),
+            rows("<n>", &[bar()]),
+            columns("n", &[], "", WIDE),
+        ] {
             assert!(!svg.contains("<x>") && !svg.contains("<y>") && !svg.contains("<n>"));
             assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
