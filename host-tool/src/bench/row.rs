@@ -16,7 +16,8 @@ pub enum Outcome {
     Forced,
     /// It said nothing, also when asked again.
     Silent,
-    /// The session was lost or the board restarted: the times are worth nothing.
+    /// The session was lost, or the board restarted or refused the message: the times are worth
+    /// nothing.
     Disturbed,
 }
 
@@ -85,7 +86,7 @@ impl Row {
         self.more(|work| work.read_tokens)
     }
 
-    /// Tokens of the reply after its first.
+    /// Tokens written after the first of a message.
     pub fn decode_tokens(&self) -> Option<u32> {
         self.more(|work| work.decode_tokens)
     }
@@ -116,7 +117,9 @@ impl Row {
     pub fn host_decode_tokens_per_second(&self) -> Option<f64> {
         let reply = self.reply_that_counts()?;
         let writing = reply.whole.checked_sub(reply.first_word)?;
-        per_second(self.decode_tokens()?, writing.as_secs_f64() * 1e3)
+        // Not what the board counted: it may have begun another message by then.
+        let tokens = reply.timing.reply_tokens.saturating_sub(1);
+        per_second(tokens, writing.as_secs_f64() * 1e3)
     }
 
     /// Milliseconds by the board's clock from the first token it read to the first it drew.
@@ -241,6 +244,7 @@ pub(super) mod tests {
         assert!(restarted.csv_line().contains("disturbed"));
         let mut one_token = row("a", 1, Outcome::Answered);
         one_token.after.work.decode_tokens = 0;
+        one_token.reply.as_mut().unwrap().timing.reply_tokens = 1;
         assert_eq!(one_token.decode_tokens_per_second(), None);
         assert_eq!(one_token.host_decode_tokens_per_second(), None);
     }
