@@ -24,6 +24,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Ingest(crate::chats::command::Ingest),
+    Prepare(crate::stream::command::Prepare),
     /// Make a persona file from a checkpoint of another program.
     Import {
         #[command(subcommand)]
@@ -88,6 +89,7 @@ impl Arguments {
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         match self.verb {
             Verb::Ingest(ingest) => ingest.run(out),
+            Verb::Prepare(prepare) => prepare.run(out),
             Verb::Import { from } => from.import(out),
             Verb::Export { to } => print(out, to.run()?),
             Verb::Inspect { file, json } => {

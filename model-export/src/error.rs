@@ -24,6 +24,10 @@ pub enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Prepare(Box<crate::stream::PrepareError>),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     HuggingFace(#[from] crate::hugging_face::HuggingFaceError),
 
     #[error(transparent)]

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bpe;
 pub mod chats;
 pub mod cli;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod persona_file;
 pub mod quantise;
 pub mod report;
 pub mod rope_layout;
+pub mod stream;
 mod vocabulary;
 pub mod weight_format;
 

@@ -7,6 +7,7 @@
 mod error;
 mod export;
 mod import;
+mod metadata;
 mod names;
 mod reader;
 mod tensors;

@@ -175,7 +175,10 @@ fn gpt2<R: Read + Seek>(file: &Gguf<R>, mut tokens: BpeTokens) -> Result<Vec<u8>
         let found = format!("a byte-level tokenizer with the pre-tokenizer {name}");
         return Err(NoTable::Unsupported(found));
     };
-    byte_level::table(&tokens, splitter).map_err(damaged)
+    // Only our own have a space in front; the flag means nothing to others' byte-level BPE.
+    let space = file.value(key::SPACE).and_then(Value::as_bool);
+    let dummy_prefix = own.is_some() && space == Some(true);
+    byte_level::table(&tokens, splitter, dummy_prefix).map_err(damaged)
 }
 
 /// Names of splitters in `wisp.splitter`.
@@ -225,6 +228,7 @@ pub(super) fn metadata(table: &Tokenizer<'_>, style: &Style) -> Option<Vec<(&'st
             values.push((key::PRE, Value::Text(pre.to_owned())));
             values.push((key::MERGES, merges));
             values.push((SPLITTER, Value::Text(splitter_name(splitter).to_owned())));
+            values.push((key::SPACE, Value::Bool(table.has_dummy_prefix())));
         }
     }
     let types = types.flat_map(i32::to_le_bytes).collect();

@@ -15,7 +15,12 @@ pub(super) enum Splitting {
         dummy_prefix: bool,
     },
     /// Bytes, in pieces.
-    Bytes(Splitter),
+    Bytes {
+        /// How they are cut.
+        splitter: Splitter,
+        /// Whether a text begins with a space that is not shown.
+        dummy_prefix: bool,
+    },
 }
 
 /// Finds the way of cutting; the error says in words what the board cannot do.
@@ -26,10 +31,12 @@ pub(super) fn splitting(
     let normalizers = steps(normalizer, "normalizers");
     let cuts = steps(pre_tokenizer, "pretokenizers");
     if cuts.iter().any(|step| kind(step) == "ByteLevel") {
-        return match normalizers.first() {
-            Some(step) => Err(format!("byte-level BPE with the normalizer {}", kind(step))),
-            None => bytes(&cuts).map(Splitting::Bytes),
+        let dummy_prefix = match normalizers.as_slice() {
+            [] => false,
+            [step] if kind(step) == "Prepend" && text(step, "prepend") == Some(" ") => true,
+            [step, ..] => return Err(format!("byte-level BPE with the normalizer {}", kind(step))),
         };
+        return bytes(&cuts).map(|splitter| Splitting::Bytes { splitter, dummy_prefix });
     }
     spaces(&normalizers, &cuts)
 }

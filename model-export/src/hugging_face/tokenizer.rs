@@ -92,14 +92,16 @@ pub fn table(path: &Path, text: &[u8], vocabulary: usize, style: &Style) -> Resu
         return Err(unsupported("BPE with ignore_merges".to_owned()).into());
     }
     let splitting = splitting(normalizer.as_ref(), pre_tokenizer.as_ref()).map_err(unsupported)?;
-    let has_bytes = bpe.byte_fallback || matches!(splitting, Splitting::Bytes(_));
+    let has_bytes = bpe.byte_fallback || matches!(splitting, Splitting::Bytes { .. });
     if !has_bytes {
         return Err(unsupported("BPE without byte fallback".to_owned()).into());
     }
     let tokens = bpe.tokens(path, &added_tokens, vocabulary)?.with_style(style);
     let table = match splitting {
         Splitting::Spaces { dummy_prefix } => scored::table(&tokens, dummy_prefix),
-        Splitting::Bytes(splitter) => byte_level::table(&tokens, splitter),
+        Splitting::Bytes { splitter, dummy_prefix } => {
+            byte_level::table(&tokens, splitter, dummy_prefix)
+        }
     };
     Ok(table.map_err(damaged)?)
 }

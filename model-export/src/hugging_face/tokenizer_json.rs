@@ -13,7 +13,7 @@ use crate::vocabulary::{merges, pieces};
 /// # Errors
 ///
 /// When a token is no text, or two are the same: there a name must be unique.
-pub(super) fn to_json(table: &Tokenizer<'_>) -> Result<Value> {
+pub(crate) fn to_json(table: &Tokenizer<'_>) -> Result<Value> {
     let refuse = || ExportError::Tokenizer {
         format: "Hugging Face",
         why: "a token is no UTF-8 text, or two tokens are the same".to_owned(),
@@ -39,7 +39,7 @@ pub(super) fn to_json(table: &Tokenizer<'_>) -> Result<Value> {
             let merges = merges(table)
                 .into_iter()
                 .filter_map(|(left, right)| Some(json!([name_of(left)?, name_of(right)?])));
-            (merges.collect(), byte_level_steps(splitter))
+            (merges.collect(), byte_level_steps(splitter, table.has_dummy_prefix()))
         }
     };
     let Steps { normalizer, pre_tokenizer, decoder } = splitting;
@@ -114,7 +114,7 @@ fn scored_merges(table: &Tokenizer<'_>) -> Vec<Value> {
     pairs.map(|(left, right)| json!([marked(left), marked(right)])).collect()
 }
 
-fn byte_level_steps(splitter: Splitter) -> Steps {
+fn byte_level_steps(splitter: Splitter, dummy_prefix: bool) -> Steps {
     let bytes = |use_regex: bool| {
         json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
                "use_regex": use_regex})
@@ -128,9 +128,14 @@ fn byte_level_steps(splitter: Splitter) -> Steps {
         }
         Splitter::Chat => vec![split, bytes(false)],
     };
+    let pre_tokenizer = json!({"type": "Sequence", "pretokenizers": cuts});
+    if !dummy_prefix {
+        return Steps { normalizer: Value::Null, pre_tokenizer, decoder: bytes(true) };
+    }
+    let strip = json!({"type": "Strip", "content": " ", "start": 1, "stop": 0});
     Steps {
-        normalizer: Value::Null,
-        pre_tokenizer: json!({"type": "Sequence", "pretokenizers": cuts}),
-        decoder: bytes(true),
+        normalizer: json!({"type": "Prepend", "prepend": " "}),
+        pre_tokenizer,
+        decoder: json!({"type": "Sequence", "decoders": [bytes(true), strip]}),
     }
 }

@@ -28,10 +28,15 @@ pub(crate) fn text_of(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| character(*byte)).collect()
 }
 
-/// The table; the error says in words what is damaged.
-pub(crate) fn table(vocabulary: &BpeTokens, splitter: Splitter) -> Result<Vec<u8>, String> {
+/// The table, with or without a space in front of every text; the error says in words what is
+/// damaged.
+pub(crate) fn table(
+    vocabulary: &BpeTokens,
+    splitter: Splitter,
+    dummy_prefix: bool,
+) -> Result<Vec<u8>, String> {
     let alphabet: HashMap<char, u8> = (0..=255).map(|byte| (character(byte), byte)).collect();
-    let mut builder = TableBuilder::new();
+    let mut builder = TableBuilder::new().dummy_prefix(dummy_prefix);
     let mut ids: HashMap<&str, u32> = HashMap::new();
     for (id, token) in (0u32..).zip(&vocabulary.tokens) {
         builder = match token {
