@@ -1,5 +1,5 @@
 //! Exports of every format become the messages that they hold, and bad ones a clear error.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 

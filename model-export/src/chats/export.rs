@@ -42,7 +42,7 @@ pub struct Line {
     pub time_ms: i64,
     /// Who wrote it; empty if nobody did.
     pub sender: Arc<str>,
-    /// What was written.
+    /// What was written, tidy.
     pub text: String,
     /// Why it cannot be a message, if the format itself says so.
     pub mark: Option<Reason>,
@@ -95,7 +95,7 @@ pub struct Lines {
 impl Lines {
     /// Takes a line. Without a usable time it is marked unreadable and takes the time of the line
     /// before.
-    pub fn push(&mut self, time_ms: Option<i64>, sender: &str, text: String, mark: Option<Reason>) {
+    pub fn push(&mut self, time_ms: Option<i64>, sender: &str, text: &str, mark: Option<Reason>) {
         let sender = self.name(sender);
         let (time_ms, mark) = match time_ms.filter(|time| TIMES_MS.contains(time)) {
             Some(time) => (time, mark),
@@ -104,7 +104,7 @@ impl Lines {
             }),
         };
         let mark = if sender.is_empty() { mark.or(Some(Reason::System)) } else { mark };
-        self.lines.push(Line { time_ms, sender, text, mark });
+        self.lines.push(Line { time_ms, sender, text: tidy_text(text), mark });
     }
 
     fn name(&mut self, name: &str) -> Arc<str> {

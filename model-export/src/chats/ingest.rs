@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::canonical::Message;
 use super::clean::{Options, Outcome, mark_duplicates};
 use super::error::ChatError;
-use super::export::{Chat, Line, Service, tidy_name, tidy_text};
+use super::export::{Chat, Line, Service, tidy_name};
 use super::readers::{Hints, Reader};
 use super::source::{self, Looked};
 use crate::Result;
@@ -32,7 +32,7 @@ pub struct Request {
 /// Everything that was read.
 #[derive(Debug)]
 pub struct Gathered {
-    /// All chats, with tidy texts.
+    /// All chats.
     pub chats: Vec<Chat>,
     /// What was looked at.
     pub looked: Looked,
@@ -48,16 +48,13 @@ pub fn gather(request: &Request, progress: &mut dyn FnMut(&str)) -> Result<Gathe
     let mut reader = Reader::new(request.hints.clone());
     let output = request.output.as_deref();
     let looked = source::read_all(&request.paths, output, &mut reader, progress)?;
-    let (mut chats, notes) = reader.finish();
+    let (chats, notes) = reader.finish();
     if looked.read == 0 {
         return Err(match looked.web_page {
             Some(file) => ChatError::Html { file },
             None => ChatError::NothingFound { looked_at: looked.unknown + looked.skipped },
         }
         .into());
-    }
-    for line in chats.iter_mut().flat_map(|chat| &mut chat.lines) {
-        line.text = tidy_text(&line.text);
     }
     if chats.iter().all(|chat| chat.lines.is_empty()) {
         return Err(ChatError::Empty.into());

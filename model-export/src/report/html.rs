@@ -163,7 +163,7 @@ fn rhythm(report: &Report) -> String {
     let body = format!(
         "<table><tr><th></th><th class=\"n\">in what was kept</th><th class=\"n\">before cleaning</th></tr>{}</table>\
          <div class=\"two\"><figure>{}<figcaption>Time from one message to the next, in % of all. \
-         Dark: the persona wrote next.</figcaption></figure>\
+         Lower part: the persona wrote next.</figcaption></figure>\
          <figure>{}<figcaption>Messages of the persona in a row, in % of its turns.</figcaption></figure></div>",
         rates.concat(),
         columns("gaps", &gaps.collect::<Vec<_>>(), " %", HALF),

@@ -281,8 +281,8 @@ impl Tally {
         report.chats.sort_by_key(|chat| std::cmp::Reverse(chat.kept));
         if report.kept > 0 && report.kept < FEW_MESSAGES {
             report.notes.push(format!(
-                "{} messages are few: a persona begins to sound like somebody from about {} on",
-                report.kept, FEW_MESSAGES
+                "{} messages are little to learn from: add more chats if you can",
+                report.kept
             ));
         }
         report

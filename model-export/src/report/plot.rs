@@ -35,8 +35,6 @@ pub(super) const WIDE: f64 = 880.0;
 pub(super) const HALF: f64 = 430.0;
 /// Room for the numbers at the left.
 const LEFT: f64 = 52.0;
-/// Room for a label under the bars.
-const LABEL: f64 = 62.0;
 /// The height of the bars' space.
 const HEIGHT: f64 = 180.0;
 /// Room for what is above the highest bar.
@@ -63,7 +61,9 @@ pub(super) fn columns(name: &str, bars: &[Bar], unit: &str, plot_width: f64) -> 
     }
     let slot = (plot_width - LEFT) / bars.len().max(1) as f64;
     let width = (slot * 0.72).min(64.0);
-    let every = (bars.len() as f64 * LABEL / (plot_width - LEFT)).ceil().max(1.0) as usize;
+    let longest = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0);
+    let label = 7.0 * longest as f64 + 12.0;
+    let every = (bars.len() as f64 * label / (plot_width - LEFT)).ceil().max(1.0) as usize;
     for (index, bar) in bars.iter().enumerate() {
         let middle = LEFT + slot * (index as f64 + 0.5);
         let [lower, upper] = bar.parts;
@@ -80,7 +80,7 @@ pub(super) fn columns(name: &str, bars: &[Bar], unit: &str, plot_width: f64) -> 
             }
         }
         // A label at the right end would leave the plot.
-        let fits = middle + LABEL / 2.0 <= plot_width || slot >= LABEL;
+        let fits = middle + label / 2.0 <= plot_width || slot >= label;
         if index.is_multiple_of(every) && fits {
             let _ = write!(
                 svg,

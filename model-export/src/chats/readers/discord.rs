@@ -71,7 +71,7 @@ impl File<'_> {
         } else {
             (text.trim().is_empty() && attached).then_some(Reason::Media)
         };
-        self.lines.push(time, sender, text, mark);
+        self.lines.push(time, sender, &text, mark);
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn read(input: &mut dyn Read) -> Result<Vec<Chat>, Trouble> {
         }
         let (sender, text) = (json::text(&record, "sender"), json::text(&record, "text"));
         let lines = chats.entry(tidy_name(json::text(&record, "chat"))).or_default();
-        lines.push(json::number(&record, "time"), sender, text.to_owned(), None);
+        lines.push(json::number(&record, "time"), sender, text, None);
         Ok(())
     })?;
     Ok(chats.into_iter().map(|(name, lines)| chat(name, lines)).collect())

@@ -160,5 +160,5 @@ fn take(message: &Value, lines: &mut Lines) {
     } else {
         (attached && content.trim().is_empty()).then_some(Reason::Media)
     };
-    lines.push(time, &sender, content, mark);
+    lines.push(time, &sender, &content, mark);
 }

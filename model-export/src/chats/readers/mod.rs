@@ -186,7 +186,7 @@ fn each_line(
 /// is taken that is not before `previous`, so that a chat stays in order.
 fn wall_time(zone: &TimeZone, time: jiff::civil::DateTime, previous: Option<i64>) -> Option<i64> {
     let ambiguous = zone.to_ambiguous_timestamp(time);
-    let first = ambiguous.clone().compatible().ok()?.as_millisecond();
+    let first = ambiguous.compatible().ok()?.as_millisecond();
     let second = ambiguous.later().ok()?.as_millisecond();
     let behind = previous.is_some_and(|previous| first < previous && previous <= second);
     Some(if behind { second } else { first })

@@ -149,7 +149,7 @@ struct Chats<'a> {
 
 impl Chats<'_> {
     fn take_sms(&mut self, sms: &Attributes) {
-        self.push(sms, sms.get("type"), sms.get("body").to_owned(), None);
+        self.push(sms, sms.get("type"), sms.get("body"), None);
     }
 
     fn take_mms(&mut self, mms: Option<Mms>) {
@@ -157,11 +157,11 @@ impl Chats<'_> {
         let text = mms.text.join("\n");
         let only_attached = mms.attached && text.trim().is_empty();
         let mark = only_attached.then_some(Reason::Media);
-        self.push(&mms.attributes, mms.attributes.get("msg_box"), text, mark);
+        self.push(&mms.attributes, mms.attributes.get("msg_box"), &text, mark);
     }
 
     /// `direction`: 1 received, 2 sent; 3 to 6 are drafts and what could not be sent.
-    fn push(&mut self, about: &Attributes, direction: &str, text: String, mark: Option<Reason>) {
+    fn push(&mut self, about: &Attributes, direction: &str, text: &str, mark: Option<Reason>) {
         let contact = about.contact();
         let thread = self.chats.entry(contact.clone()).or_default();
         thread.name.clone_from(&contact);
@@ -169,7 +169,7 @@ impl Chats<'_> {
         thread.group |= about.get("address").contains('~');
         let received = direction == "1";
         let mark = if received || direction == "2" { mark } else { Some(Reason::Unsent) };
-        let mark = mark.or_else(|| phrases::sms_reaction(&text).then_some(Reason::Reaction));
+        let mark = mark.or_else(|| phrases::sms_reaction(text).then_some(Reason::Reaction));
         let sender = if received { contact.as_str() } else { self.owner };
         thread.lines.push(about.time(), sender, text, mark);
     }

@@ -109,7 +109,7 @@ impl<'a> Thread<'a> {
             "" => json::text(message, "actor"),
             name => name,
         };
-        self.lines.push(time, sender, text, mark);
+        self.lines.push(time, sender, &text, mark);
     }
 }
 

@@ -65,7 +65,7 @@ fn lines(hints: &Hints, rows: &[Row], senders: &Senders) -> Result<Vec<Line>, Tr
         previous = Some(time);
         let (sender, text) = senders.split(&row.rest);
         let (text, mark) = phrases::whatsapp(text, row.stamp.bracketed);
-        lines.push(Some(time), sender, text, mark);
+        lines.push(Some(time), sender, &text, mark);
     }
     Ok(lines.oldest_first())
 }

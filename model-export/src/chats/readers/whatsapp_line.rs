@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn headers_of_many_countries() {
-        let cases: &[(&str, [u32; 3], [u32; 2], Option<u32>, &str)] = &[
+        // The line, the date, the clock, the second, and what comes after.
+        type Case = (&'static str, [u32; 3], [u32; 2], Option<u32>, &'static str);
+        let cases: &[Case] = &[
             ("[31.12.23, 21:08:15] A: b", [31, 12, 23], [21, 8], Some(15), "A: b"),
             (
                 "\u{200e}[31/12/2023, 9:08:15\u{202f}PM] A: b",
