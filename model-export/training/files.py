@@ -4,7 +4,7 @@ import os
 
 from safetensors.torch import save_file
 
-KEPT = ("name", "special_tokens", "sampler", "statistics", "source", "licences")  # of dataset.json, in wisp.json
+KEPT = ("special_tokens", "sampler", "statistics", "source", "licences")  # of dataset.json, in wisp.json
 
 
 def write(path, save):
@@ -24,7 +24,7 @@ def write_model(folder, model, dataset, run):
     """What `wisp-model import hf` reads; the weights come last: a folder with them is complete."""
     weights = {name: w.detach().float().contiguous().cpu() for name, w in model.state_dict().items()}
     about = json.loads((dataset / "dataset.json").read_text())
-    wisp = {key: about[key] for key in KEPT if key in about} | {"training_run": run}
+    wisp = {"name": about.get("persona", ""), "training_run": run} | {key: about[key] for key in KEPT if key in about}
     wisp["training"] = (f"{sum(w.numel() for w in weights.values())} weights, trained for {run['steps']} steps "
                         f"({run['tokens'] / 1e6:.1f} million tokens), seed {run['options']['seed']}: "
                         f"{run['chats_bits_per_byte']:.4f} bits per byte of the chats held back")

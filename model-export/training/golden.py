@@ -57,7 +57,7 @@ def write(folder):
         tensors[f"{split}.{source}.lengths"] = lengths.to(torch.uint16)
     save_file(tensors, folder / "dataset.safetensors")
     tokens = {"begin": 0, "end": 1, "you": 2, "wisp": 3, "gaps": [4, 5, 6, 7, 8]}
-    about = {"context": SHAPE.context, "vocabulary": SHAPE.vocabulary, "name": "Golden", "special_tokens": tokens,
+    about = {"context": SHAPE.context, "vocabulary": SHAPE.vocabulary, "persona": "Golden", "special_tokens": tokens,
              "sources": [{"name": "chats", "weight": 1.0}, {"name": "stories", "weight": 0.5}]}
     for name, value in (("config.json", SHAPE.config()), ("dataset.json", about), ("tokenizer.json", tokenizer())):
         (folder / name).write_text(json.dumps(value, indent=1) + "\n")

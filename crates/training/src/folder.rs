@@ -26,7 +26,7 @@ pub fn read(folder: &Path) -> Result<(Shape, Vec<Weight>)> {
 }
 
 /// What a dataset says of its persona, for the model.
-const KEPT: [&str; 6] = ["name", "special_tokens", "sampler", "statistics", "source", "licences"];
+const KEPT: [&str; 5] = ["special_tokens", "sampler", "statistics", "source", "licences"];
 
 /// Writes the model, the tokenizer it was trained with, and `wisp.json`. The weights come last: a
 /// folder with them is complete.
@@ -43,6 +43,7 @@ pub fn write(
 ) -> Result<()> {
     let mut wisp: Map<String, Value> =
         KEPT.iter().filter_map(|key| Some(((*key).to_owned(), about.get(key)?.clone()))).collect();
+    wisp.insert("name".into(), about.get("persona").cloned().unwrap_or("".into()));
     wisp.insert("training".into(), training.into());
     wisp.insert("training_run".into(), run);
     let page = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default() + "\n";

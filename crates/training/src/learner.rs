@@ -221,7 +221,7 @@ fn in_parallel<T: Send>(batches: &[Batch], one: impl Fn(usize, &Batch) -> T + Sy
 }
 
 fn values(data: TensorData) -> Option<Vec<f32>> {
-    data.into_vec::<f32>().ok()
+    data.try_into_vec::<f32>().ok()
 }
 
 fn scalar(tensor: Tensor<1>) -> f64 {
