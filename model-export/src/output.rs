@@ -64,14 +64,21 @@ fn make_folder_readable(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What writes the content of a file.
+pub type Content<'a> = &'a dyn Fn(&mut dyn Write) -> std::io::Result<()>;
+
 /// Writes several files into folders that exist: all are complete and on the disk before the first
 /// gets its name.
-pub fn write_together(files: &[(PathBuf, &[u8])]) -> Result<()> {
+pub fn write_together(files: &[(PathBuf, Content<'_>)]) -> Result<()> {
     let mut staged = Vec::new();
-    for (path, bytes) in files {
+    for (path, content) in files {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = NamedTempFile::new_in(folder).map_err(Error::write(path))?;
-        file.write_all(bytes).map_err(Error::write(path))?;
+        let file = NamedTempFile::new_in(folder).map_err(Error::write(path))?;
+        let mut buffered = BufWriter::new(file);
+        content(&mut buffered).map_err(Error::write(path))?;
+        let file = buffered
+            .into_inner()
+            .map_err(|error| Error::Write { path: path.clone(), cause: error.into_error() })?;
         file.as_file().sync_all().map_err(Error::write(path))?;
         make_readable(&file).map_err(Error::write(path))?;
         staged.push((file, path));

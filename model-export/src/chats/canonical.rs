@@ -30,7 +30,7 @@ pub const FILE_NAME: &str = "chats.jsonl";
 ///
 /// # Errors
 /// What `output` reports.
-pub fn write(output: &mut impl Write, messages: &[Message]) -> std::io::Result<()> {
+pub fn write(output: &mut dyn Write, messages: &[Message]) -> std::io::Result<()> {
     for message in messages {
         serde_json::to_writer(&mut *output, message)?;
         output.write_all(b"\n")?;

@@ -12,6 +12,7 @@ use super::error::ChatError;
 use super::ingest::{Gathered, Request, Sender, digest, gather, list, senders};
 use super::readers::{DateOrder, Hints};
 use super::{Message, canonical};
+use crate::output::Content;
 use crate::report::{Report, html, terminal};
 use crate::{Error, Result, output};
 
@@ -160,14 +161,14 @@ fn write_folder(folder: &Path, messages: &[Message], report: &Report) -> Result<
 }
 
 fn write_files(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
-    let mut chats = Vec::new();
-    canonical::write(&mut chats, messages).map_err(Error::write(folder))?;
-    let contents = [chats, html::page(report).into_bytes(), report.json().into_bytes()];
-    let files: Vec<_> = FILES
-        .iter()
-        .zip(&contents)
-        .map(|(name, bytes)| (folder.join(name), bytes.as_slice()))
-        .collect();
+    let (html, json) = (html::page(report), report.json());
+    let contents: [Content<'_>; 3] = [
+        &|file| canonical::write(file, messages),
+        &|file| file.write_all(html.as_bytes()),
+        &|file| file.write_all(json.as_bytes()),
+    ];
+    let files: Vec<_> =
+        FILES.iter().zip(contents).map(|(name, content)| (folder.join(name), content)).collect();
     output::write_together(&files)
 }
 

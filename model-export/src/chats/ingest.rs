@@ -145,7 +145,7 @@ pub fn digest(
             tally.leave_out(why, conversation.lines.len());
             continue;
         }
-        clean(&conversation, &request.options, &mut tally, &mut messages);
+        clean(conversation, &request.options, &mut tally, &mut messages);
     }
     let report = tally.finish(&messages);
     check_left(&report, &persona)?;
@@ -269,15 +269,16 @@ fn one_side_is_missing(conversation: &Conversation, persona: &str) -> Option<Lef
 }
 
 fn clean(
-    conversation: &Conversation,
+    conversation: Conversation,
     options: &Options,
     tally: &mut Tally,
     messages: &mut Vec<Message>,
 ) {
     tally.begin(conversation.service, &conversation.name);
-    for line in &conversation.lines {
-        let outcome = options.decide(line);
-        tally.line(line, &outcome);
+    // Each line goes when it is a message: a text is in memory once.
+    for line in conversation.lines {
+        let outcome = options.decide(&line);
+        tally.line(&line, &outcome);
         if let Outcome::Kept { text, .. } = outcome {
             messages.push(Message {
                 time_ms: line.time_ms,
