@@ -12,7 +12,7 @@ use serde::de::MapAccess;
 use serde_json::Value;
 
 use super::json::{self, Elements, Fields};
-use super::{Place, Trouble, phrases};
+use super::{Place, Trouble, phrases_meta};
 use crate::chats::clean::Reason;
 use crate::chats::export::{Chat, Line, Lines, Service, tidy_name};
 use crate::chats::mojibake;
@@ -155,7 +155,7 @@ fn take(message: &Value, lines: &mut Lines) {
         Some(Reason::Unsent)
     } else if json::has(message, "call_duration") || WRITTEN_BY_SERVICE.contains(&kind.as_str()) {
         Some(Reason::System)
-    } else if let Some(reason) = phrases::meta(&sender, &content) {
+    } else if let Some(reason) = phrases_meta::meta(&sender, &content) {
         Some(reason)
     } else {
         (attached && content.trim().is_empty()).then_some(Reason::Media)

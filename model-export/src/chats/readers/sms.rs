@@ -8,7 +8,7 @@ use std::io::Read;
 
 use quick_xml::events::{BytesStart, Event};
 
-use super::{Trouble, phrases, xml_text};
+use super::{Trouble, phrases_meta, xml_text};
 use crate::chats::clean::Reason;
 use crate::chats::export::{Chat, Lines, Service, tidy_name};
 
@@ -169,7 +169,7 @@ impl Chats<'_> {
         thread.group |= about.get("address").contains('~');
         let received = direction == "1";
         let mark = if received || direction == "2" { mark } else { Some(Reason::Unsent) };
-        let mark = mark.or_else(|| phrases::sms_reaction(text).then_some(Reason::Reaction));
+        let mark = mark.or_else(|| phrases_meta::sms_reaction(text).then_some(Reason::Reaction));
         let sender = if received { contact.as_str() } else { self.owner };
         thread.lines.push(about.time(), sender, text, mark);
     }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::whatsapp_date::{decide, misfit};
 use super::whatsapp_line::{Stamp, header};
-use super::{DateOrder, Hints, Place, Trouble, each_line, phrases, wall_time};
+use super::{DateOrder, Hints, Place, Trouble, each_line, phrases_whatsapp, wall_time};
 use crate::chats::export::{Chat, Line, Lines, Service, is_direction, tidy_name};
 
 /// A line with its continuations.
@@ -34,7 +34,7 @@ pub(super) fn read(hints: &Hints, place: &Place, input: &mut dyn Read) -> Result
     })?;
     let senders = Senders::of(&rows);
     let lines = lines(hints, &rows, &senders)?;
-    let group = rows.iter().any(|row| phrases::whatsapp_group(&row.rest));
+    let group = rows.iter().any(|row| phrases_whatsapp::only_in_groups(&row.rest));
     let minutes = rows.iter().all(|row| row.stamp.second.is_none());
     let resolution_ms = if minutes { 60_000 } else { 1000 };
     let name = chat_name(place.file_name());
@@ -64,7 +64,7 @@ fn lines(hints: &Hints, rows: &[Row], senders: &Senders) -> Result<Vec<Line>, Tr
             })?;
         previous = Some(time);
         let (sender, text) = senders.split(&row.rest);
-        let (text, mark) = phrases::whatsapp(text, row.stamp.bracketed);
+        let (text, mark) = phrases_whatsapp::without_additions(text, row.stamp.bracketed);
         lines.push(Some(time), sender, &text, mark);
     }
     Ok(lines.oldest_first())
