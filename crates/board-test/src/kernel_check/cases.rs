@@ -185,7 +185,8 @@ struct Layout {
     is_low: bool,
 }
 
-/// All counts of groups and of vectors, with one of three counts of rows; then what is rare.
+/// All counts of groups and of vectors up to four pairs and one, with one of three counts of rows; several
+/// fours of pairs; then what is rare.
 fn matmuls<const WORDS: usize>(
     bench: &mut Bench,
     kernel: Kernel,
@@ -200,6 +201,16 @@ where
         for vectors in 1..=9 {
             let rows = bench.random.pick(&[4, 8, 20]);
             let gap = bench.random.pick(&[0, 0, 2, 64]);
+            let layout = Layout { rows, groups, vectors, gap, ..usual };
+            matmul(bench, kernel, layout, &multiply)?;
+            cases += 1;
+        }
+    }
+    // More pairs than are worked on at once, against more columns than one piece.
+    for groups in [7, 12, 16, 17] {
+        for vectors in [10, 11, 16, 23, 32] {
+            let rows = bench.random.pick(&[4, 8, 12]);
+            let gap = bench.random.pick(&[0, 2]);
             let layout = Layout { rows, groups, vectors, gap, ..usual };
             matmul(bench, kernel, layout, &multiply)?;
             cases += 1;
