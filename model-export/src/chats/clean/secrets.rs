@@ -1,9 +1,9 @@
 //! One-time codes, passwords, card and account numbers.
 
-use super::numbers::{all_equal, runs};
+use super::numbers::{Run, all_equal, runs};
 
-/// Words that announce a code of digits.
-const CODE_WORDS: [&str; 16] = [
+/// Words that announce a code of digits, whole.
+const CODE_WORDS: [&str; 20] = [
     "code",
     "otp",
     "pin",
@@ -20,6 +20,10 @@ const CODE_WORDS: [&str; 16] = [
     "einmalpasswort",
     "freischaltcode",
     "zugangscode",
+    "login",
+    "signin",
+    "log",
+    "sign",
 ];
 
 /// Words that announce a password.
@@ -39,6 +43,9 @@ const PASSWORD_WORDS: [&str; 14] = [
     "passphrase",
     "motdepasse",
 ];
+
+/// The same, only as whole words.
+const SHORT_PASSWORD_WORDS: [&str; 3] = ["pw", "pass", "key"];
 
 /// Whether there is a code, a password, or the number of a card or an account.
 pub(super) fn has_code(text: &str) -> bool {
@@ -71,39 +78,50 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// `code` and somewhere 4 to 8 digits, perhaps as `123-456` or `G-123456`.
+/// `code` and somewhere 4 to 8 digits, perhaps as `123-456`, `4 8 2 9 1 3` or `G-123456`.
 fn has_announced_code(text: &str) -> bool {
-    let words = words(text);
-    let announced = words
+    let announced = words(text)
         .iter()
         .any(|word| CODE_WORDS.contains(&word.as_str()) || PASSWORD_WORDS.contains(&word.as_str()));
-    let is_code = |word: &String| {
-        let after_letter = word.split_once('-').filter(|(before, _)| before.len() == 1);
-        let word = after_letter.map_or(word.as_str(), |(_, after)| after).replace('-', "");
-        (4..=8).contains(&word.len()) && word.bytes().all(|it| it.is_ascii_digit())
+    // Apart, only six digits or more: "log in at 10.30".
+    let is_code = |run: &Run| {
+        let fewest = if run.groups.len() == 1 { 4 } else { 6 };
+        (fewest..=8).contains(&run.digits().len())
     };
-    announced && words.iter().any(is_code)
+    announced && runs(text).iter().any(is_code)
 }
 
 /// `password: bluemoon`, `the password is blue7moon`.
 fn has_announced_password(text: &str) -> bool {
     let lower = text.to_lowercase();
-    PASSWORD_WORDS.iter().any(|word| {
-        let after = lower.match_indices(word).filter_map(|(at, it)| lower.get(at + it.len()..));
-        after.into_iter().any(|after| {
-            let after = after.trim_start();
-            let given = after.strip_prefix([':', '=']);
-            if given.is_some_and(|secret| secret.trim().chars().count() >= 3) {
-                return true;
-            }
-            let is =
-                ["is ", "ist ", "es ", "é ", "to "].iter().find_map(|is| after.strip_prefix(is));
-            let secret = is.and_then(|secret| secret.split_whitespace().next()).unwrap_or_default();
-            let secret = secret.trim_end_matches(['.', ',', '!', '?']);
-            secret.chars().count() >= 4
-                && secret.contains(|it: char| !it.is_alphabetic() && it != '\'')
-        })
-    })
+    let long = PASSWORD_WORDS.iter().flat_map(|word| lower.match_indices(word));
+    let whole = |at: usize, word: &str| {
+        let before = lower.get(..at).and_then(|it| it.chars().next_back());
+        let after = lower.get(at + word.len()..).and_then(|it| it.chars().next());
+        [before, after].iter().all(|it| it.is_none_or(|it| !it.is_alphanumeric()))
+    };
+    let short = SHORT_PASSWORD_WORDS
+        .iter()
+        .flat_map(|word| lower.match_indices(word))
+        .filter(|(at, word)| whole(*at, word));
+    long.chain(short).any(|(at, word)| lower.get(at + word.len()..).is_some_and(gives_password))
+}
+
+/// Whether a password follows the word for one.
+fn gives_password(after: &str) -> bool {
+    // `password123` is one.
+    if after.starts_with(|it: char| it.is_ascii_digit()) {
+        return true;
+    }
+    let after = after.trim_start();
+    let given = after.strip_prefix([':', '=']);
+    if given.is_some_and(|secret| secret.trim().chars().count() >= 3) {
+        return true;
+    }
+    let is = ["is ", "ist ", "es ", "é ", "to "].iter().find_map(|is| after.strip_prefix(is));
+    let secret = is.and_then(|secret| secret.split_whitespace().next()).unwrap_or_default();
+    let secret = secret.trim_end_matches(['.', ',', '!', '?']);
+    secret.chars().count() >= 4 && secret.contains(|it: char| !it.is_alphabetic() && it != '\'')
 }
 
 /// Letters and digits in turns, as in `hunter2!Xy` and `A1B2-C3D4`, or a long key.
@@ -124,14 +142,19 @@ fn looks_like_password(word: &str) -> bool {
         (kinds.iter().filter(|it| **it == 0).count(), kinds.iter().filter(|it| **it == 1).count());
     let turns = kinds.windows(2).filter(|pair| pair.first() != pair.last()).count();
     let key = kinds.len() >= 20 && digits >= 3 && letters >= 3;
-    letters > 0 && digits > 0 && (kinds.len() >= 8 && turns >= 3 || key)
+    // Two turns are a name with a number in it, unless the number is long: "iPhone15ProMax".
+    let mixed = turns >= 3 || turns == 2 && digits >= 3;
+    letters > 0 && digits > 0 && (kinds.len() >= 8 && mixed || key)
 }
 
-/// The number of a card: 13 to 19 digits whose check digit is right (ISO/IEC 7812).
+/// The number of a card: 13 to 19 digits whose check digit is right (ISO/IEC 7812). More than 15
+/// digits are no phone number, but the number of something.
 fn has_card(text: &str) -> bool {
     runs(text).iter().any(|run| {
         let digits = run.digits();
-        (13..=19).contains(&digits.len()) && !all_equal(&digits) && is_luhn(&digits)
+        let counted = digits.len() < 2 * run.groups.len();
+        let card = (13..=19).contains(&digits.len()) && is_luhn(&digits);
+        !all_equal(&digits) && (card || digits.len() > 15 && !counted)
     })
 }
 
@@ -195,6 +218,13 @@ mod tests {
         for text in [
             "482913",
             "123-456",
+            "the code is 4 8 2 1 9 3",
+            "use 482 913 to log in",
+            "order 114-3941689-8772232",
+            "pw: sunshine",
+            "pass is hunter2",
+            "password123",
+            "GG1234xx!",
             "your code is 4821",
             "G-482913 is your verification code",
             "PIN: 4821",
@@ -216,6 +246,10 @@ mod tests {
     fn what_is_no_code() {
         for text in [
             "1988",
+            "iPhone15ProMax",
+            "log in at 10.30",
+            "the key is under the mat",
+            "pass is gone",
             "2000",
             "88888",
             "1500",
