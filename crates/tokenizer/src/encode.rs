@@ -223,17 +223,12 @@ fn append(nodes: &mut Vec<Node>, token: u32, start: usize, end: usize, merges: b
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::Encoder;
-    use crate::{Kind, TableBuilder, Tokenizer};
+    use crate::{Kind, Splitter, TableBuilder, Tokenizer};
     use alloc::string::String;
+    use alloc::vec::Vec;
 
-    #[test]
-    fn the_scratch_never_grows() {
-        let mut builder = TableBuilder::new().dummy_prefix(true);
-        for length in 1..40 {
-            builder = builder.token("a".repeat(length), length as f32, Kind::Text);
-        }
-        let table = builder.token(*b" ", 0.0, Kind::Text).build().unwrap();
-        let tokenizer = Tokenizer::open(&table).unwrap();
+    fn assert_never_grows(table: &[u8]) {
+        let tokenizer = Tokenizer::open(table).unwrap();
         let mut encoder = Encoder::new(1000);
         let capacities = |encoder: &Encoder| {
             let Encoder { text, nodes, merges, tokens, .. } = encoder;
@@ -245,5 +240,27 @@ mod tests {
             encoder.encode(&tokenizer, &text[..length]).unwrap();
             assert_eq!(capacities(&encoder), before);
         }
+    }
+
+    #[test]
+    fn the_scratch_never_grows() {
+        let mut scores = TableBuilder::new().dummy_prefix(true);
+        for length in 1..40 {
+            scores = scores.token("a".repeat(length), length as f32, Kind::Text);
+        }
+        assert_never_grows(&scores.token(*b" ", 0.0, Kind::Text).build().unwrap());
+
+        let mut pairs = TableBuilder::new().dummy_prefix(true);
+        for byte in 0..=u8::MAX {
+            pairs = pairs.token([byte], 0.0, Kind::Byte);
+        }
+        let letter = u32::from(b'a');
+        let mut merges = Vec::from([(letter, letter)]);
+        for length in 2..40 {
+            pairs = pairs.token("a".repeat(length), 0.0, Kind::Text);
+            // The token of this length, and one letter more: the next.
+            merges.extend((length < 39).then_some((254 + length as u32, letter)));
+        }
+        assert_never_grows(&pairs.merges(Splitter::Chat, merges).build().unwrap());
     }
 }
