@@ -1,5 +1,6 @@
 //! Learns the merges, with Hugging Face's `tokenizers` as trainer.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use thiserror::Error;
@@ -95,11 +96,12 @@ fn read(model: &BPE) -> Result<Vocabulary, String> {
         let known = |text: &str| ids.get(text).copied().ok_or("a merge of unknown tokens");
         vocabulary.merges.push((known(left)?, known(right)?));
         let both = [left, right].concat();
-        if !ids.contains_key(&both) {
+        if let Entry::Vacant(place) = ids.entry(both) {
+            let characters = place.key().chars();
+            let bytes: Option<_> = characters.map(|it| of_character.get(&it).copied()).collect();
             let id = u32::try_from(vocabulary.size()).map_err(|error| error.to_string())?;
-            let bytes: Option<_> = both.chars().map(|it| of_character.get(&it).copied()).collect();
+            place.insert(id);
             vocabulary.merged.push(bytes.ok_or("a token that is not written as bytes")?);
-            ids.insert(both, id);
         }
     }
     Ok(vocabulary)

@@ -18,4 +18,4 @@ pub use import::{ImportHf, import};
 pub use persona::{SamplerJson, SpecialTokens, WISP_JSON, WispJson};
 pub use shards::Shards;
 pub use tokenizer::table;
-pub(crate) use tokenizer_json::to_json as tokenizer_json;
+pub use tokenizer_json::to_json as tokenizer_json;

@@ -13,7 +13,7 @@ use crate::vocabulary::{merges, pieces};
 /// # Errors
 ///
 /// When a token is no text, or two are the same: there a name must be unique.
-pub(crate) fn to_json(table: &Tokenizer<'_>) -> Result<Value> {
+pub fn to_json(table: &Tokenizer<'_>) -> Result<Value> {
     let refuse = || ExportError::Tokenizer {
         format: "Hugging Face",
         why: "a token is no UTF-8 text, or two tokens are the same".to_owned(),

@@ -19,6 +19,8 @@ pub struct Unit {
     pub ends: Vec<usize>,
     /// Whether the unit before it is the same chat, earlier.
     pub follows: bool,
+    /// Whether it is a later part of a unit that was cut.
+    pub is_rest: bool,
 }
 
 impl Unit {
@@ -30,6 +32,7 @@ impl Unit {
             bytes: self.bytes.get(start..end).unwrap_or_default().to_vec(),
             ends: inside.map(|at| at - start).chain([end - start]).collect(),
             follows: self.follows && start == 0,
+            is_rest: start > 0,
         }
     }
 

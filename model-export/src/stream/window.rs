@@ -71,7 +71,8 @@ fn in_order(units: Vec<Unit>, context: usize) -> Vec<Row> {
             Some(row) if row.tokens.len() + unit.needs() <= context + 1 => row.add(&unit, true),
             _ => {
                 let mut row = Row::default();
-                row.add(&unit, rows.len() % 2 == 0);
+                // Every second row that begins with a conversation, so that the model knows both.
+                row.add(&unit, unit.is_rest || rows.len().is_multiple_of(2));
                 rows.push(row);
             }
         }
