@@ -216,6 +216,8 @@ fn files(report: &Report) -> String {
          kinds not opened</li>",
         report.bytes as f64 / 1e6,
     );
+    let zone = escape(&report.time_zone);
+    let _ = write!(body, "<li>days and clocks are those of the time zone {zone}</li>");
     for note in &report.notes {
         let _ = write!(body, "<li class=\"note\">{}</li>", escape(note));
     }

@@ -87,6 +87,8 @@ pub struct ChatReport {
 pub struct Report {
     /// The persona's name.
     pub persona: String,
+    /// The time zone of days and months, and of times that an export gave without one.
+    pub time_zone: String,
     /// Files read.
     pub files: usize,
     /// Their bytes, unpacked.

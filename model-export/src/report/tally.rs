@@ -30,6 +30,7 @@ impl Tally {
     pub fn new(persona: &str, zone: &TimeZone) -> Self {
         let report = Report {
             persona: persona.to_owned(),
+            time_zone: zone.iana_name().unwrap_or("of this computer").to_owned(),
             files: 0,
             bytes: 0,
             unknown_files: 0,

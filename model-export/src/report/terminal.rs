@@ -28,6 +28,7 @@ fn head(page: &mut String, report: &Report) -> std::fmt::Result {
         let (chats, lines) = (count.chats, grouped(count.lines));
         writeln!(page, "              {service}: {lines} lines in {chats} chats")?;
     }
+    writeln!(page, "time zone     {}", report.time_zone)?;
     let kept = share(report.kept, report.read);
     writeln!(
         page,

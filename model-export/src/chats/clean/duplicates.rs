@@ -25,14 +25,13 @@ pub fn mark_duplicates(chats: &mut [&mut Chat]) {
         for (at, line) in chat.lines.iter().enumerate().filter(|(_, line)| line.mark.is_none()) {
             let key = (&*line.sender, line.text.as_str(), line.time_ms.div_euclid(coarsest));
             let entries = seen.entry(key).or_default();
-            let time_ms = line.time_ms;
-            let entry = Entry { export, time_ms, resolution_ms, repeated_by: None };
-            match entries.iter_mut().find(|known| known.is_repeated_by(&entry)) {
-                Some(known) => {
-                    known.repeated_by = Some(export);
-                    repeated.push((export, at));
-                }
-                None => entries.push(entry),
+            let one = Entry { export, time_ms: line.time_ms, resolution_ms, count: 1, used: None };
+            if entries.iter_mut().any(|known| known.takes(&one)) {
+                repeated.push((export, at));
+            } else if let Some(known) = entries.iter_mut().find(|known| known.is_like(&one)) {
+                known.count += 1;
+            } else {
+                entries.push(one);
             }
         }
     }
@@ -43,22 +42,34 @@ pub fn mark_duplicates(chats: &mut [&mut Chat]) {
     }
 }
 
+/// Lines of one export with the same sender, text and time.
 struct Entry {
     export: usize,
     time_ms: i64,
     resolution_ms: i64,
-    /// The last export that repeats it.
-    repeated_by: Option<usize>,
+    count: usize,
+    /// The last export that repeats them, and how many.
+    used: Option<(usize, usize)>,
 }
 
 impl Entry {
-    fn is_repeated_by(&self, other: &Self) -> bool {
+    /// Whether these are lines of the same export and time.
+    fn is_like(&self, other: &Self) -> bool {
+        self.export == other.export && self.time_ms == other.time_ms
+    }
+
+    /// Takes a line that repeats one of these; whether it does.
+    fn takes(&mut self, other: &Self) -> bool {
         if self.export == other.export {
             return self.resolution_ms == 1 && self.time_ms == other.time_ms;
         }
         let common = self.resolution_ms.max(other.resolution_ms);
-        self.repeated_by != Some(other.export)
-            && self.time_ms.div_euclid(common) == other.time_ms.div_euclid(common)
+        let used = self.used.map_or(0, |(by, used)| if by == other.export { used } else { 0 });
+        let same = self.time_ms.div_euclid(common) == other.time_ms.div_euclid(common);
+        if same && used < self.count {
+            self.used = Some((other.export, used + 1));
+        }
+        same && used < self.count
     }
 }
 
