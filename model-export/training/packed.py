@@ -51,9 +51,17 @@ class Dataset:
         # Byte-level BPE spells each byte of text as one character.
         words = json.loads((folder / "tokenizer.json").read_text())
         special = {token["id"] for token in words.get("added_tokens", [])}
+        self.has_dummy_prefix = (words.get("normalizer") or {}).get("type") == "Prepend"
         self.bytes = torch.zeros(self.vocabulary, device=device)
         for word, token in words["model"]["vocab"].items():
             self.bytes[token] = 0 if token in special else len(word)
+
+    def text_bytes(self, inputs, targets):
+        """Bytes of text in targets; the blank in front of a text, after a special token, is none of it."""
+        bytes = self.bytes[targets]
+        if self.has_dummy_prefix:
+            bytes = bytes - ((self.bytes[inputs] == 0) & (bytes > 0)).float()
+        return bytes.double().sum().item()
 
     def shares(self, chats):
         """Each source's part of a batch: `chats` for the persona's own, the others by size and weight."""

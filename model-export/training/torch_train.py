@@ -99,8 +99,9 @@ def evaluate(model, data, autocast=contextlib.nullcontext, most=32):
             inputs, targets = batch_of(rows[i:i + 32], lengths[i:i + 32])
             with autocast():
                 loss += model(inputs, targets)[1].item()
-            counted = targets[targets != IGNORED]
-            tokens, size = tokens + len(counted), size + data.bytes[counted].double().sum().item()
+            counted = targets != IGNORED
+            tokens += counted.sum().item()
+            size += data.text_bytes(inputs[counted], targets[counted])
         nats[name] = loss / max(1, tokens)
         if name == "chats":
             bits = loss / math.log(2) / max(1.0, size)

@@ -21,6 +21,8 @@ pub struct Dataset {
     pub valid: Vec<Source>,
     /// Bytes of text behind each token; none behind special ones.
     pub bytes: Vec<u32>,
+    /// Whether every text is written with a blank in front that is not part of it.
+    pub has_dummy_prefix: bool,
     /// The whole `dataset.json`.
     pub about: Value,
     /// The whole `tokenizer.json`.
@@ -107,7 +109,9 @@ impl Dataset {
         if !(1..1 << 20).contains(&context) || !(1..=1 << 16).contains(&vocabulary) {
             return Err(wrong("dataset.json: a context or vocabulary beyond all measure".into()));
         }
-        let bytes = token_bytes(&json("tokenizer.json", &tokenizer)?, vocabulary).map_err(wrong)?;
+        let words = json("tokenizer.json", &tokenizer)?;
+        let bytes = token_bytes(&words, vocabulary).map_err(wrong)?;
+        let has_dummy_prefix = words.pointer("/normalizer/type").is_some_and(|it| it == "Prepend");
         let (mut train, mut valid) = (Vec::new(), Vec::new());
         for source in head.sources {
             if !(source.weight >= 0.0 && source.weight.is_finite()) {
@@ -126,7 +130,16 @@ impl Dataset {
                 return Err(wrong(format!("it has no rows of the source `chats` to {split}")));
             }
         }
-        Ok(Self { context, vocabulary, train, valid, bytes, about, tokenizer })
+        Ok(Self { context, vocabulary, train, valid, bytes, has_dummy_prefix, about, tokenizer })
+    }
+
+    /// Bytes of text behind the second of two neighbours in a row. A text begins after a special
+    /// token; the blank in front of it is not text.
+    pub fn text_bytes(&self, pair: &[u16]) -> u32 {
+        let bytes = |token: &u16| self.bytes.get(usize::from(*token)).copied().unwrap_or(0);
+        let [before, token] = pair else { return 0 };
+        let begins = bytes(before) == 0;
+        bytes(token).saturating_sub(u32::from(self.has_dummy_prefix && begins))
     }
 }
 

@@ -416,11 +416,10 @@ pub fn measure(
     let rows: Vec<&[u16]> =
         (0..count).map(|i| source.row(i * source.rows() / count.max(1))).collect();
     let groups: Vec<Batch> = rows.chunks(micro).map(Batch::new).collect();
-    let targets = || rows.iter().flat_map(|row| row.get(1..).unwrap_or_default());
-    let bytes = |token: &u16| data.bytes.get(usize::from(*token)).copied().unwrap_or(0);
+    let pairs = || rows.iter().flat_map(|row| row.windows(2));
     Loss {
         nats: learner.loss(learnt, &groups),
-        tokens: targets().count() as u64,
-        bytes: targets().map(|token| u64::from(bytes(token))).sum(),
+        tokens: pairs().count() as u64,
+        bytes: pairs().map(|pair| u64::from(data.text_bytes(pair))).sum(),
     }
 }
