@@ -25,7 +25,7 @@ pub struct About {
     pub special_tokens: Marks,
     /// The persona's chats first.
     pub sources: Vec<Source>,
-    /// How the persona chats, in all its chats together.
+    /// How the persona chats in the chats of the source `chats`.
     pub statistics: Statistics,
 }
 

@@ -68,7 +68,7 @@ struct Gathered {
 /// Whatever is wrong with the input; then nothing is written.
 pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
     check_output(&request.output)?;
-    let messages = chats(request)?;
+    let mut messages = chats(request)?;
     let mut sources = chat_sources(request, &messages)?;
     for (path, weight) in &request.corpora {
         let name = source_name(path)?;
@@ -111,6 +111,9 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         tensors.push((format!("valid.{name}"), valid_rows));
         about.push(Source { name, weight, made_up_gaps: !is_chats, train, valid });
     }
+    // Chats of their own are extra practice; how the persona chats is learnt from the others.
+    let is_apart = |chat: &str| request.apart.iter().any(|(name, _)| name == chat);
+    messages.retain(|message| !is_apart(&message.chat));
     let about = About {
         persona: request.persona.clone(),
         context: request.context,
