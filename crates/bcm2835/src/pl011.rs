@@ -120,14 +120,22 @@ impl Uart {
 
     /// Takes bytes to be sent; how many, none when the ring is full.
     pub fn try_write(&mut self, bytes: &[u8]) -> usize {
-        with_rings(|rings| {
-            let count = rings.to_send.write(bytes);
-            if count > 0 {
-                rings.serve();
+        let mut count = 0;
+        for piece in bytes.chunks(PIECE) {
+            let taken = with_rings(|rings| {
+                let taken = rings.to_send.write(piece);
+                if taken > 0 {
+                    rings.serve();
+                }
+                taken
+            })
+            .unwrap_or(0);
+            count += taken;
+            if taken < piece.len() {
+                break;
             }
-            count
-        })
-        .unwrap_or(0)
+        }
+        count
     }
 
     /// How many bytes [`Uart::try_write`] would take now.
