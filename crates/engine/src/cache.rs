@@ -10,6 +10,7 @@ pub(crate) use float_cache::FloatCache;
 pub(crate) use lane_cache::LaneCache;
 
 use crate::kernels::Kernels;
+use crate::matrix::COST_OF_FLOAT;
 use crate::memory::Lanes;
 use crate::positions::{Slide, SlotRules};
 use crate::sizes::Sizes;
@@ -84,14 +85,15 @@ impl Cache {
         }
     }
 
-    /// Moves a layer's slots.
-    pub(crate) fn slide(&mut self, layer: usize, slide: &Slide) {
+    /// Moves a piece of a layer's slots.
+    pub(crate) fn slide(&mut self, layer: usize, slide: &Slide, piece: usize) {
         if slide.by == 0 {
             return;
         }
+        let piece = slide.piece(piece);
         match self {
-            Self::Float(cache) => cache.slide(layer, slide),
-            Self::Lanes(cache) => cache.slide(layer, slide),
+            Self::Float(cache) => cache.slide(layer, slide, piece),
+            Self::Lanes(cache) => cache.slide(layer, slide, piece),
         }
     }
 
@@ -100,6 +102,14 @@ impl Cache {
         match self {
             Self::Float(cache) => cache.layer_bytes(slots),
             Self::Lanes(cache) => cache.layer_bytes(slots),
+        }
+    }
+
+    /// What a multiply-add with keys or values costs, in those of a byte's weights.
+    pub(crate) fn cost_of_product(&self) -> usize {
+        match self {
+            Self::Float(_) => COST_OF_FLOAT,
+            Self::Lanes(_) => 1,
         }
     }
 

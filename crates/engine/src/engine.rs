@@ -186,9 +186,9 @@ impl<'m, K: Kernels> Engine<'m, K> {
         Ok(())
     }
 
-    /// Works for about `budget` multiply-adds of one byte's weights (f32 ones count four, those of
+    /// Works for about `budget` multiply-adds of one byte's weights (f32 ones count nine, those of
     /// a batch less): at least a few rows times the tokens at work, one head, one token's activations,
-    /// or one layer of a shift, then as many as fit.
+    /// or a few slots of a shift, then as many as fit.
     ///
     /// The budget decides only where the work pauses; the results are the same for all budgets.
     pub fn step(&mut self, budget: u32) -> Step {

@@ -153,21 +153,23 @@ impl LaneCache {
         }
     }
 
-    pub(super) fn slide(&mut self, layer: usize, slide: &Slide) {
+    pub(super) fn slide(&mut self, layer: usize, slide: &Slide, piece: Range<usize>) {
         let by = slide.by / SLOTS_PER_WORD;
-        let end = slide.end.div_ceil(SLOTS_PER_WORD);
-        let kept = usize::from(slide.keep);
+        let groups = piece.start / SLOTS_PER_WORD..piece.end.div_ceil(SLOTS_PER_WORD);
+        let slots = slide.moving(piece);
         for head in layer * self.kv_heads..(layer + 1) * self.kv_heads {
             let scales = head * self.slots;
-            let from = scales + slide.by + kept..scales + slide.end.max(slide.by + kept);
-            self.key_scales.copy_within(from.clone(), scales + kept);
-            self.value_scales.copy_within(from, scales + kept);
+            let from = scales + slots.start..scales + slots.end;
+            let to = from.start - slide.by;
+            self.key_scales.copy_within(from.clone(), to);
+            self.value_scales.copy_within(from, to);
             let words = head * (self.slots / SLOTS_PER_WORD * self.quads);
             // The opening's key word goes too, and is written anew with its next rotation.
-            let from = words + by * self.quads..words + end * self.quads;
-            self.keys.copy_within(from, words);
+            let from = words + groups.start * self.quads..words + groups.end * self.quads;
+            let to = from.start - by * self.quads;
+            self.keys.copy_within(from, to);
             let values = &mut self.values[words..words + self.slots / SLOTS_PER_WORD * self.quads];
-            for group in by..end {
+            for group in groups.clone() {
                 let from = Self::value_words(self.quads, group * SLOTS_PER_WORD);
                 let to = Self::value_words(self.quads, (group - by) * SLOTS_PER_WORD);
                 for (from, to) in from.zip(to) {

@@ -1,7 +1,8 @@
 //! The stages of a token: which matrix follows which, and the small operations between them.
 //!
 //! A stage is a number of *units* that are done one after the other, in any number of steps: a
-//! stripe of a matrix for all tokens, one head of one token, or one token's vector.
+//! stripe of a matrix for all tokens, one head of one token, one token's vector, or a few slots that
+//! move.
 
 use super::{Engine, Shape, Workspace};
 use crate::cache::Head;
@@ -9,13 +10,14 @@ use crate::float::settle_all;
 use crate::kernels::{Kernels, Part};
 use crate::matrix::Matrix;
 use crate::ops;
+use crate::positions::Slide;
 use core::ops::Range;
 
 /// What is being computed for the tokens at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Idle,
-    /// Moves the cache's slots, layer by layer; no tokens are at work.
+    /// Moves the cache's slots, layer by layer and piece by piece; no tokens are at work.
     Slide,
     /// Adds the last layer's branch and prepares the input of keys, values and queries.
     AttentionNorm,
@@ -63,7 +65,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
         match (self.stage, self.matrix()) {
             (_, Some(matrix)) => self.multiply(matrix, work),
             (Stage::Attention, _) => self.attend(work),
-            (Stage::Slide, _) => work.for_each(|layer| self.slide(layer)),
+            (Stage::Slide, _) => work.for_each(|unit| self.slide(unit)),
             _ => {
                 for token in work {
                     self.prepare(self.first + token);
@@ -88,11 +90,13 @@ impl<'m, K: Kernels> Engine<'m, K> {
         match self.stage {
             Stage::Attention => {
                 let positions = self.position() + self.tokens;
-                let cost = positions * (2 * head_size + COST_OF_EXPONENTIAL);
+                let product = self.cache.cost_of_product();
+                let cost = positions * (2 * head_size * product + COST_OF_EXPONENTIAL);
                 (tokens * heads, cost)
             }
             Stage::Slide => {
-                (self.weights.layers.len(), self.cache.layer_bytes(self.slide.end) * COST_OF_COPY)
+                let cost = self.cache.layer_bytes(Slide::PIECE) * COST_OF_COPY;
+                (self.weights.layers.len() * self.slide.pieces(), cost)
             }
             Stage::Store => (tokens, kv_dim * 4 * COST_OF_ELEMENT),
             Stage::Activation => (tokens, hidden * (COST_OF_EXPONENTIAL + COST_OF_ELEMENT)),
@@ -239,10 +243,11 @@ impl<'m, K: Kernels> Engine<'m, K> {
         input.prepare(kernels, token, tokens, dim, forms);
     }
 
-    /// Moves a layer's slots, and gives the opening's key its new rotation.
-    fn slide(&mut self, layer: usize) {
-        self.cache.slide(layer, &self.slide);
-        if self.slide.keep {
+    /// Moves a piece of a layer's slots; after the first, gives the opening's key its new rotation.
+    fn slide(&mut self, unit: usize) {
+        let (layer, piece) = (unit / self.slide.pieces(), unit % self.slide.pieces());
+        self.cache.slide(layer, &self.slide, piece);
+        if self.slide.keep && piece == 0 {
             let Workspace { rotations, openings, key, .. } = &mut self.work;
             let kv_dim = self.shape.kv_dim;
             let key = key.token_mut(0, kv_dim);
