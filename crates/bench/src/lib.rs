@@ -7,6 +7,7 @@
 //! segments    the cycle model's lines
 //! transcript  joined with the board's names for them
 //! measure     counts to figures
+//! slices      what a token counts when it is portioned out
 //! link, conversation   what the cable and the device take besides the model
 //! progress    how long it will still take
 //! baseline    figures against the committed ones
@@ -31,6 +32,7 @@ mod process;
 mod progress;
 pub mod segments;
 pub mod session;
+pub mod slices;
 pub mod subject;
 pub mod table;
 pub mod transcript;

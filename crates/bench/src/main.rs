@@ -140,7 +140,7 @@ fn cable(
 ) -> Result<()> {
     let link = Emulator { kernel: arguments.link.clone(), ..emulator.clone() };
     let link = link::Costs::measure(&link)?;
-    measure::link_service(groups, &link, figures);
+    measure::link_service(groups, &link, figures)?;
     // int8 is the path with the fewest instructions, of which the cable has the largest share.
     let reference = groups.iter().flat_map(|group| &group.jobs).find(|job| job.prefix == "int8");
     let instructions = figures.get("int8_instructions_per_token_pos0");
@@ -148,7 +148,7 @@ fn cable(
     let (Some(job), Some(instructions), Some(cycles)) = (reference, instructions, cycles) else {
         return Ok(());
     };
-    let rounds = job.rounds();
+    let rounds = job.rounds(0)?;
     link.add_to(figures, instructions, measure::seconds(cycles), rounds);
     if let Some(teller) = session::story_teller(groups) {
         let device = session::converse(emulator, teller.file.clone())?;

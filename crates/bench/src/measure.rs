@@ -1,5 +1,7 @@
 //! From counts to figures: tokens per second, shares, ratios.
 
+use anyhow::Result;
+
 use crate::emulator::MEMORIES;
 use crate::figures::{Figures, LINK_SERVICE, Unit};
 use crate::link;
@@ -49,18 +51,19 @@ pub fn seconds(cycles: f64) -> f64 {
 
 /// What the cable would take of each token if it carried 3 Mbaud meanwhile: more of a token that
 /// takes longer, and of one in more slices.
-pub fn link_service(groups: &[Group], costs: &link::Costs, figures: &mut Figures) {
+pub fn link_service(groups: &[Group], costs: &link::Costs, figures: &mut Figures) -> Result<()> {
     let (name, _) = USUAL_MEMORY;
     for job in groups.iter().flat_map(|group| &group.jobs) {
         let prefix = &job.prefix;
         for position in POSITIONS {
             let cycles = figures.get(&format!("{prefix}_cycles_per_token_{name}_pos{position}"));
             let Some(cycles) = cycles else { continue };
-            let taken = costs.under_load(seconds(cycles), job.rounds());
+            let taken = costs.under_load(seconds(cycles), job.rounds(position)?);
             let figure = format!("{prefix}_{LINK_SERVICE}_instructions_pos{position}");
             figures.add(figure, taken, Unit::Instructions);
         }
     }
+    Ok(())
 }
 
 /// One token from its beginning to the choice of the next.

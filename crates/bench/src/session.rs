@@ -13,6 +13,7 @@ use crate::figures::Figures;
 use crate::measure::{self, USUAL_MEMORY};
 use crate::models;
 use crate::progress::Progress;
+use crate::slices;
 use crate::subject::{Path, Placement};
 use crate::transcript::Measured;
 
@@ -40,9 +41,10 @@ pub struct Job {
 }
 
 impl Job {
-    /// Rounds of the firmware's main loop for a token: slices of the model's work.
-    pub fn rounds(&self) -> f64 {
-        self.multiply_adds.div_ceil(u64::from(device::Options::default().slice)) as f64
+    /// Rounds of the firmware's main loop for a token at this position: slices of the model's work.
+    pub fn rounds(&self, position: usize) -> Result<f64> {
+        let work = slices::token(&self.file, self.placement, position)?;
+        Ok(f64::from(work.div_ceil(device::Options::default().slice)))
     }
 
     /// Instructions for the slowest of its runs, roughly; f32 counts as much as any.

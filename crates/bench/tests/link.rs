@@ -8,7 +8,8 @@ use bench::baseline::Baseline;
 use bench::emulator::{Emulator, USUAL_LIMIT};
 use bench::figures::Figures;
 use bench::link::Costs;
-use bench::{measure, models, workspace};
+use bench::session::{self, Job, Scope};
+use bench::{measure, slices, workspace};
 
 /// What `make bench` measured, as committed.
 fn measured(name: &str) -> f64 {
@@ -16,16 +17,13 @@ fn measured(name: &str) -> f64 {
     baseline.figures.get(name).unwrap_or_else(|| panic!("no {name}"))
 }
 
-/// Of a token of the reference shape: every weight but those of norms, once.
-fn multiply_adds() -> f64 {
-    let spec = models::reference();
-    let dim = f64::from(spec.dim);
-    let layers = spec.hidden.iter().map(|hidden| 4.0 * dim * dim + 3.0 * dim * f64::from(*hidden));
-    layers.sum::<f64>() + f64::from(spec.vocabulary) * dim
-}
-
-fn slice() -> f64 {
-    f64::from(device::Options::default().slice)
+/// The models that `make bench` measures, and whose figures are in the baseline.
+fn jobs(scope: Scope) -> (tempfile::TempDir, Vec<Job>) {
+    let folder = tempfile::tempdir().unwrap();
+    let groups = session::prepare(&workspace(), folder.path(), scope).unwrap();
+    let is_persona = |job: &Job| job.prefix.starts_with("persona_");
+    let jobs = groups.into_iter().flat_map(|group| group.jobs);
+    (folder, jobs.filter(|job| !is_persona(job)).collect())
 }
 
 #[test]
@@ -44,7 +42,8 @@ fn the_cable_costs_less_than_a_fiftieth_of_a_token() {
     let costs = Costs::measure(&emulator).unwrap();
     // int8 is the path with the fewest instructions. Cycles are modelled at 1 GHz.
     let seconds = measure::seconds(measured("int8_cycles_per_token_450_pos0"));
-    let rounds = (multiply_adds() / slice()).ceil();
+    let (_models, jobs) = jobs(Scope::Quick);
+    let rounds = jobs.iter().find(|job| job.prefix == "int8").unwrap().rounds(0).unwrap();
     let mut figures = Figures::default();
     costs.add_to(&mut figures, measured("int8_instructions_per_token_pos0"), seconds, rounds);
     for figure in &figures.0 {
@@ -57,23 +56,44 @@ fn the_cable_costs_less_than_a_fiftieth_of_a_token() {
     assert!(share("share_of_token_idle") <= 0.5);
 }
 
+/// How long a slice is in which every part of the work takes as long as on the average, in
+/// milliseconds (modelled, at 1 GHz). Less work than that is one slice.
+fn slice(cycles: f64, work: f64) -> f64 {
+    let slices = work / f64::from(device::Options::default().slice);
+    measure::seconds(cycles / slices.max(1.0)) * 1e3
+}
+
 /// Between two rounds of the main loop the model works for one slice, so that is how long a stop
 /// waits; that it ends the reply in the round in which it is handled is a test of crate `device`.
+///
+/// How long that is follows from the cycles that `make bench` measured for whole tokens and prompts,
+/// and from what the engine counts for them.
 #[test]
 fn a_slice_is_over_in_five_milliseconds() {
-    // Modelled cycles for what counts as a multiply-add, at 1 GHz, by format and memory bandwidth in
-    // MB/s: a whole token's, with all that is done besides. f32 is not measured in this shape; it
-    // counts as four, and a kernel that fetches ahead would need 12.9 cycles at 330 MB/s.
-    let of_token = |name| measured(name) / multiply_adds();
-    let slowest = [
-        ("f32_330", 12.9 / 4.0),
-        ("fp8_330", of_token("fp8_cycles_per_token_330_pos0")),
-        ("fp8_450", of_token("fp8_cycles_per_token_450_pos0")),
-        ("int8_330", of_token("int8_cycles_per_token_330_pos0")),
-    ];
-    for (way, cycles) in slowest {
-        let milliseconds = slice() * cycles / 1e6;
-        println!("wisp: longest_slice_{way} {milliseconds:.2} ms_modelled");
-        assert!(milliseconds <= 5.0, "{way}: {milliseconds} ms");
+    let (_models, jobs) = jobs(Scope::Whole);
+    for Job { prefix, file, placement, .. } in &jobs {
+        let mut slices = Vec::new();
+        let token = |position| f64::from(slices::token(file, *placement, position).unwrap());
+        let (first, last) = (token(0), token(255));
+        for memory in ["330", "450"] {
+            let cycles = |position: &str| {
+                measured(&format!("{prefix}_cycles_per_token_{memory}_pos{position}"))
+            };
+            slices.push((format!("token_{memory}"), slice(cycles("0"), first)));
+            // What a later token has more is attention alone.
+            let attention = slice(cycles("255") - cycles("0"), last - first);
+            slices.push((format!("attention_{memory}"), attention));
+        }
+        let prompt = slices::prompt(file, *placement, 64).unwrap();
+        let work = prompt.into_iter().map(f64::from).sum::<f64>();
+        let batch = slice(measured(&format!("{prefix}_prefill_64_cycles_450")), work);
+        slices.push(("batch_450".to_owned(), batch));
+        // With memory of 330 MB/s prompts are not measured. A slower memory makes nothing slower than
+        // itself: by 97 cycles for a line to 71.
+        slices.push(("batch_330_at_most".to_owned(), batch * 97.0 / 71.0));
+        for (name, milliseconds) in slices {
+            println!("wisp: slice_{prefix}_{name} {milliseconds:.2} ms_modelled");
+            assert!(milliseconds <= 5.0, "{prefix}, {name}: {milliseconds} ms");
+        }
     }
 }
