@@ -199,7 +199,7 @@ fn an_emulated_board_is_measured_and_two_runs_are_compared() {
     assert_eq!(facts("second")["file"], Value::Null);
     let log = std::fs::read_to_string(folder.join("first/device.log")).unwrap();
     assert!(log.contains("persona of "), "{log}");
-    assert!(log.contains("(firmware/src/main.rs:"), "{log}");
+    assert!(log.contains("(main.rs:"), "{log}");
     let log = std::fs::read_to_string(folder.join("second/device.log")).unwrap();
     assert!(log.contains("not decoded"), "{log}");
     assert!(
@@ -335,8 +335,9 @@ fn every_manner_of_a_persona_ends_and_is_called_what_it_is() {
     assert_eq!(outcomes(Manner::Silent), [silent.clone(), silent]);
     // It is given the conversation back, and the next repeat is one like any other.
     let disturbed = row(["disturbed", "", ""]);
-    assert_eq!(outcomes(Manner::Restarts), [disturbed, answered.clone()]);
-    assert_eq!(outcomes(Manner::Bursts), [answered.clone(), answered]);
+    assert_eq!(outcomes(Manner::Restarts), [disturbed.clone(), answered.clone()]);
+    assert_eq!(outcomes(Manner::Bursts), [answered.clone(), answered.clone()]);
+    assert_eq!(outcomes(Manner::Refuses), [disturbed, answered]);
 }
 
 #[test]
@@ -361,6 +362,8 @@ fn of_several_messages_in_a_row_the_first_is_measured() {
     assert_eq!(replies, [expected, expected].concat());
     for row in &rows {
         assert_eq!((&row["outcome"], &row["reply_tokens"]), (&"answered".into(), &3.into()));
+        // Also where the board has counted some of the next one already.
+        assert_eq!((&row["decode_tokens"], &row["decode_ms"]), (&3.into(), &0.3.into()));
     }
     // Three rounds of four messages, and after each the board was told to leave it at that.
     assert_eq!(board.heard_of("Stop").len(), 12);

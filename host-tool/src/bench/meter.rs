@@ -4,7 +4,8 @@
 //! Forget ─► earlier messages, each answered ─► counters ─► last message ─► reply ─► counters
 //! ```
 //! A persona may write several messages in a row. The first is the one that is measured; a stop right
-//! after it keeps the rest out of what follows.
+//! after it keeps the rest out of what follows, and what the board counted of it until then is left
+//! out of the row.
 //!
 //! Nothing here waits for ever: a persona may stay silent, the session may be lost, the board may
 //! restart, and a board that does nothing at all is given up after a time.
@@ -201,8 +202,8 @@ impl<'c> Meter<'c> {
         }
     }
 
-    /// Has the persona leave it at what it has written, and asks for all counters. The board answers
-    /// what it is asked in order: when they are here, it writes no more.
+    /// Has the persona leave it at what it has written, and asks for all counters. The board hears
+    /// of the stop before the question: what it writes until then is counted, and nothing later.
     fn calm(&mut self, listener: &mut dyn Listener) -> Result<Counters, Halt> {
         self.client.send(Command::Stop)?;
         self.ask(listener)

@@ -86,9 +86,9 @@ impl Row {
         self.more(|work| work.read_tokens)
     }
 
-    /// Tokens written after the first of a message.
+    /// Tokens drawn after the first of the reply, the mark that ends it included.
     pub fn decode_tokens(&self) -> Option<u32> {
-        self.more(|work| work.decode_tokens)
+        Some(self.decoding()?.0)
     }
 
     /// Milliseconds the board took to read the message.
@@ -104,8 +104,25 @@ impl Row {
 
     /// Milliseconds the board took for the tokens after the first.
     pub fn decode_ms(&self) -> Option<f64> {
+        let (tokens, micros) = self.decoding()?;
+        (tokens > 0).then(|| milliseconds(micros))
+    }
+
+    /// Tokens drawn after the first of the reply, and in how many microseconds.
+    ///
+    /// The board's counters also have what it wrote besides: of the next message, until the stop was
+    /// there, or of one that it withdrew. The reply's own time tells that.
+    fn decoding(&self) -> Option<(u32, u64)> {
+        let tokens = self.more(|work| work.decode_tokens)?;
         let micros = self.after.work.decode_micros.checked_sub(self.before.work.decode_micros)?;
-        (self.decode_tokens()? > 0).then(|| milliseconds(micros))
+        let Some(reply) = self.reply_that_counts() else { return Some((tokens, micros)) };
+        let own = u64::from(reply.timing.decode_micros);
+        if own == micros {
+            return Some((tokens, micros));
+        }
+        // Only a chat has several messages, and there a mark was drawn if the message is finished.
+        let mark = u32::from(reply.end == ReplyState::Finished);
+        Some((reply.timing.reply_tokens.saturating_add(mark).saturating_sub(1), own))
     }
 
     /// Tokens per second by the board's clock.
@@ -117,9 +134,7 @@ impl Row {
     pub fn host_decode_tokens_per_second(&self) -> Option<f64> {
         let reply = self.reply_that_counts()?;
         let writing = reply.whole.checked_sub(reply.first_word)?;
-        // Not what the board counted: it may have begun another message by then.
-        let tokens = reply.timing.reply_tokens.saturating_sub(1);
-        per_second(tokens, writing.as_secs_f64() * 1e3)
+        per_second(self.decode_tokens()?, writing.as_secs_f64() * 1e3)
     }
 
     /// Milliseconds by the board's clock from the first token it read to the first it drew.
@@ -224,6 +239,21 @@ pub(super) mod tests {
         assert_eq!(row.host_first_token_ms(), Some(60.0));
         assert_eq!(row.decode_tokens_per_second(), Some(50.0));
         assert_eq!(row.host_decode_tokens_per_second(), Some(40.0));
+    }
+
+    #[test]
+    fn what_was_written_besides_the_reply_is_not_counted() {
+        let mut burst = row("a", 1, Outcome::Answered);
+        burst.after.work.decode_tokens += 7;
+        burst.after.work.decode_micros += 90_000;
+        assert_eq!((burst.decode_tokens(), burst.decode_ms()), (Some(10), Some(200.0)));
+        assert_eq!(burst.host_decode_tokens_per_second(), Some(40.0));
+        // The mark that ended it was drawn too.
+        burst.reply.as_mut().unwrap().end = ReplyState::Finished;
+        assert_eq!((burst.decode_tokens(), burst.decode_ms()), (Some(11), Some(200.0)));
+        // Where nothing was written besides, the board has counted it.
+        burst.after = row("a", 1, Outcome::Answered).after;
+        assert_eq!(burst.decode_tokens(), Some(10));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Manner {
     Silent,
     /// The board restarts in the middle of its first answer, and has forgotten everything.
     Restarts,
+    /// The board does not take the first message.
+    Refuses,
     /// It answers and goes on writing, until it is stopped or something else is said.
     Bursts,
 }
@@ -233,6 +235,10 @@ impl Runner {
                 send(DeviceMessage::Refused { refusal: Refusal::WrongSize, detail: 1 });
             }
             HostMessage::Stop => self.end_burst(session, EndReason::Stopped),
+            HostMessage::Say { id, .. } if manner == Manner::Refuses => {
+                self.quirks.manner = Manner::Answers;
+                send(DeviceMessage::Refused { refusal: Refusal::TextTooLong, detail: id });
+            }
             HostMessage::Say { id, text, .. } => {
                 send(DeviceMessage::Received { id });
                 self.end_burst(session, EndReason::Finished);
@@ -240,13 +246,15 @@ impl Runner {
                 self.work.read_micros += 300;
                 self.happen(session, &[Event::Read { id }]);
                 match manner {
-                    Manner::Answers => self.reply(session, id, text),
+                    Manner::Answers | Manner::Refuses => self.reply(session, id, text),
                     Manner::Bursts => {
                         self.reply(session, id, text);
                         let reply = id + 1000;
                         let delta = Event::Delta { reply, offset: 0, text: "And " };
                         self.happen(session, &[Event::Thinking { reply }, delta]);
                         self.burst = Some(reply);
+                        self.work.decode_tokens += 5;
+                        self.work.decode_micros += 5000;
                     }
                     Manner::Waits | Manner::Silent => {
                         self.happen(session, &[Event::StayedSilent { after: id }]);
@@ -304,11 +312,16 @@ impl Runner {
         None
     }
 
-    /// A whole reply of three tokens.
+    /// A whole reply of three tokens, and the mark that ends it.
     fn reply(&mut self, session: &mut Session, reply: u32, text: &str) {
-        self.work.decode_tokens += 2;
-        self.work.decode_micros += 200;
-        let timing = Timing { reply_tokens: 3, first_token_micros: 50, ..Timing::default() };
+        self.work.decode_tokens += 3;
+        self.work.decode_micros += 300;
+        let timing = Timing {
+            reply_tokens: 3,
+            first_token_micros: 50,
+            decode_micros: 300,
+            ..Timing::default()
+        };
         let events = [
             Event::Thinking { reply },
             Event::Delta { reply, offset: 0, text: "You said " },
