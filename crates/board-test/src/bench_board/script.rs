@@ -12,9 +12,6 @@ use crate::marks::{self, Measurement};
 /// Tokens that the cache must hold.
 const CONTEXT: usize = 256;
 
-/// Multiply-adds in a step, as the firmware takes them.
-const BUDGET: u32 = 1_000_000;
-
 /// The seed of the sampler's dice.
 const SEED: u64 = 1;
 
@@ -150,7 +147,9 @@ impl Bench<'_> {
 
     fn compute(&mut self, tokens: &[u32], wants_logits: bool) -> Result<(), &'static str> {
         self.engine.begin(tokens, wants_logits).map_err(|_| "token refused")?;
-        while self.engine.step(BUDGET) == Step::Working {}
+        // As the firmware does it.
+        let slice = device::Options::default().slice;
+        while self.engine.step(slice) == Step::Working {}
         Ok(())
     }
 
