@@ -50,6 +50,53 @@ fn stop_without_a_reply_is_nothing() {
     assert!(events(&mut mind).iter().any(|event| matches!(event, Event::End { .. })));
 }
 
+/// A mind that has answered once, in full.
+fn answered(file: &[u8]) -> Mind<'_, Portable> {
+    let mut mind = mind(file, STORY, 2000, sampling(900));
+    say(&mut mind, 1, "hello");
+    while mind.think(Instant(0), &mut Outbox::new()) {}
+    assert_eq!(mind.context.message_count(), 2);
+    events(&mut mind);
+    mind
+}
+
+#[test]
+fn stop_after_again_leaves_what_is_written_of_the_new_answer_or_none() {
+    let file = tiny(STORY, 400, 3);
+    let (mut with_text, mut without) = (0, 0);
+    for steps in 0.. {
+        let mut mind = answered(&file);
+        mind.inbox.arrive(2, || Order::Regenerate);
+        for _ in 0..steps {
+            mind.think(Instant(0), &mut Outbox::new());
+        }
+        let is_over = steps > 0 && matches!(mind.phase, Phase::Idle);
+        mind.stop();
+        while mind.think(Instant(0), &mut Outbox::new()) {}
+        let told = events(&mut mind);
+        // The old answer is gone however early the stop came.
+        assert_eq!(told[..2], [Event::Withdrawn { reply: 1 }, Event::Read { id: 2 }]);
+        if is_over {
+            break;
+        }
+        if mind.context.message_count() == 2 {
+            with_text += 1;
+            let Some(Event::End { reply: 2, reason, .. }) = told.last() else {
+                panic!("{told:?}");
+            };
+            assert_eq!(*reason, EndReason::Stopped);
+            continue;
+        }
+        without += 1;
+        assert_eq!(told.last(), Some(&Event::StayedSilent { after: 1 }));
+        // Asked once more, it answers.
+        mind.inbox.arrive(3, || Order::Regenerate);
+        while mind.think(Instant(0), &mut Outbox::new()) {}
+        assert_eq!(mind.context.message_count(), 2);
+    }
+    assert!(with_text > 3 && without > 3, "{with_text} {without}");
+}
+
 /// Long enough for several batches.
 const LONG: &str = "a long message, which takes its time to be read, and then some more of it";
 
