@@ -65,6 +65,8 @@ pub fn chat_table(splitter: Splitter, vocabulary: usize) -> Vec<u8> {
             pairs.push((left, id(right)));
         }
     }
+    // Our own trainer puts a space in front of every text.
+    let builder = builder.dummy_prefix(splitter == Splitter::Chat);
     builder.merges(splitter, pairs).build().unwrap()
 }
 
