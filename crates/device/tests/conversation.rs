@@ -314,6 +314,28 @@ fn a_stop_while_a_message_is_read_shows_at_once_and_what_was_said_stays() {
     assert_eq!(world.heard(), world.written());
 }
 
+#[test]
+fn a_stop_is_also_for_what_waits_at_the_host() {
+    let file = tiny(CHAT, 2048, 3);
+    for wait in 0..12 {
+        let mut world = World::new(&file, CHAT, 2000, wait);
+        // More than are under way at a time.
+        let keys: Vec<_> = (0..12).map(|number| world.say(&text(number))).collect();
+        let state = |world: &World<'_>, key| world.conversation.message(key).unwrap().state;
+        while state(&world, keys[7]) == MessageState::Waiting {
+            world.tick();
+        }
+        (0..wait).for_each(|_| world.tick());
+        assert_eq!(state(&world, keys[11]), MessageState::Waiting, "stopped after {wait}");
+        world.conversation.stop();
+        world.settle();
+        for key in keys {
+            assert_eq!(state(&world, key), MessageState::Unanswered, "stopped after {wait}");
+        }
+        assert_eq!(world.heard(), world.written());
+    }
+}
+
 /// A chat of three messages in which a session is lost at one tick, and again a little later.
 fn chat_with_cut(restart: bool, cut: usize, again: usize) {
     let file = tiny(CHAT, 2048, 3);
