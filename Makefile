@@ -8,7 +8,8 @@ BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
 MODELS    := models/stories260K
 WISP      := cargo run --quiet -p wisp --
-MODEL     := cargo run --quiet -p wisp-model --
+# Without the trainer, whose tensor library takes longer to build than all the rest.
+MODEL     := cargo run --quiet -p wisp-model --no-default-features --
 DEVTOOL   := cargo run --quiet -p devtool --
 BENCH     := cargo run --quiet -p bench --
 
@@ -32,7 +33,8 @@ setup:
 	@scripts/setup
 
 build: announce bootloader firmware personas
-	@cargo build --quiet -p wisp -p wisp-model
+	@cargo build --quiet -p wisp
+	@cargo build --quiet -p wisp-model --no-default-features
 
 announce:
 	@echo "building the tools and the board's programs: some minutes the first time"

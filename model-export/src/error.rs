@@ -38,6 +38,11 @@ pub enum Error {
     #[diagnostic(transparent)]
     Export(#[from] crate::export::ExportError),
 
+    #[cfg(feature = "training")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Train(#[from] training::Error),
+
     #[error("cannot read {}: {cause}", path.display())]
     #[diagnostic(
         code(wisp_model::file::read),

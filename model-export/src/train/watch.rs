@@ -62,7 +62,9 @@ impl Watcher for Watch {
             false => format!(", {trained} of them trained"),
         };
         let tokens = tokens as f64 / 1e6;
-        self.line(&format!("{parameters} weights{trained}; {tokens:.1} million tokens to train on"));
+        self.line(&format!(
+            "{parameters} weights{trained}; {tokens:.1} million tokens to train on"
+        ));
         if step > 0 {
             self.line(&format!("goes on after step {step}"));
         }
