@@ -125,7 +125,7 @@ impl ImportLlama2c {
     ///
     /// # Errors
     ///
-    /// Those of [`llama2c`], and of writing.
+    /// Those of [`llama2c()`], and of writing.
     pub fn run(self) -> Result<String> {
         let Self { checkpoint, tokenizer, destination } = self;
         let stem = checkpoint.file_stem().map(|stem| stem.to_string_lossy().into_owned());
