@@ -143,13 +143,16 @@ impl Dataset {
     }
 }
 
-/// Tokens and lengths of a split; `None` if there are no rows.
+/// Tokens and lengths.
+type Rows = (Vec<u16>, Vec<u16>);
+
+/// The rows of a split; `None` if there are none.
 fn rows(
     packed: &SafeTensors<'_>,
     name: &str,
     context: usize,
     vocabulary: usize,
-) -> std::result::Result<Option<(Vec<u16>, Vec<u16>)>, String> {
+) -> std::result::Result<Option<Rows>, String> {
     let Ok(tokens) = packed.tensor(name) else { return Ok(None) };
     let lengths = packed.tensor(&format!("{name}.lengths"));
     let lengths = lengths.map_err(|_| format!("{name}.lengths is missing"))?;

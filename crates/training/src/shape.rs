@@ -190,7 +190,7 @@ impl Shape {
             return Err("config.json: heads that do not divide".into());
         }
         let head = shape.dim / shape.heads;
-        if head % 2 != 0 || size("head_dim").is_ok_and(|given| given != head) {
+        if !head.is_multiple_of(2) || size("head_dim").is_ok_and(|given| given != head) {
             return Err("config.json: head_dim".into());
         }
         Ok(shape)

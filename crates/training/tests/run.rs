@@ -78,7 +78,10 @@ fn training_lowers_the_loss_and_writes_a_whole_model() {
     assert!(best < 0.2 * first, "{first} to {best}");
     assert_eq!(follower.measured, state.records.iter().map(|it| it.step).collect::<Vec<_>>());
 
-    assert!((measured(place.path()) - best).abs() < 1e-6 * best, "the best model is what is written");
+    assert!(
+        (measured(place.path()) - best).abs() < 1e-6 * best,
+        "the best model is what is written"
+    );
     let wisp = std::fs::read(place.path().join("wisp.json")).unwrap();
     let wisp: serde_json::Value = serde_json::from_slice(&wisp).unwrap();
     assert_eq!(wisp["name"], "Golden");
