@@ -74,7 +74,7 @@ pub(crate) fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     })
 }
 
-/// Names and sizes of weights for [`write`].
+/// Names and sizes of weights for [`write()`].
 pub(crate) fn named<'a>(weights: &'a [Weight], prefix: &str) -> Vec<Named<'a>> {
     let weights = weights.iter();
     weights
