@@ -1,5 +1,6 @@
 //! Builds and measures a stand-in for llama2.c: the same public names, our own code. It shows that
 //! a checkout is built, loaded and counted; docs/benchmarks.md has what the real one gave.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

@@ -220,7 +220,8 @@ fn append(nodes: &mut Vec<Node>, token: u32, start: usize, end: usize, merges: b
     nodes.push(Node { token, start, end, before, after: None, merges });
 }
 
-#[cfg(all(test, feature = "std"))]
+#[cfg(test)]
+#[cfg(feature = "std")]
 mod tests {
     use super::Encoder;
     use crate::{Kind, Splitter, TableBuilder, Tokenizer};
