@@ -8,7 +8,8 @@ BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
 MODELS    := models/stories260K
 WISP      := cargo run --quiet -p wisp --
-MODEL     := cargo run --quiet -p wisp-model --
+# Without the trainer, whose tensor library takes longer to build than all the rest.
+MODEL     := cargo run --quiet -p wisp-model --no-default-features --
 DEVTOOL   := cargo run --quiet -p devtool --
 BENCH     := cargo run --quiet -p bench --
 
@@ -32,7 +33,8 @@ setup:
 	@scripts/setup
 
 build: announce bootloader firmware personas
-	@cargo build --quiet -p wisp -p wisp-model
+	@cargo build --quiet -p wisp
+	@cargo build --quiet -p wisp-model --no-default-features
 
 announce:
 	@echo "building the tools and the board's programs: some minutes the first time"
@@ -67,7 +69,7 @@ check: setup
 # The board's program, and the model that counts its cycles: optimised, because it follows every
 # instruction.
 bench-programs:
-	@scripts/fw-cargo build --quiet --profile firmware -p board-test --bin bench-board
+	@scripts/fw-cargo build --quiet --profile firmware -p board-test --bin bench-board --bin link-cost
 	@cargo build --quiet --release -p cycle-model
 
 bench: setup bench-programs
@@ -81,9 +83,11 @@ bench-quick: bench-programs
 bench-accept: setup bench-programs
 	@$(BENCH) --accept
 
+# The path goes through the environment, as it is: it may have spaces, and a ~ that no shell replaced.
+bench-peer: export LLAMA2C := $(LLAMA2C)
 bench-peer: setup bench-programs
-	@test -n "$(LLAMA2C)" || { echo "say where your checkout is: make bench-peer LLAMA2C=DIR" >&2; exit 2; }
-	@$(BENCH) --llama2c "$(abspath $(LLAMA2C))"
+	@test -n "$$LLAMA2C" || { echo "say where your checkout is: make bench-peer LLAMA2C=FOLDER" >&2; exit 2; }
+	@$(BENCH) --llama2c "$$LLAMA2C"
 
 fmt:
 	@cargo fmt --all

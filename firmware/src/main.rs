@@ -16,9 +16,9 @@ use arm1176::Arm1176;
 use bcm2835::{Clock, Peripherals};
 use board::PersonaFile;
 use boot_core::handover;
-use device::{Device, Options, Plan, Refuser};
+use device::{Device, Options, Packing, Plan, Refuser};
 use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
-use link::{Session, VERSION};
+use link::{Instant, Session, VERSION};
 use model_format::{FormatError, Model};
 
 /// Entered by the boot stub.
@@ -55,11 +55,17 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
     let plan = Plan::new(&model, &engine::Options::default(), heap::usage().1 as u64);
     let device = plan.and_then(|plan| {
         defmt::info!("memory: {}", defmt::Display2Format(&plan));
-        // The chip's watchdog runs since the bootloader, and packing weights takes its time.
-        board.watchdog.pat();
         let seed = u64::from(board.random.word());
         let options = Options { engine: plan.options, seed, ..Options::default() };
-        Device::new(&model, Arm1176, session, options)
+        // The chip's watchdog runs since the bootloader, and packing weights takes its time.
+        board.watchdog.pat();
+        let mut packing = Packing::new(Instant(board.timer.now()));
+        Device::new_telling(&model, Arm1176, session, options, &mut |done, all| {
+            if let Some(percent) = packing.note(Instant(board.timer.now()), done, all) {
+                board.watchdog.pat();
+                defmt::info!("packing weights: {=usize} %", percent);
+            }
+        })
     });
     let mut device = match device {
         Ok(device) => device,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use defmt_decoder::{DecodeError, Location, Locations, StreamDecoder, Table};
+use object::elf::ELFMAG;
 
 use crate::errors::{Result, WispError};
 use crate::sanitise;
@@ -33,14 +34,26 @@ impl LogTable {
     /// # Errors
     /// The file cannot be read, or has no log table of the version understood here.
     pub fn read(path: &Path) -> Result<Self> {
-        let elf = std::fs::read(path)
-            .map_err(|cause| WispError::FileRead { path: path.to_path_buf(), cause })?;
+        Self::parse(path, &read(path)?)
+    }
+
+    /// Reads the table of a firmware, which may be a raw image: that has none.
+    ///
+    /// # Errors
+    /// The file cannot be read, or it is an ELF file without a log table of the version understood
+    /// here.
+    pub fn of_firmware(path: &Path) -> Result<Option<Self>> {
+        let file = read(path)?;
+        file.starts_with(&ELFMAG).then(|| Self::parse(path, &file)).transpose()
+    }
+
+    fn parse(path: &Path, elf: &[u8]) -> Result<Self> {
         let wrong = |cause: String| WispError::LogTable { path: path.to_path_buf(), cause };
-        let table = Table::parse(&elf)
+        let table = Table::parse(elf)
             .map_err(|error| wrong(error.to_string()))?
             .ok_or_else(|| wrong("it has no section `.defmt`".to_string()))?;
         // Lines without their place are still worth having.
-        let locations = table.get_locations(&elf).unwrap_or_default();
+        let locations = table.get_locations(elf).unwrap_or_default();
         Ok(Self { table, locations })
     }
 
@@ -65,6 +78,10 @@ impl LogTable {
     pub fn decoder(&self) -> LogDecoder<'_> {
         LogDecoder { table: self, stream: self.table.new_stream_decoder() }
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|cause| WispError::FileRead { path: path.to_path_buf(), cause })
 }
 
 /// Turns log bytes into lines.
@@ -126,10 +143,17 @@ mod tests {
         std::fs::write(file.path(), "no ELF").unwrap();
         let error = LogTable::read(file.path()).map(|_| ()).unwrap_err();
         assert_eq!(error.code_text(), "wisp::file::log_table");
+        assert!(LogTable::of_firmware(file.path()).unwrap().is_none(), "a raw image");
         // This test's own program is an ELF file, and logs nothing.
         let own = std::env::current_exe().unwrap();
-        let error = LogTable::read(&own).map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains(".defmt"), "{error}");
+        for error in [
+            LogTable::read(&own).map(|_| ()).unwrap_err(),
+            LogTable::of_firmware(&own).map(|_| ()).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(".defmt"), "{error}");
+        }
+        let error = LogTable::of_firmware(&own.join("none")).map(|_| ()).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::file::read");
     }
 
     #[test]

@@ -199,6 +199,7 @@ fn an_emulated_board_is_measured_and_two_runs_are_compared() {
     assert_eq!(facts("second")["file"], Value::Null);
     let log = std::fs::read_to_string(folder.join("first/device.log")).unwrap();
     assert!(log.contains("persona of "), "{log}");
+    assert!(log.contains("(main.rs:"), "{log}");
     let log = std::fs::read_to_string(folder.join("second/device.log")).unwrap();
     assert!(log.contains("not decoded"), "{log}");
     assert!(
@@ -206,10 +207,13 @@ fn an_emulated_board_is_measured_and_two_runs_are_compared() {
     );
     assert!(!folder.join("second/plot.svg").exists());
 
-    // What was said is in no file but the one that was asked for.
+    // What was said is in no file but the one that was asked for, and no folder of this computer.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().display().to_string();
     for entry in std::fs::read_dir(folder.join("first")).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         assert!(!text.contains("xylophone"), "{text}");
+        assert!(!text.contains(&workspace), "{text}");
+        assert!(!text.contains(place.path().to_str().unwrap()), "{text}");
     }
     let rows = lines(&folder.join("second/cases.jsonl"));
     assert!(rows[0].contains("xylophone"));
@@ -275,6 +279,7 @@ fn what_is_wrong_is_told_before_a_board_is_touched() {
         (&["--prompts=bad.jsonl"][..], "wisp::bench::prompts", "bad.jsonl, line 2: unknown field"),
         (&["--prompts=none.jsonl"], "wisp::file::read", "none.jsonl"),
         (&["--output=taken"], "wisp::bench::output", "never overwritten"),
+        (&["--firmware=none.elf"], "wisp::file::read", "none.elf"),
         (&["--compare", "taken", "taken"], "wisp::bench::folder", "run.json"),
         (&["--repeats=0"], "", "--repeats"),
         (&["--temperature=hot"], "", "no number"),
@@ -330,7 +335,38 @@ fn every_manner_of_a_persona_ends_and_is_called_what_it_is() {
     assert_eq!(outcomes(Manner::Silent), [silent.clone(), silent]);
     // It is given the conversation back, and the next repeat is one like any other.
     let disturbed = row(["disturbed", "", ""]);
-    assert_eq!(outcomes(Manner::Restarts), [disturbed, answered]);
+    assert_eq!(outcomes(Manner::Restarts), [disturbed.clone(), answered.clone()]);
+    assert_eq!(outcomes(Manner::Bursts), [answered.clone(), answered.clone()]);
+    assert_eq!(outcomes(Manner::Refuses), [disturbed, answered]);
+}
+
+#[test]
+fn of_several_messages_in_a_row_the_first_is_measured() {
+    let place = tempfile::tempdir().unwrap();
+    let prompts = "{\"messages\": [\"one\", \"two\", \"three\"]}\n{\"text\": \"four\"}\n";
+    std::fs::write(place.path().join("prompts.jsonl"), prompts).unwrap();
+    let script =
+        Script { role: Role::Firmware, persona: [7; 32], is_loaded: true, can_start: true };
+    let quirks = Quirks { manner: Manner::Bursts, ..Quirks::default() };
+    let board = Board::start_with(&place.path().join("line"), script, quirks);
+    let port = format!("--port=unix:{}", place.path().join("line").display());
+    let options = ["--prompts=prompts.jsonl", "--repeats=2", "--warm-up=1", "--include-text"];
+    let output = bench(place.path(), &[&[&port, "--output=run"], &options[..]].concat());
+    assert!(output.status.success(), "{}", told(&output));
+    let rows: Vec<Value> = lines(&place.path().join("run/cases.jsonl"))
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let replies: Vec<_> = rows.iter().map(|row| row["reply"].as_str().unwrap()).collect();
+    let expected = ["You said three", "You said four"];
+    assert_eq!(replies, [expected, expected].concat());
+    for row in &rows {
+        assert_eq!((&row["outcome"], &row["reply_tokens"]), (&"answered".into(), &3.into()));
+        // Also where the board has counted some of the next one already.
+        assert_eq!((&row["decode_tokens"], &row["decode_ms"]), (&3.into(), &0.3.into()));
+    }
+    // Three rounds of four messages, and after each the board was told to leave it at that.
+    assert_eq!(board.heard_of("Stop").len(), 12);
 }
 
 #[test]

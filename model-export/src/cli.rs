@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 use crate::eval::{CacheChoice, PlacementChoice, Ways};
-use crate::import::{self, About};
+use crate::export::Target;
+use crate::gguf::ImportGguf;
+use crate::hugging_face::ImportHf;
+use crate::import::ImportLlama2c;
 use crate::weight_format::FormatName;
 use crate::{Error, Result, eval, inspect, output, quantise};
 
@@ -20,10 +23,19 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Ingest(crate::chats::command::Ingest),
+    Prepare(crate::stream::command::Prepare),
+    #[cfg(feature = "training")]
+    Train(Box<crate::train::Train>),
     /// Make a persona file from a checkpoint of another program.
     Import {
         #[command(subcommand)]
         from: Source,
+    },
+    /// Write a persona as a file of another program.
+    Export {
+        #[command(subcommand)]
+        to: Target,
     },
     /// Show what is in a persona file, after checking all of it.
     Inspect {
@@ -67,35 +79,23 @@ enum Verb {
 #[derive(Debug, Subcommand)]
 enum Source {
     /// A .bin checkpoint of karpathy/llama2.c, version 0, 1 or 2.
-    Llama2c {
-        /// The checkpoint.
-        checkpoint: PathBuf,
-        /// The tokenizer.bin that belongs to it.
-        #[arg(long)]
-        tokenizer: PathBuf,
-        /// Where to write.
-        #[arg(short, long)]
-        output: PathBuf,
-        /// How to store weights: f32, fp8, int8 or int4.
-        #[arg(long, default_value = "fp8")]
-        format: FormatName,
-        /// What the persona is called; otherwise the checkpoint's file name.
-        #[arg(long)]
-        name: Option<String>,
-        /// Where the checkpoint is from, in words.
-        #[arg(long, default_value = "")]
-        source: String,
-        /// A text file with the licence of the weights; goes into the persona.
-        #[arg(long)]
-        licence: Option<PathBuf>,
-    },
+    Llama2c(ImportLlama2c),
+    /// A folder of Hugging Face's transformers: config.json, tokenizer.json, safetensors.
+    Hf(ImportHf),
+    /// A GGUF file, as llama.cpp reads them.
+    Gguf(ImportGguf),
 }
 
 impl Arguments {
     /// Does what was asked, and prints to `out`.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         match self.verb {
+            Verb::Ingest(ingest) => ingest.run(out),
+            Verb::Prepare(prepare) => prepare.run(out),
+            #[cfg(feature = "training")]
+            Verb::Train(train) => train.run(out),
             Verb::Import { from } => from.import(out),
+            Verb::Export { to } => print(out, to.run()?),
             Verb::Inspect { file, json } => {
                 let report = inspect::inspect(&file)?;
                 print(out, if json { to_json(&report) } else { report.page() })
@@ -115,15 +115,12 @@ impl Arguments {
 
 impl Source {
     fn import(self, out: &mut impl Write) -> Result<()> {
-        let Source::Llama2c { checkpoint, tokenizer, output, format, name, source, licence } = self;
-        let stem = || checkpoint.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let licences = match &licence {
-            Some(path) => read_text(path)?,
-            None => String::new(),
+        let said = match self {
+            Source::Llama2c(import) => import.run()?,
+            Source::Hf(import) => import.run()?,
+            Source::Gguf(import) => import.run()?,
         };
-        let about = About { name: name.or_else(stem).unwrap_or_default(), source, licences };
-        let bytes = import::llama2c(&checkpoint, &tokenizer, &about, format.0)?;
-        finish(out, &output, &bytes, format)
+        print(out, said)
     }
 }
 

@@ -18,6 +18,31 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 #[allow(missing_docs)] // The fields are named in each message.
 pub enum Error {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Chats(#[from] crate::chats::ChatError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Prepare(Box<crate::stream::PrepareError>),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    HuggingFace(#[from] crate::hugging_face::HuggingFaceError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Gguf(#[from] crate::gguf::GgufError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Export(#[from] crate::export::ExportError),
+
+    #[cfg(feature = "training")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Train(#[from] training::Error),
+
     #[error("cannot read {}: {cause}", path.display())]
     #[diagnostic(
         code(wisp_model::file::read),

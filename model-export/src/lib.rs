@@ -4,15 +4,26 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bpe;
+pub mod chats;
 pub mod cli;
 pub mod error;
 pub mod eval;
+pub mod export;
+pub mod gguf;
+pub mod hugging_face;
 pub mod import;
 pub mod inspect;
 pub mod llama2c;
 pub mod output;
 pub mod persona_file;
 pub mod quantise;
+pub mod report;
+pub mod rope_layout;
+pub mod stream;
+#[cfg(feature = "training")]
+pub mod train;
+mod vocabulary;
 pub mod weight_format;
 
 pub use error::{Error, Result};

@@ -205,3 +205,47 @@ fn damaged_personas_and_texts_are_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("f32, fp8, int8 and int4"));
 }
+
+#[test]
+fn export_and_import_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (bin, tok) = (stories("stories260K.bin"), stories("tok512.bin"));
+    let mut arguments = import(bin.to_str().unwrap(), tok.to_str().unwrap(), "s.wisp").to_vec();
+    arguments.extend(["--format", "f32", "--name", "Stories", "--source", "llama2.c"]);
+    works(folder, &arguments);
+
+    assert_eq!(works(folder, &["export", "hf", "s.wisp", "-o", "hf"]), "wrote hf (f32 weights)\n");
+    let said = works(folder, &["import", "hf", "hf", "-o", "h.wisp", "--format", "f32"]);
+    assert!(said.starts_with("wrote h.wisp ("), "{said}");
+    works(folder, &["export", "gguf", "h.wisp", "-o", "g.gguf", "--type", "f32"]);
+    works(
+        folder,
+        &["import", "gguf", "g.gguf", "-o", "g.wisp", "--name", "Other", "--format", "f32"],
+    );
+    let back = ["export", "llama2c", "g.wisp", "-o", "b.bin", "--tokenizer", "t.bin"];
+    assert_eq!(works(folder, &back), "wrote b.bin (version 0)\nwrote t.bin\n");
+    works(folder, &import("b.bin", "t.bin", "b.wisp"));
+    let page = works(folder, &["inspect", "g.wisp"]);
+    assert!(page.contains("Other (story style)") && page.contains("llama2.c"), "{page}");
+
+    // Failures have a code and a next step, and leave everything as it was.
+    let before = files(folder);
+    let message = fails(folder, &["import", "hf", ".", "-o", "x.wisp"]);
+    assert!(message.contains("wisp_model::hf::folder") && message.contains("save_pretrained"));
+    let message = fails(folder, &["import", "gguf", "b.bin", "-o", "x.wisp"]);
+    assert!(message.contains("wisp_model::gguf::file") && message.contains("GGUF (at offset 0)"));
+    let message = fails(folder, &["export", "hf", "s.wisp", "-o", "hf"]);
+    assert!(message.contains("wisp_model::export::folder"), "{message}");
+    let message = fails(folder, &["export", "gguf", "b.bin", "-o", "x.gguf"]);
+    assert!(message.contains("wisp_model::wisp::format"), "{message}");
+    let message = fails(folder, &["export", "llama2c", "s.wisp", "-o", "no/such/b.bin"]);
+    assert!(message.contains("wisp_model::file::write"), "{message}");
+    assert_eq!(files(folder), before);
+    assert!(
+        wisp_model(folder, &["export", "llama2c", "s.wisp", "-o", "x", "--version", "2"])
+            .status
+            .code()
+            == Some(2)
+    );
+}

@@ -34,6 +34,7 @@ sum_b   .req lr
 
 @ arm1176_exponentials(r0: first, r1: end, r2: seven constants, s0: largest)
 @ At least eight numbers, and a multiple of eight.
+    .balign 32
     .global arm1176_exponentials
     .type   arm1176_exponentials, %function
 arm1176_exponentials:
@@ -97,6 +98,7 @@ arm1176_exponentials:
     .ltorg
     .size   arm1176_exponentials, . - arm1176_exponentials
 
+    .purgem scale
     .unreq  place
     .unreq  end
     .unreq  least

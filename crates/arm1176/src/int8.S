@@ -58,11 +58,13 @@ lanes_vector arm1176_int8_wide_vector, int8_group, 1
     ldrd    even0, even1, [lanes, #\next_lanes + 8]
 .endm
 
-@ While rows 2 and 3 are multiplied: the next group's inputs and weights.
+@ The next group's inputs and weights: four lines of either while rows 0 and 1 are multiplied, four
+@ while rows 2 and 3 are. So each is asked for some 300 to 450 cycles before it is needed: enough for a
+@ few lines that have to wait for each other.
 .macro int8_pair_ahead rows, step
-    .if \rows
-    pld     [block, #272 + 16 * \step]
-    pld     [lanes, #256 + 16 * \step]
+    .if (\step) % 4 == 0
+    pld     [block, #272 + 16 * \rows + 8 * \step]
+    pld     [lanes, #256 + 16 * \rows + 8 * \step]
     .endif
 .endm
 
@@ -93,7 +95,6 @@ lanes_vector arm1176_int8_wide_vector, int8_group, 1
     int8_pair_steps 0, 8, \step
     .endr
     int8_pair_step 0, row0, row1, next0, next1, 16 * 15 + 8, 16 * 15
-    int8_pair_ahead 8, 14
     pairs_multiply 0, next0, next1, odd0, odd1          @ the last step loads nothing
     lanes_shift 8, next0, next1
     pairs_multiply 0, next0, next1, even0, even1

@@ -13,9 +13,11 @@ mod fp8;
 mod lanes;
 #[cfg(target_arch = "arm")]
 mod matmul;
+#[cfg(target_arch = "arm")]
+mod quantise;
 
 #[cfg(target_arch = "arm")]
-use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs, Vectors};
+use engine::kernels::{Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Vectors};
 
 /// Kernels for the processor of the Raspberry Pi Zero.
 #[cfg(target_arch = "arm")]
@@ -24,6 +26,25 @@ pub struct Arm1176;
 
 #[cfg(target_arch = "arm")]
 impl Kernels for Arm1176 {
+    fn fetch(&self, soon: &[f32]) {
+        quantise::fetch(soon);
+    }
+
+    fn largest_magnitude(&self, x: &[f32]) -> f32 {
+        quantise::largest_magnitude(x)
+    }
+
+    fn round_lanes(
+        &self,
+        x: &[f32],
+        factor: f32,
+        order: LaneOrder,
+        lanes: &mut [i16],
+        apart: usize,
+    ) {
+        quantise::round_lanes(x, factor, order, lanes, apart);
+    }
+
     fn exponentials(&self, x: &mut [f32], largest: f32) {
         exponentials::exponentials(x, largest);
     }

@@ -1,13 +1,13 @@
 //! Lane-shared weights times vectors: checks the lengths and shares the work out to the kernels.
 //!
-//! Vectors go in pairs, four pairs at a time, against up to six groups of columns: then the inputs
+//! Vectors go in pairs, four pairs at a time, against a piece of the columns: then the inputs
 //! (6 KiB) fit the first-level cache (16 KiB) beside the weights at hand and those of the next row block,
 //! and each weight is read from memory once for eight vectors. A vector that is left over goes
 //! alone.
 
-use core::mem::MaybeUninit;
+use core::ops::Range;
 
-use engine::kernels::{Kernels, LaneVectors, Outputs, Portable};
+use engine::kernels::{Kernels, LaneVectors, Outputs, PIECE_COLUMNS, Portable};
 
 use crate::lanes::{
     PairsKernel, PairsPlan, VectorKernel, arm1176_int4_pairs, arm1176_int4_vector,
@@ -16,12 +16,10 @@ use crate::lanes::{
 
 /// Columns of a group: the kernels know it.
 const GROUP: usize = 64;
-/// Words of inputs in a group, for one vector.
-const GROUP_WORDS: usize = GROUP / 2;
 /// Pairs of vectors that are worked on at once.
 const PAIRS: usize = 4;
 /// Groups of columns that are worked on at once.
-const GROUPS: usize = 6;
+const GROUPS: usize = PIECE_COLUMNS / GROUP;
 
 /// The kernels of a format.
 struct Family {
@@ -82,14 +80,16 @@ impl Shape {
             let end = others.checked_mul(stride)?.checked_add(length)?;
             (stride >= length && end <= all).then_some(())
         };
-        covers(x.stride, x.length, x.integers.len())?;
+        let inputs = x.scales.len().checked_mul(x.length)?;
         covers(out.stride, out.rows, out.values.len())?;
-        // The kernels load two inputs at a time, at multiples of 4 only.
-        let is_aligned = x.integers.as_ptr().addr().is_multiple_of(4) && x.stride.is_multiple_of(2);
+        // The kernels load two inputs at a time, at multiples of 4 only: the engine's are at such.
+        let is_aligned = x.integers.as_ptr().addr().is_multiple_of(4);
         let is_whole = x.length.is_multiple_of(GROUP) && out.rows.is_multiple_of(4);
         let is_some = groups > 0 && row_blocks > 0;
         let fits = groups.checked_mul(row_blocks) == Some(blocks);
-        (is_aligned && is_whole && is_some && fits).then_some(Self { row_blocks, groups })
+        let has_inputs = inputs > 0 && inputs <= x.integers.len();
+        (is_aligned && is_whole && is_some && fits && has_inputs)
+            .then_some(Self { row_blocks, groups })
     }
 }
 
@@ -98,23 +98,17 @@ fn multiply<const WORDS: usize>(
     blocks: &[[u32; WORDS]],
     shape: &Shape,
     x: LaneVectors<'_>,
-    out: Outputs<'_>,
+    mut out: Outputs<'_>,
 ) {
     let count = x.scales.len();
     let pairs = count / 2;
     let at_once = pairs.div_ceil(pairs.div_ceil(PAIRS).max(1)).max(1);
     for first in (0..pairs).step_by(at_once) {
-        let vectors = 2 * first..2 * (first + at_once).min(pairs);
-        let x = LaneVectors {
-            integers: &x.integers[vectors.start * x.stride..],
-            scales: &x.scales[vectors.clone()],
-            ..x
-        };
-        let values = &mut out.values[vectors.start * out.stride..];
-        multiply_pairs(family, blocks, shape, &x, values, out.stride);
+        let at_hand = first..(first + at_once).min(pairs);
+        multiply_pairs(family, blocks, shape, &x, at_hand, &mut out);
     }
     if count % 2 == 1 {
-        let vector = &x.integers[(count - 1) * x.stride..][..x.length];
+        let vector = &x.integers[(count - 1) * x.length..][..x.length];
         let results = &mut out.values[(count - 1) * out.stride..][..out.rows];
         let kernel = if shape.groups > GROUPS { family.wide_vector } else { family.vector };
         // SAFETY: `Shape::of` found as many blocks as there are row blocks times groups, and the inputs
@@ -132,67 +126,42 @@ fn multiply<const WORDS: usize>(
     }
 }
 
-/// The inputs of all pairs for the groups at hand, where LDRD is fast and lines begin.
-#[repr(align(32))]
-struct Inputs([MaybeUninit<[u32; 2]>; PAIRS * GROUPS * GROUP_WORDS]);
-
-/// One to four pairs of vectors. A function of its own, because only it needs the stack for the inputs.
-#[inline(never)]
+/// One to four pairs of vectors, piece by piece of their columns.
 fn multiply_pairs<const WORDS: usize>(
     family: &Family,
     blocks: &[[u32; WORDS]],
     shape: &Shape,
     x: &LaneVectors<'_>,
-    values: &mut [f32],
-    stride: usize,
+    at_hand: Range<usize>,
+    out: &mut Outputs<'_>,
 ) {
-    let vectors = x.scales.len();
+    let pairs = x.scales.len() / 2;
     let ones = [1.0; 2 * PAIRS];
-    let mut inputs = Inputs([const { MaybeUninit::uninit() }; _]);
-    let at_once = shape.groups.div_ceil(shape.groups.div_ceil(GROUPS));
-    for first in (0..shape.groups).step_by(at_once) {
-        let groups = first..(first + at_once).min(shape.groups);
-        let words_each = groups.len() * GROUP_WORDS;
-        let inputs = &mut inputs.0[..vectors / 2 * words_each];
-        for (pair, inputs) in inputs.chunks_exact_mut(words_each).enumerate() {
-            let words = |v: usize| {
-                let vector = &x.integers[v * x.stride..][..x.length];
-                &words(vector)[groups.start * GROUP_WORDS..][..words_each]
-            };
-            interleave(words(2 * pair), words(2 * pair + 1), inputs);
-        }
+    let values = &mut out.values[2 * at_hand.start * out.stride..];
+    for first in (0..shape.groups).step_by(GROUPS) {
+        let groups = first..(first + GROUPS).min(shape.groups);
+        // Two vectors' numbers of a piece, which lies behind those of all pairs' pieces before.
+        let length = 2 * GROUP * groups.len();
+        let start = 2 * GROUP * groups.start * pairs + at_hand.start * length;
+        let inputs = &x.integers[start..][..at_hand.len() * length];
         let is_last = groups.end == shape.groups;
         let plan = PairsPlan {
             blocks: blocks[groups.start..].as_ptr().cast(),
             row_blocks: shape.row_blocks,
             row_block_bytes: shape.groups * size_of::<[u32; WORDS]>(),
             lanes: inputs.as_ptr().cast(),
-            pair_bytes: words_each * size_of::<[u32; 2]>(),
+            pair_bytes: length * size_of::<i16>(),
             lanes_end: inputs.as_ptr_range().end.cast(),
             out: values.as_mut_ptr(),
-            out_stride: stride * size_of::<f32>(),
+            out_stride: out.stride * size_of::<f32>(),
             // Multiplying with 1 changes no bit, so that sums can go on with the next groups.
-            factors: if is_last { x.scales.as_ptr() } else { ones.as_ptr() },
+            factors: if is_last { x.scales[2 * at_hand.start..].as_ptr() } else { ones.as_ptr() },
             goes_on: u32::from(groups.start > 0),
         };
         // SAFETY: `Shape::of` found as many blocks as there are row blocks times groups, so the groups at
         // hand of every row block are there, and room for the results of all vectors, which the first
-        // groups' products fill; there is a factor for each vector, and `interleave` has filled
-        // `inputs`, which are those of an even number of vectors.
+        // groups' products fill; there is a factor for each vector, and `inputs` are those of whole
+        // pairs, at a multiple of 4.
         unsafe { (family.pairs)(&plan) }
-    }
-}
-
-/// The inputs two by two. `Shape::of` found vectors at multiples of 4; elsewhere there are none.
-fn words(integers: &[i16]) -> &[u32] {
-    // SAFETY: any two i16 are a u32.
-    let (_, words, _) = unsafe { integers.align_to::<u32>() };
-    words
-}
-
-/// A word of the first, a word of the second, and so on; all three have the same length.
-fn interleave(first: &[u32], second: &[u32], place: &mut [MaybeUninit<[u32; 2]>]) {
-    for ((place, first), second) in place.iter_mut().zip(first).zip(second) {
-        place.write([*first, *second]);
     }
 }

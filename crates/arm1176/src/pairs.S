@@ -10,9 +10,10 @@
 @
 @ The cache replaces its lines in turn, whether they are needed or not (TRM 7.2.1): the weights that
 @ stream through push out others. A missing line costs 150 cycles, a PLD of a line that is there
-@ costs one. So while rows 2 and 3 are multiplied, the next group's weights and inputs are asked for
-@ again. And each pair fetches three lines per group of the next row block, one and two at a time, so
-@ that they do not keep the memory from what is needed sooner.
+@ costs one. So while a group is multiplied, the next one's weights and inputs are asked for again:
+@ bytes during all four rows, nibbles while rows 2 and 3 are multiplied. And each pair fetches three
+@ lines per group of the next row block, one and two at a time, so that they do not keep the memory
+@ from what is needed sooner.
 @
 @ The float work of two rows is spread over the multiplications that follow: VMOV, VCVT and VMLA take
 @ their results four and eight cycles later, and nothing waits.

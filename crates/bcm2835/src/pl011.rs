@@ -45,6 +45,10 @@ const CLOCK_HZ: u32 = 48_000_000;
 /// What every session starts with.
 const FIRST_BAUD: u32 = 115_200;
 
+/// Most bytes that are copied while interrupts are masked. When neither end is in the cache that is 16
+/// lines of some 150 cycles; at 3 Mbaud the next interrupt may wait for 10 µs.
+const PIECE: usize = 256;
+
 /// The serial port, 8 bits, no parity, one stop bit.
 pub struct Uart {
     clock_hz: u32,
@@ -103,28 +107,35 @@ impl Uart {
 
     /// Takes received bytes; how many, none when there are none.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> usize {
-        with_rings(|rings| {
-            let was_full = rings.received.is_full();
-            let count = rings.received.read(buffer);
-            if was_full && count > 0 {
-                // The interrupt has been off since.
-                rings.serve();
+        let mut count = 0;
+        for piece in buffer.chunks_mut(PIECE) {
+            let taken = with_rings(|rings| rings.read(piece)).unwrap_or(0);
+            count += taken;
+            if taken < piece.len() {
+                break;
             }
-            count
-        })
-        .unwrap_or(0)
+        }
+        count
     }
 
     /// Takes bytes to be sent; how many, none when the ring is full.
     pub fn try_write(&mut self, bytes: &[u8]) -> usize {
-        with_rings(|rings| {
-            let count = rings.to_send.write(bytes);
-            if count > 0 {
-                rings.serve();
+        let mut count = 0;
+        for piece in bytes.chunks(PIECE) {
+            let taken = with_rings(|rings| {
+                let taken = rings.to_send.write(piece);
+                if taken > 0 {
+                    rings.serve();
+                }
+                taken
+            })
+            .unwrap_or(0);
+            count += taken;
+            if taken < piece.len() {
+                break;
             }
-            count
-        })
-        .unwrap_or(0)
+        }
+        count
     }
 
     /// How many bytes [`Uart::try_write`] would take now.

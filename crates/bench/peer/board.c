@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* -DMODEL_ADDRESS=... -DMODEL_BYTES=...: where the emulator puts the checkpoint. */
+/* -DMODEL_ADDRESS=...: where the emulator puts the checkpoint, its length in the word before. */
 #define MODEL ((const char *)MODEL_ADDRESS)
+#define MODEL_BYTES (*(const volatile int *)(MODEL_ADDRESS - 4))
 
 /* The number of the only file; 0 to 2 are the terminal. */
 enum { MODEL_FILE = 3 };

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::{Figure, Figures};
 
-/// A change below this share is noise of the compiler, above it somebody should look.
-const TOLERANCE: f64 = 0.01;
-
 /// Figures to compare with, and what made them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -24,9 +21,11 @@ pub struct Baseline {
 pub struct Comparison {
     /// What is in both.
     pub compared: usize,
-    /// A sentence for each figure that grew by more than 1 %.
+    /// A sentence for each figure that got worse by more than it may.
     pub worse: Vec<String>,
-    /// A sentence for each figure that shrank by more than 1 %.
+    /// The same for figures that would be others with another compiler, when it is another.
+    pub not_judged: Vec<String>,
+    /// A sentence for each figure that got better by as much.
     pub better: Vec<String>,
     /// Guarded figures that the baseline does not know.
     pub unknown: Vec<String>,
@@ -37,7 +36,7 @@ pub struct Comparison {
 impl Baseline {
     /// What a run's guarded figures are, to be compared with later.
     pub fn new(compiler: &str, figures: &Figures) -> Self {
-        let guarded = figures.0.iter().filter(|figure| figure.is_guarded());
+        let guarded = figures.0.iter().filter(|figure| figure.guard().is_some());
         Self { compiler: compiler.to_owned(), figures: Figures(guarded.cloned().collect()) }
     }
 
@@ -55,18 +54,25 @@ impl Baseline {
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Compares a run, which may have measured only a part.
-    pub fn compare(&self, run: &Figures) -> Comparison {
+    /// Compares a run of programs of this compiler, which may have measured only a part.
+    pub fn compare(&self, run: &Figures, compiler: &str) -> Comparison {
         let mut comparison = Comparison::default();
-        for figure in run.0.iter().filter(|figure| figure.is_guarded()) {
+        for figure in &run.0 {
+            let Some(guard) = figure.guard() else { continue };
             let Some(before) = self.figures.get(&figure.name) else {
                 comparison.unknown.push(figure.name.clone());
                 continue;
             };
             comparison.compared += 1;
-            if figure.value > before * (1.0 + TOLERANCE) {
-                comparison.worse.push(sentence(figure, before));
-            } else if figure.value < before * (1.0 - TOLERANCE) {
+            let growth = figure.value - before;
+            let worsening = if guard.is_more_worse { growth } else { -growth };
+            if worsening > before * guard.most {
+                let is_comparable = compiler == self.compiler || !figure.unit.depends_on_compiler();
+                match is_comparable {
+                    true => comparison.worse.push(sentence(figure, before)),
+                    false => comparison.not_judged.push(sentence(figure, before)),
+                }
+            } else if worsening < -before * guard.most {
                 comparison.better.push(sentence(figure, before));
             }
         }
@@ -83,13 +89,14 @@ fn sentence(figure: &Figure, before: f64) -> String {
         true => String::new(),
         false => format!(" ({:+.2} %)", (value / before - 1.0) * 100.0),
     };
-    format!("{name}: {before:.0} before, now {value:.0} {}{change}", unit.word())
+    let places = unit.places();
+    format!("{name}: {before:.places$} before, now {value:.places$} {}{change}", unit.word())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::Unit;
+    use crate::figures::{KV_REUSE, Unit};
 
     fn figures(values: &[(&str, f64, Unit)]) -> Figures {
         let mut figures = Figures::default();
@@ -117,7 +124,7 @@ mod tests {
             ("speed", 1.0, Unit::TokensPerSecond),
             ("new", 5.0, Unit::Cycles),
         ]);
-        let comparison = baseline.compare(&after);
+        let comparison = baseline.compare(&after, "a compiler");
         assert_eq!(comparison.compared, 3);
         assert_eq!(comparison.worse, ["grown: 1000 before, now 1011 instructions (+1.10 %)"]);
         assert_eq!(comparison.better, ["shrunk: 1000 before, now 989 cycles_modelled (-1.10 %)"]);
@@ -125,16 +132,49 @@ mod tests {
     }
 
     #[test]
+    fn quality_and_memory_are_guarded_too() {
+        let before = figures(&[
+            ("perplexity", 4.0, Unit::Perplexity),
+            ("misses", 1000.0, Unit::Misses),
+            ("start", 100.0, Unit::Milliseconds),
+            ("per_byte", 20.0, Unit::InstructionsPerByte),
+            (KV_REUSE, 80.0, Unit::Percent),
+            ("share", 10.0, Unit::Percent),
+            ("ratio", 2.0, Unit::Times),
+        ]);
+        let baseline = Baseline::new("", &before);
+        assert_eq!(baseline.figures.0.len(), 5, "shares and ratios follow from others");
+        let after = figures(&[
+            ("perplexity", 4.005, Unit::Perplexity),
+            ("misses", 1011.0, Unit::Misses),
+            ("start", 98.0, Unit::Milliseconds),
+            ("per_byte", 20.3, Unit::InstructionsPerByte),
+            (KV_REUSE, 79.0, Unit::Percent),
+        ]);
+        let comparison = baseline.compare(&after, "");
+        let names = |sentences: &[String]| -> Vec<String> {
+            sentences.iter().filter_map(|it| Some(it.split_once(':')?.0.to_owned())).collect()
+        };
+        assert_eq!(names(&comparison.worse), ["perplexity", "misses", "per_byte", KV_REUSE]);
+        assert_eq!(names(&comparison.better), ["start"]);
+        // Another compiler makes other programs, but no other quality.
+        let comparison = baseline.compare(&after, "another");
+        assert_eq!(names(&comparison.worse), ["perplexity", KV_REUSE]);
+        assert_eq!(names(&comparison.not_judged), ["misses", "per_byte"]);
+    }
+
+    #[test]
     fn from_nothing_to_something_is_worse() {
         let baseline = Baseline::new("", &figures(&[("a", 0.0, Unit::Instructions)]));
-        let comparison = baseline.compare(&figures(&[("a", 1.0, Unit::Instructions)]));
+        let comparison = baseline.compare(&figures(&[("a", 1.0, Unit::Instructions)]), "");
         assert_eq!(comparison.worse, ["a: 0 before, now 1 instructions"]);
     }
 
     #[test]
     fn a_part_of_the_measurements_can_be_compared() {
         let before = figures(&[("a", 1.0, Unit::Cycles), ("b", 1.0, Unit::Cycles)]);
-        let comparison = Baseline::new("", &before).compare(&figures(&[("a", 1.0, Unit::Cycles)]));
+        let comparison =
+            Baseline::new("", &before).compare(&figures(&[("a", 1.0, Unit::Cycles)]), "");
         let missing = vec!["b".to_owned()];
         assert_eq!(comparison, Comparison { compared: 1, missing, ..Comparison::default() });
     }

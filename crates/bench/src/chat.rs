@@ -8,7 +8,7 @@ use link::conversation::Update;
 use link::message::Settings;
 use sim::{BoardSettings, CableSettings, Images, Journal, World, host};
 
-use crate::figures::{Figures, Unit};
+use crate::figures::{Figures, KV_REUSE, Unit};
 
 /// What the friend writes: 12 short messages; after every third the answer is asked for again.
 const TEXTS: [&str; 12] = [
@@ -46,7 +46,7 @@ impl Reuse {
 
     /// As a figure.
     pub fn add_to(&self, figures: &mut Figures) {
-        figures.add("kv_reuse_rate", self.rate(), Unit::Percent);
+        figures.add(KV_REUSE, self.rate(), Unit::Percent);
     }
 }
 

@@ -1,12 +1,14 @@
-//! Runs the bare-metal bench program in QEMU, under the cycle model.
+//! Runs the board's programs in QEMU, under the cycle model or without it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection, ObjectSymbol};
 
+use crate::process::{self, Ended};
 use crate::segments::{self, ByMemory};
 
 /// Memory speeds that are modelled: their names, and cycles of 1 ns per line of 32 bytes.
@@ -25,12 +27,22 @@ pub struct Emulator {
     pub plugin: PathBuf,
     /// For logs.
     pub folder: PathBuf,
+    /// After so long a run has gone wrong, however busy the machine is.
+    pub limit: Duration,
 }
 
+/// The longest run takes a minute or two where nothing else is running.
+pub const USUAL_LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// Functions that run with FPSCR.LEN above 1, and their vectors' length (crates/arm1176/src/fp8.S,
-/// exponentials.S).
-pub const SHORT_VECTORS: [(&str, u32); 3] =
-    [("fp8_rows", 8), ("fp8_multiply", 4), ("arm1176_exponentials", 8)];
+/// exponentials.S, quantise.S).
+pub const SHORT_VECTORS: [(&str, u32); 5] = [
+    ("fp8_rows", 8),
+    ("fp8_multiply", 4),
+    ("arm1176_exponentials", 8),
+    ("arm1176_round_bytes", 8),
+    ("arm1176_round_nibbles", 8),
+];
 
 /// What the emulated board loads besides the program.
 #[derive(Clone, Debug)]
@@ -58,33 +70,61 @@ impl Emulator {
         let vectors = SHORT_VECTORS.map(|(function, length)| format!("vector={function}:{length}"));
         let plugin = format!(
             "{},latency={LATENCY},line={},outstanding=3,marker={:#x},{}",
-            self.plugin.display(),
+            escaped(&self.plugin),
             lines.join("+"),
             self.symbol("BENCH_MARK")?,
             vectors.join(","),
         );
-        let mut command = Command::new("qemu-system-arm");
-        command
-            .args(["-M", "raspi0", "-icount", "shift=0", "-display", "none", "-monitor", "none"])
-            .args(["-serial", "stdio", "-semihosting", "-kernel"])
-            .arg(&self.kernel)
-            .args(["-plugin", &plugin, "-d", "plugin", "-D"])
-            .arg(&log);
+        let mut command = self.command();
+        command.args(["-plugin", &plugin, "-d", "plugin", "-D"]).arg(&log);
         for load in loads {
             command.args(["-device", &load.argument()]);
         }
-        let output = command
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot start qemu-system-arm: run `make setup`")?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            let error = String::from_utf8_lossy(&output.stderr);
-            bail!("{name}: the emulated board ended with {}\n{said}{error}", output.status);
-        }
+        let said = self.finish(name, &mut command, |_| None)?;
         let text = fs::read_to_string(&log)
             .with_context(|| format!("the cycle model wrote no {}", log.display()))?;
         Ok(Run { said, segments: segments::parse(&text)? })
+    }
+
+    /// Runs the program to its end without the cycle model; returns what it said. A byte for which
+    /// `answer` has bytes is not part of that: these are sent to the board's serial port.
+    pub fn converse(&self, name: &str, answer: fn(u8) -> Option<&'static [u8]>) -> Result<String> {
+        self.finish(name, &mut self.command(), answer)
+    }
+
+    /// QEMU with the program, each instruction a nanosecond.
+    fn command(&self) -> Command {
+        let mut command = Command::new(QEMU);
+        command
+            .args(["-M", "raspi0", "-icount", "shift=0", "-display", "none", "-monitor", "none"])
+            .args(["-serial", "stdio", "-semihosting", "-kernel"])
+            .arg(&self.kernel);
+        command
+    }
+
+    fn finish(
+        &self,
+        name: &str,
+        command: &mut Command,
+        answer: fn(u8) -> Option<&'static [u8]>,
+    ) -> Result<String> {
+        let Ended { status, said, complaints } = process::run(command, self.limit, answer)
+            .with_context(|| format!("cannot start {QEMU}: run `make setup`"))?;
+        let Some(status) = status else {
+            let minutes = self.limit.as_secs_f64() / 60.0;
+            bail!(
+                "{name}: the emulated board had not ended after {minutes:.1} minutes and was \
+                 stopped; it had said:\n{said}{complaints}"
+            );
+        };
+        if status.success() {
+            return Ok(said);
+        }
+        let hint = match complaints.contains("plugin") {
+            true => PLUGIN_HINT,
+            false => "",
+        };
+        bail!("{name}: the emulated board ended with {status}\n{said}{complaints}{hint}")
     }
 
     /// The address of a symbol of the program.
@@ -116,13 +156,23 @@ impl Emulator {
     }
 }
 
+/// A path as a value among others: QEMU reads a comma as the end of a value, and two as a comma.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+const QEMU: &str = "qemu-system-arm";
+
+const PLUGIN_HINT: &str = "
+If QEMU cannot load the cycle model: `qemu-system-arm --version` must say 7.2 or later, built with
+plugins, as Debian's is (tried with 7.2 and 10.0; `make setup` installs Debian's). Then run
+`make bench` again, which also builds the cycle model anew.";
+
 impl Load<'_> {
     fn argument(&self) -> String {
         match self {
-            // QEMU reads a comma as the end of a value, and two as a comma.
             Self::File(path, address) => {
-                let path = path.display().to_string().replace(',', ",,");
-                format!("loader,file={path},addr={address:#x},force-raw=on")
+                format!("loader,file={},addr={address:#x},force-raw=on", escaped(path))
             }
             Self::Word(word, address) => {
                 format!("loader,data={word:#x},data-len=4,addr={address:#x}")
@@ -134,6 +184,11 @@ impl Load<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_cannot_end_early() {
+        assert_eq!(escaped(Path::new("/my, old, disk/x.so")), "/my,, old,, disk/x.so");
+    }
 
     #[test]
     fn names_with_commas_reach_the_emulator() {

@@ -10,6 +10,12 @@ pub enum Unit {
     /// Instructions, counted in the emulator: exact.
     #[serde(rename = "instructions")]
     Instructions,
+    /// Instructions for each byte.
+    #[serde(rename = "instructions/byte")]
+    InstructionsPerByte,
+    /// Rounds of the firmware's main loop.
+    #[serde(rename = "rounds")]
+    Rounds,
     /// Cycles of the model in `crates/cycle-model`: not measured on a board.
     #[serde(rename = "cycles_modelled")]
     Cycles,
@@ -41,6 +47,8 @@ impl Unit {
     pub fn word(self) -> &'static str {
         match self {
             Self::Instructions => "instructions",
+            Self::InstructionsPerByte => "instructions/byte",
+            Self::Rounds => "rounds",
             Self::Cycles => "cycles_modelled",
             Self::TokensPerSecond => "tokens/s_modelled",
             Self::Milliseconds => "ms_modelled",
@@ -52,14 +60,47 @@ impl Unit {
         }
     }
 
+    /// Whether another compiler of the board's programs makes another number.
+    pub fn depends_on_compiler(self) -> bool {
+        matches!(
+            self,
+            Self::Instructions
+                | Self::InstructionsPerByte
+                | Self::Cycles
+                | Self::Milliseconds
+                | Self::Bytes
+                | Self::Misses
+        )
+    }
+
     /// Digits behind the point that mean something.
-    fn places(self) -> usize {
+    pub(crate) fn places(self) -> usize {
         match self {
-            Self::Instructions | Self::Cycles | Self::Bytes | Self::Misses => 0,
-            Self::TokensPerSecond | Self::Milliseconds | Self::Percent | Self::Times => 2,
+            Self::Instructions | Self::Cycles | Self::Bytes | Self::Misses | Self::Rounds => 0,
+            Self::InstructionsPerByte
+            | Self::TokensPerSecond
+            | Self::Milliseconds
+            | Self::Percent
+            | Self::Times => 2,
             Self::Perplexity => 4,
         }
     }
+}
+
+/// The share of a chat's tokens that needed no computing.
+pub const KV_REUSE: &str = "kv_reuse_rate";
+
+/// What the cable would take of a token under full traffic: listed with a token's parts, but not
+/// in its sum.
+pub const LINK_SERVICE: &str = "link_service";
+
+/// What a change of a figure means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guard {
+    /// The largest share by which it may get worse.
+    pub most: f64,
+    /// Whether more is worse; otherwise less is.
+    pub is_more_worse: bool,
 }
 
 /// One measured number.
@@ -76,16 +117,35 @@ pub struct Figure {
 impl Figure {
     /// Whether it is a part of a token: `int8_norm_cycles_450_pos0`.
     pub fn is_of_part(&self) -> bool {
-        PARTS.iter().any(|part| {
-            self.name.contains(&format!("_{part}_instructions_"))
+        PARTS.iter().chain([&LINK_SERVICE]).any(|part| {
+            self.name.contains(&format!("_{part}_instructions_pos"))
                 || self.name.contains(&format!("_{part}_cycles_"))
+                    && !self.name.contains("_cycles_per_token_")
         })
     }
 
-    /// Whether more of it is worse, and it is counted exactly enough to be compared with a baseline.
-    /// Parts are not: a few instructions that move from one to the next are a percent of a small one.
-    pub fn is_guarded(&self) -> bool {
-        matches!(self.unit, Unit::Instructions | Unit::Cycles) && !self.is_of_part()
+    /// How far it may go before it is a regression; `None` when it is not guarded.
+    ///
+    /// Not guarded is what follows from guarded figures (speeds, ratios, shares: they also move
+    /// when something else becomes better), and parts: a few instructions that move from one to the
+    /// next are a percent of a small one.
+    pub fn guard(&self) -> Option<Guard> {
+        if self.is_of_part() {
+            return None;
+        }
+        match self.unit {
+            Unit::Instructions
+            | Unit::InstructionsPerByte
+            | Unit::Cycles
+            | Unit::Milliseconds
+            | Unit::Bytes
+            | Unit::Misses => Some(Guard { most: 0.01, is_more_worse: true }),
+            Unit::Perplexity => Some(Guard { most: 0.001, is_more_worse: true }),
+            Unit::Percent if self.name == KV_REUSE => {
+                Some(Guard { most: 0.01, is_more_worse: false })
+            }
+            Unit::Rounds | Unit::TokensPerSecond | Unit::Percent | Unit::Times => None,
+        }
     }
 
     /// As it is printed: `wisp: NAME VALUE UNIT`.
@@ -136,10 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn a_persona_may_be_called_like_a_part() {
+        let figure =
+            |name: &str| Figure { name: name.to_owned(), value: 1.0, unit: Unit::Instructions };
+        assert!(figure("persona_norm_sampling_instructions_pos0").is_of_part());
+        assert!(figure("int8_link_service_instructions_pos0").is_of_part());
+        assert!(figure("int8_attention_cycles_450_pos255").is_of_part());
+        for whole in [
+            "persona_norm_instructions_per_token_pos0",
+            "persona_norm_cycles_per_token_450_pos0",
+            "persona_norm_prefill_64_cycles_450",
+        ] {
+            assert!(!figure(whole).is_of_part() && figure(whole).guard().is_some(), "{whole}");
+        }
+    }
+
+    #[test]
     fn every_unit_is_spelled_alike_in_lines_and_json() {
         use Unit::*;
         for unit in [
             Instructions,
+            InstructionsPerByte,
+            Rounds,
             Cycles,
             TokensPerSecond,
             Milliseconds,

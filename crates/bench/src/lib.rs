@@ -7,6 +7,9 @@
 //! segments    the cycle model's lines
 //! transcript  joined with the board's names for them
 //! measure     counts to figures
+//! slices      what a token counts when it is portioned out
+//! link, conversation   what the cable and the device take besides the model
+//! progress    how long it will still take
 //! baseline    figures against the committed ones
 //! table, plot figures for reading
 //! ```
@@ -16,15 +19,20 @@
 
 pub mod baseline;
 pub mod chat;
+pub mod conversation;
 pub mod emulator;
 pub mod figures;
+pub mod link;
 pub mod measure;
 pub mod models;
 pub mod peer;
 pub mod perplexity;
 pub mod plot;
+mod process;
+mod progress;
 pub mod segments;
 pub mod session;
+pub mod slices;
 pub mod subject;
 pub mod table;
 pub mod transcript;

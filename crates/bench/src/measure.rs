@@ -1,8 +1,12 @@
 //! From counts to figures: tokens per second, shares, ratios.
 
+use anyhow::Result;
+
 use crate::emulator::MEMORIES;
-use crate::figures::{Figures, Unit};
+use crate::figures::{Figures, LINK_SERVICE, Unit};
+use crate::link;
 use crate::segments::Counts;
+use crate::session::Group;
 use crate::transcript::Measured;
 
 /// Positions at which a token is measured.
@@ -23,7 +27,7 @@ pub fn figures(prefix: &str, measured: &Measured) -> Figures {
     for position in POSITIONS {
         token(&mut figures, prefix, measured, position);
     }
-    for position in [0, 255] {
+    for position in POSITIONS {
         parts(&mut figures, prefix, measured, position);
     }
     let (name, memory) = USUAL_MEMORY;
@@ -33,15 +37,33 @@ pub fn figures(prefix: &str, measured: &Measured) -> Figures {
     prefill(&mut figures, prefix, measured);
     for (measurement, figure) in [("message20", "first_token_20_ms"), ("start", "start_ms")] {
         if let Some(counts) = measured.total(measurement, memory) {
-            let milliseconds = seconds(counts.cycles) * 1000.0;
+            let milliseconds = seconds(counts.cycles as f64) * 1000.0;
             figures.add(format!("{prefix}_{figure}_{name}"), milliseconds, Unit::Milliseconds);
         }
     }
     figures
 }
 
-fn seconds(cycles: u64) -> f64 {
-    cycles as f64 / CYCLES_PER_SECOND
+/// How long so many cycles take.
+pub fn seconds(cycles: f64) -> f64 {
+    cycles / CYCLES_PER_SECOND
+}
+
+/// What the cable would take of each token if it carried 3 Mbaud meanwhile: more of a token that
+/// takes longer, and of one in more slices.
+pub fn link_service(groups: &[Group], costs: &link::Costs, figures: &mut Figures) -> Result<()> {
+    let (name, _) = USUAL_MEMORY;
+    for job in groups.iter().flat_map(|group| &group.jobs) {
+        let prefix = &job.prefix;
+        for position in POSITIONS {
+            let cycles = figures.get(&format!("{prefix}_cycles_per_token_{name}_pos{position}"));
+            let Some(cycles) = cycles else { continue };
+            let taken = costs.under_load(seconds(cycles), job.rounds(position)?);
+            let figure = format!("{prefix}_{LINK_SERVICE}_instructions_pos{position}");
+            figures.add(figure, taken, Unit::Instructions);
+        }
+    }
+    Ok(())
 }
 
 /// One token from its beginning to the choice of the next.
@@ -63,7 +85,7 @@ fn token(figures: &mut Figures, prefix: &str, measured: &Measured, position: usi
         let figure = format!("{prefix}_cycles_per_token_{name}_pos{position}");
         figures.add(figure, counts.cycles as f64, Unit::Cycles);
         let figure = format!("{prefix}_tokens_per_second_{name}_pos{position}");
-        figures.add(figure, 1.0 / seconds(counts.cycles), Unit::TokensPerSecond);
+        figures.add(figure, 1.0 / seconds(counts.cycles as f64), Unit::TokensPerSecond);
     }
 }
 

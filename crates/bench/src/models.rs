@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use model_format::{ArchitectureSpec, WeightFormat, synthetic};
+use model_format::{AlignedBytes, ArchitectureSpec, Model, TensorRole, WeightFormat, synthetic};
 use wisp_model::import::{self, About};
 
 /// The seed of the reference model's weights.
@@ -62,6 +62,31 @@ pub fn personas(workspace: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// What is to be known of a model before it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Multiplications for a token, attention's not counted.
+    pub multiply_adds: u64,
+    /// Whether it has weights that can be packed at start.
+    pub holds_fp8: bool,
+}
+
+/// Looks into a model's file.
+pub fn facts(path: &Path) -> Result<Facts> {
+    let file =
+        AlignedBytes::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let model = Model::open(file.as_slice())
+        .map_err(|error| anyhow!("{} is no persona: {error}", path.display()))?;
+    let is_tied = model.architecture().tied;
+    let multiplied = model.tensors().filter(|(role, ..)| {
+        // The rows of an embedding of its own are only looked up.
+        !role.is_norm() && (is_tied || *role != TensorRole::TokenEmbedding)
+    });
+    let multiply_adds = multiplied.map(|(_, _, tensor)| tensor.weights() as u64).sum();
+    let holds_fp8 = model.tensors().any(|(_, _, it)| it.format == WeightFormat::Fp8E4M3);
+    Ok(Facts { multiply_adds, holds_fp8 })
+}
+
 fn write(path: &Path, file: &[u8]) -> Result<()> {
     fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -69,7 +94,6 @@ fn write(path: &Path, file: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model_format::Model;
 
     #[test]
     fn the_reference_has_the_published_size() {
@@ -89,7 +113,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stories.wisp");
         make_stories(&workspace, WeightFormat::Int8, &path).unwrap();
-        let file = model_format::AlignedBytes::read(&path).unwrap();
+        let file = AlignedBytes::read(&path).unwrap();
         let model = Model::open(file.as_slice()).unwrap();
         assert_eq!(model.architecture().dim, 64);
     }

@@ -61,7 +61,7 @@ fn round_up(value: f64, step: f64) -> f64 {
 fn speeds(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) -> f64 {
     svg.heading(
         top,
-        "Tokens per second at the first position, by memory bandwidth; dashed: what others report",
+        "Modelled tokens per second at position 0, by memory bandwidth; dashed: what others report",
     );
     let memories: Vec<&str> =
         MEMORIES.iter().map(|(name, _)| *name).filter(|name| *name != "perfect").collect();
@@ -109,7 +109,7 @@ fn speeds(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) ->
 
 /// Instructions of a token by part, first and last position. Returns where the panel ends.
 fn work(svg: &mut Svg, top: f64, paths: &[(&str, &str)], figures: &Figures) -> f64 {
-    svg.heading(top, "Million instructions a token, by part: position 0 and position 255");
+    svg.heading(top, "Counted: million instructions a token, by part, at positions 0 and 255");
     let value = |prefix: &str, part: &str, position: usize| {
         figures.get(&format!("{prefix}_{part}_instructions_pos{position}")).unwrap_or(0.0) / 1e6
     };

@@ -1,16 +1,19 @@
 //! One run of the bench: which models, which paths, two at a time in the emulator.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, ensure};
 
+use crate::conversation;
 use crate::emulator::{Emulator, Load, MEMORIES};
 use crate::figures::Figures;
 use crate::measure::{self, USUAL_MEMORY};
 use crate::models;
+use crate::progress::Progress;
+use crate::slices;
 use crate::subject::{Path, Placement};
 use crate::transcript::Measured;
 
@@ -33,6 +36,22 @@ pub struct Job {
     pub file: PathBuf,
     /// Where the weights are used.
     pub placement: Placement,
+    /// Multiplications for a token, attention's not counted.
+    pub multiply_adds: u64,
+}
+
+impl Job {
+    /// Rounds of the firmware's main loop for a token at this position: slices of the model's work.
+    pub fn rounds(&self, position: usize) -> Result<f64> {
+        let work = slices::token(&self.file, self.placement, position)?;
+        Ok(f64::from(work.div_ceil(device::Options::default().slice)))
+    }
+
+    /// Instructions for the slowest of its runs, roughly; f32 counts as much as any.
+    fn work(&self) -> f64 {
+        // What takes no matrices: the start, and filling the cache.
+        self.multiply_adds as f64 + 1e6
+    }
 }
 
 /// A model and its paths.
@@ -44,8 +63,8 @@ pub struct Group {
     pub jobs: Vec<Job>,
     /// Paths of other programs: how their figures' names begin.
     pub peers: Vec<String>,
-    /// A text to measure quality with, in the repository.
-    pub text: Option<String>,
+    /// A text to measure quality with.
+    pub text: Option<PathBuf>,
 }
 
 impl Group {
@@ -76,7 +95,7 @@ pub fn prepare(workspace: &FilePath, folder: &FilePath, scope: Scope) -> Result<
         title: "stories260K".to_owned(),
         jobs: Vec::new(),
         peers: Vec::new(),
-        text: Some("models/stories260K/eval.txt".to_owned()),
+        text: Some(workspace.join("models/stories260K/eval.txt")),
     };
     for path in Path::ALL {
         let is_quick = matches!(path.name, "fp8" | "int8");
@@ -89,11 +108,7 @@ pub fn prepare(workspace: &FilePath, folder: &FilePath, scope: Scope) -> Result<
             if path.placement == Placement::InPlace {
                 models::make_reference(path.format, &file)?;
             }
-            reference.jobs.push(Job {
-                prefix: path.name.to_owned(),
-                file,
-                placement: path.placement,
-            });
+            reference.jobs.push(job(path.name.to_owned(), file, path.placement)?);
         }
         if scope == Scope::Whole {
             let file = folder.join(format!("stories260k-{format}.wisp"));
@@ -101,15 +116,31 @@ pub fn prepare(workspace: &FilePath, folder: &FilePath, scope: Scope) -> Result<
                 models::make_stories(workspace, path.format, &file)?;
             }
             let prefix = format!("stories260k_{}", path.name);
-            stories.jobs.push(Job { prefix, file, placement: path.placement });
+            stories.jobs.push(job(prefix, file, path.placement)?);
         }
     }
     let mut groups = vec![reference];
     if scope == Scope::Whole {
         groups.push(stories);
-        groups.extend(models::personas(workspace)?.into_iter().map(persona));
+        for file in models::personas(workspace)? {
+            groups.push(persona(file)?);
+        }
+    }
+    let mut names = BTreeSet::new();
+    for job in groups.iter().flat_map(|group| &group.jobs) {
+        ensure!(
+            names.insert(&job.prefix),
+            "the figures of two models would both be called {}_…: rename {}",
+            job.prefix,
+            job.file.display()
+        );
     }
     Ok(groups)
+}
+
+fn job(prefix: String, file: PathBuf, placement: Placement) -> Result<Job> {
+    let multiply_adds = models::facts(&file)?.multiply_adds;
+    Ok(Job { prefix, file, placement, multiply_adds })
 }
 
 /// Paths of one format share a file; those in place come first and make it.
@@ -120,18 +151,19 @@ fn file_name(path: Path) -> &'static str {
     }
 }
 
-/// A shipped persona, as it is stored and, in case it is fp8, repacked too.
-fn persona(file: PathBuf) -> Group {
+/// A shipped persona, as it is stored and, in case it is fp8, repacked too; and the text beside it,
+/// if there is one.
+fn persona(file: PathBuf) -> Result<Group> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let name: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let job = |placement, end: &str| Job {
-        prefix: format!("persona_{name}{end}"),
-        file: file.clone(),
-        placement,
-    };
-    let jobs = vec![job(Placement::InPlace, ""), job(Placement::Lanes, "_lanes")];
-    Group { title: format!("persona {}", file.display()), jobs, peers: Vec::new(), text: None }
+    let prefix = format!("persona_{name}");
+    let mut jobs = vec![job(prefix.clone(), file.clone(), Placement::InPlace)?];
+    if models::facts(&file)?.holds_fp8 {
+        jobs.push(job(format!("{prefix}_lanes"), file.clone(), Placement::Lanes)?);
+    }
+    let text = Some(file.with_extension("eval.txt")).filter(|text| text.is_file());
+    Ok(Group { title: format!("persona {name}"), jobs, peers: Vec::new(), text })
 }
 
 /// Measures all jobs, `at_once` at a time, and returns their figures in the order of the jobs.
@@ -144,31 +176,42 @@ pub fn measure(
     scope: Scope,
     at_once: usize,
 ) -> Result<(Figures, Vec<(String, Measured)>)> {
-    let queue: Mutex<VecDeque<&Job>> =
-        Mutex::new(groups.iter().flat_map(|group| &group.jobs).collect());
+    let runs: VecDeque<(&Job, Wish)> = groups
+        .iter()
+        .flat_map(|group| &group.jobs)
+        .flat_map(|job| scope.wishes().iter().map(move |wish| (job, *wish)))
+        .collect();
+    let size = runs.iter().map(|(job, wish)| wish.tokens() * job.work()).sum();
+    let progress = Mutex::new(Progress::new(runs.len(), size));
+    let queue = Mutex::new(runs);
     let results: Mutex<Vec<(String, Result<Measured>)>> = Mutex::default();
     std::thread::scope(|threads| {
         for _ in 0..at_once.max(1) {
             threads.spawn(|| {
-                // The lock must not last as long as the job.
+                // The lock must not last as long as the run.
                 let next = || lock(&queue).pop_front();
-                while let Some(job) = next() {
-                    let measured = measure_one(emulator, job, scope);
+                while let Some((job, wish)) = next() {
+                    let measured = run(emulator, job, wish);
+                    let name = format!("{}, {}", job.prefix, wish.name());
+                    lock(&progress).done(&name, wish.tokens() * job.work());
                     lock(&results).push((job.prefix.clone(), measured));
                 }
             });
         }
     });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut of_jobs: BTreeMap<String, Measured> = BTreeMap::new();
+    for (prefix, measured) in results {
+        let measured = measured.with_context(|| format!("measuring {prefix}"))?;
+        of_jobs.entry(prefix).or_default().merge(measured);
+    }
     let mut figures = Figures::default();
     let mut all = Vec::new();
     for job in groups.iter().flat_map(|group| &group.jobs) {
-        let found = results.iter().position(|(prefix, _)| *prefix == job.prefix);
-        let found = found.ok_or_else(|| anyhow!("{} was not measured", job.prefix))?;
-        let (prefix, measured) = results.swap_remove(found);
-        let measured = measured.with_context(|| format!("measuring {prefix}"))?;
-        figures.0.extend(measure::figures(&prefix, &measured).0);
-        all.push((prefix, measured));
+        let measured = of_jobs.remove(&job.prefix);
+        let measured = measured.with_context(|| format!("{} was not measured", job.prefix))?;
+        figures.0.extend(measure::figures(&job.prefix, &measured).0);
+        all.push((job.prefix.clone(), measured));
     }
     Ok((figures, all))
 }
@@ -183,31 +226,106 @@ enum Wish {
     Tokens = 0,
     PartsAndPrompts = 1,
     Quick = 2,
+    Conversation = 3,
 }
 
-fn measure_one(emulator: &Emulator, job: &Job, scope: Scope) -> Result<Measured> {
-    // Prompts are many tokens; one memory must do for them.
-    let usual = [USUAL_MEMORY.1];
-    if scope == Scope::Quick {
-        return run(emulator, job, Wish::Quick, "quick", &usual);
+impl Scope {
+    /// What is run of each job.
+    fn wishes(self) -> &'static [Wish] {
+        match self {
+            Self::Whole => &[Wish::Tokens, Wish::PartsAndPrompts],
+            Self::Quick => &[Wish::Quick],
+        }
     }
-    let mut measured = run(emulator, job, Wish::Tokens, "tokens", &MEMORIES.map(|(_, line)| line))?;
-    measured.merge(run(emulator, job, Wish::PartsAndPrompts, "parts", &usual)?);
-    Ok(measured)
 }
 
-fn run(
-    emulator: &Emulator,
-    job: &Job,
-    wish: Wish,
-    name: &str,
-    memories: &[u32],
-) -> Result<Measured> {
+impl Wish {
+    /// For logs and for whoever waits.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::PartsAndPrompts => "parts",
+            Self::Quick => "quick",
+            Self::Conversation => "conversation",
+        }
+    }
+
+    /// Cycles per line of the memories to model. Prompts are many tokens, and parts many segments:
+    /// one memory must do for them.
+    fn memories(self) -> Vec<u32> {
+        match self {
+            Self::Tokens => MEMORIES.map(|(_, line)| line).to_vec(),
+            Self::PartsAndPrompts | Self::Quick | Self::Conversation => vec![USUAL_MEMORY.1],
+        }
+    }
+
+    /// How long it takes, in tokens with one memory: four take twice as long, and filling the cache
+    /// a thirtieth.
+    fn tokens(self) -> f64 {
+        match self {
+            Self::Tokens => 2.0 * 3.0 + 8.0,
+            Self::PartsAndPrompts => 3.0 + 84.0 / 2.0 + 8.0,
+            Self::Quick => 2.0 + 8.0,
+            Self::Conversation => 256.0,
+        }
+    }
+}
+
+fn run(emulator: &Emulator, job: &Job, wish: Wish) -> Result<Measured> {
     let address = emulator.symbol("__handover_start")?;
     let loads = [
         Load::File(&job.file, emulator.symbol("__persona_start")?),
         Load::Word(u32::from(job.placement == Placement::Lanes), address),
         Load::Word(wish as u32, address + 4),
     ];
-    Measured::new(&emulator.run(&format!("{}-{name}", job.prefix), &loads, memories)?)
+    let name = format!("{}-{}", job.prefix, wish.name());
+    Measured::new(&emulator.run(&name, &loads, &wish.memories())?)
+}
+
+/// What the device takes besides the model, in a story that this model tells.
+pub fn converse(emulator: &Emulator, file: PathBuf) -> Result<conversation::Costs> {
+    let job = job("device".to_owned(), file, Placement::InPlace)?;
+    conversation::Costs::new(&run(emulator, &job, Wish::Conversation)?)
+}
+
+/// The file of stories260K with weights in place that [`prepare`] made.
+pub fn story_teller(groups: &[Group]) -> Option<&Job> {
+    groups.iter().flat_map(|group| &group.jobs).find(|job| job.prefix == "stories260k_int8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model_format::WeightFormat;
+
+    /// A repository whose only persona is stories260K in one format.
+    fn shipped(name: &str, format: WeightFormat) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("models")).unwrap();
+        let file = folder.path().join("models").join(name);
+        models::make_stories(&crate::workspace(), format, &file).unwrap();
+        (folder, file)
+    }
+
+    #[test]
+    fn a_shipped_persona_is_found_with_its_text() {
+        let (folder, file) = shipped("Wisp-1.wisp", WeightFormat::Fp8E4M3);
+        assert_eq!(models::personas(folder.path()).unwrap(), std::slice::from_ref(&file));
+        let group = persona(file.clone()).unwrap();
+        assert_eq!(group.prefixes(), ["persona_wisp_1", "persona_wisp_1_lanes"]);
+        assert_eq!(group.text, None);
+        fs::write(file.with_extension("eval.txt"), "Once upon a time").unwrap();
+        let text = persona(file).unwrap().text.unwrap();
+        assert_eq!(text, folder.path().join("models/Wisp-1.eval.txt"));
+    }
+
+    #[test]
+    fn what_is_not_fp8_is_not_packed() {
+        let (_folder, file) = shipped("wisp.wisp", WeightFormat::Int8);
+        let group = persona(file).unwrap();
+        assert_eq!(group.prefixes(), ["persona_wisp"]);
+        // 5 layers of 64 times 64 twice and 32 twice, 3 times 172, and 512 words.
+        let expected = 5 * 64 * (2 * 64 + 2 * 32 + 3 * 172) + 512 * 64;
+        assert_eq!(group.jobs[0].multiply_adds, expected);
+    }
 }

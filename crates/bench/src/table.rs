@@ -1,8 +1,7 @@
 //! Figures as tables for reading.
 
-use crate::emulator::MEMORIES;
-use crate::figures::Figures;
-use crate::measure::USUAL_MEMORY;
+use crate::figures::{Figures, LINK_SERVICE};
+use crate::measure::{POSITIONS, USUAL_MEMORY};
 
 /// Columns of numbers under headings, each as wide as it must be; the first column is words.
 struct Table {
@@ -12,6 +11,15 @@ struct Table {
 impl Table {
     fn new(headings: &[&str]) -> Self {
         Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
+    }
+
+    /// Adds a row, unless nothing in it was measured.
+    fn add(&mut self, name: &str, cells: impl Iterator<Item = Option<String>>) {
+        let cells: Vec<Option<String>> = cells.collect();
+        if cells.iter().any(Option::is_some) {
+            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
+            self.rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
+        }
     }
 
     fn print(&self, indent: &str) -> String {
@@ -62,6 +70,23 @@ const CHAT: [(&str, &str); 7] = [
     ("to f32, %", "perplexity_to_f32"),
 ];
 
+/// What is compared between models.
+const OVERVIEW: [(&str, &str); 7] = [
+    ("M instr, pos 0", "instructions_per_token_pos0"),
+    ("255", "instructions_per_token_pos255"),
+    ("tok/s, pos 0", "tokens_per_second_450_pos0"),
+    ("255", "tokens_per_second_450_pos255"),
+    ("20-token message, ms", "first_token_20_ms_450"),
+    ("perplexity", "perplexity"),
+    ("to f32, %", "perplexity_to_f32"),
+];
+
+/// One table of all models and paths.
+pub fn overview(prefixes: &[String], figures: &Figures) -> String {
+    let title = "all models; tokens per second and milliseconds modelled at 1 GHz, 450 MB/s";
+    by_path(title, prefixes, figures, &OVERVIEW)
+}
+
 /// All tables of one model: `prefixes` are its paths, as names of figures begin.
 pub fn of_model(title: &str, prefixes: &[String], figures: &Figures) -> String {
     let mut text = format!("{title}\n\n");
@@ -73,7 +98,7 @@ pub fn of_model(title: &str, prefixes: &[String], figures: &Figures) -> String {
         figures,
         &CHAT,
     );
-    for position in [0, 255] {
+    for position in POSITIONS {
         text += &by_part(position, prefixes, figures);
     }
     text
@@ -128,19 +153,20 @@ fn by_part(position: usize, prefixes: &[String], figures: &Figures) -> String {
     headings.extend(prefixes.iter().cloned());
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let mut table = Table::new(&headings);
+    let thousands = |figure: &str| Some(figures.get(figure)? / 1e3);
     for part in crate::PARTS {
         let cell = |prefix: &String| {
-            let instructions = figures.get(&format!("{prefix}_{part}_instructions_pos{position}"));
-            let cycles = figures.get(&format!("{prefix}_{part}_cycles_{memory}_pos{position}"));
-            Some(format!("{:.0} ({:.0})", instructions? / 1e3, cycles? / 1e3))
+            let instructions = thousands(&format!("{prefix}_{part}_instructions_pos{position}"))?;
+            let cycles = thousands(&format!("{prefix}_{part}_cycles_{memory}_pos{position}"))?;
+            Some(format!("{instructions:.0} ({cycles:.0})"))
         };
-        let cells: Vec<Option<String>> = prefixes.iter().map(cell).collect();
-        if cells.iter().all(Option::is_none) {
-            continue;
-        }
-        let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
-        table.rows.push(std::iter::once(part.to_owned()).chain(cells).collect());
+        table.add(part, prefixes.iter().map(cell));
     }
+    let service = |prefix: &String| {
+        let name = format!("{prefix}_{LINK_SERVICE}_instructions_pos{position}");
+        Some(format!("{:.0}", thousands(&name)?))
+    };
+    table.add("and the cable at 3 Mbaud", prefixes.iter().map(service));
     if table.rows.len() == 1 {
         return String::new();
     }
@@ -148,12 +174,6 @@ fn by_part(position: usize, prefixes: &[String], figures: &Figures) -> String {
         "  where a token at position {position} goes; cycles modelled at {memory} MB/s\n{}\n",
         table.print("    ")
     )
-}
-
-/// The memories in a sentence.
-pub fn memories() -> String {
-    let names: Vec<&str> = MEMORIES.iter().map(|(name, _)| *name).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]
@@ -169,6 +189,7 @@ mod tests {
         figures.add("fp8_instructions_per_token_pos255", 50_980_000.0, Unit::Instructions);
         figures.add("fp8_norm_instructions_pos0", 100_000.0, Unit::Instructions);
         figures.add("fp8_norm_cycles_450_pos0", 330_000.0, Unit::Cycles);
+        figures.add("int8_link_service_instructions_pos0", 296_000.0, Unit::Instructions);
         let text = of_model("m", &["int8".to_owned(), "fp8".to_owned()], &figures);
         assert_eq!(
             text,
@@ -183,6 +204,7 @@ m
   where a token at position 0 goes; cycles modelled at 450 MB/s
     thousand instructions (cycles)  int8        fp8
     norm                               -  100 (330)
+    and the cable at 3 Mbaud         296          -
 
 "
         );

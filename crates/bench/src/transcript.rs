@@ -13,13 +13,15 @@ pub struct Measured {
     measurements: BTreeMap<String, BTreeMap<String, ByMemory>>,
     /// What the engine allocated, by purpose: names and bytes.
     pub memory: Vec<(String, u64)>,
+    /// Tokens and rounds of each measurement that has rounds.
+    pub rounds: BTreeMap<String, (u64, u64)>,
 }
 
 impl Measured {
     /// Joins what the board and the cycle model said.
     ///
-    /// The board writes `memory PURPOSE BYTES` and, for each segment in order,
-    /// `segment MEASUREMENT PART`.
+    /// The board writes `memory PURPOSE BYTES`, `rounds MEASUREMENT TOKENS ROUNDS` and, for each
+    /// segment in order, `segment MEASUREMENT PART`.
     pub fn new(run: &Run) -> Result<Self> {
         let mut measured = Self::default();
         let mut segments = run.segments.iter();
@@ -28,6 +30,10 @@ impl Measured {
             match words.as_slice() {
                 ["memory", purpose, bytes] => {
                     measured.memory.push(((*purpose).to_owned(), bytes.parse()?));
+                }
+                ["rounds", measurement, tokens, rounds] => {
+                    let numbers = (tokens.parse()?, rounds.parse()?);
+                    measured.rounds.insert((*measurement).to_owned(), numbers);
                 }
                 ["segment", measurement, part] => {
                     let Some(counts) = segments.next() else { break };
@@ -49,6 +55,11 @@ impl Measured {
             // Between the measurements, every run does something.
             self.measurements.entry(measurement).or_insert(parts);
         }
+        // The same model takes the same memory in every run.
+        if self.memory.is_empty() {
+            self.memory = other.memory;
+        }
+        self.rounds.extend(other.rounds);
     }
 
     fn add(&mut self, measurement: &str, part: &str, counts: &ByMemory) {
@@ -108,6 +119,17 @@ segment pos0 norm
         let parts: Vec<(&str, u64)> =
             measured.parts("pos0", 71).iter().map(|(part, c)| (*part, c.cycles)).collect();
         assert_eq!(parts, [("attention", 2), ("norm", 4)]);
+    }
+
+    #[test]
+    fn runs_of_one_model_are_put_together() {
+        let mut measured = Measured::default();
+        measured.merge(Measured::new(&run(SAID, 4)).unwrap());
+        let more = "memory cache 4096\nrounds story 64 128\nsegment story whole\n";
+        measured.merge(Measured::new(&run(more, 1)).unwrap());
+        assert_eq!(measured.memory, [("cache".to_owned(), 4096)]);
+        assert_eq!(measured.rounds["story"], (64, 128));
+        assert!(measured.total("pos0", 71).is_some() && measured.total("story", 71).is_some());
     }
 
     #[test]

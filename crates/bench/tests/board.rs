@@ -1,6 +1,8 @@
 //! The emulated board gives the same figures twice, and different ones for different work.
 
-use bench::emulator::Emulator;
+mod common;
+
+use bench::emulator::{Emulator, USUAL_LIMIT};
 use bench::session::{self, Group, Job, Scope};
 use bench::subject::Placement;
 use bench::{models, workspace};
@@ -10,18 +12,20 @@ use model_format::WeightFormat;
 fn figures_are_the_same_twice() {
     let kernel = workspace().join("target/firmware/armv6-none-eabihf/firmware/bench-board");
     let plugin = workspace().join("target/release/libcycle_model.so");
-    if !kernel.exists() || !plugin.exists() {
-        println!("skipped: make bench-programs was not run");
+    if !common::has(&[("bench-board", kernel.exists()), ("cycle model", plugin.exists())]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let emulator = Emulator { kernel, plugin, folder: folder.path().to_owned() };
+    let emulator =
+        Emulator { kernel, plugin, folder: folder.path().to_owned(), limit: USUAL_LIMIT };
     let mut group =
         Group { title: "stories260K".to_owned(), jobs: Vec::new(), peers: Vec::new(), text: None };
     for (prefix, format) in [("int8", WeightFormat::Int8), ("fp8", WeightFormat::Fp8E4M3)] {
         let file = folder.path().join(format!("{prefix}.wisp"));
         models::make_stories(&workspace(), format, &file).unwrap();
-        group.jobs.push(Job { prefix: prefix.to_owned(), file, placement: Placement::InPlace });
+        let (prefix, placement) = (prefix.to_owned(), Placement::InPlace);
+        let multiply_adds = models::facts(&file).unwrap().multiply_adds;
+        group.jobs.push(Job { prefix, file, placement, multiply_adds });
     }
     let groups = [group];
     // Once beside each other, once one after the other.

@@ -1,11 +1,17 @@
-//! The QEMU TCG plugin interface, version 1 (QEMU 7.2): the only unsafe code of this crate.
+//! The QEMU TCG plugin interface, version 1 (QEMU 7.2) and later: the only unsafe code of this crate.
 //!
 //! QEMU loads the library and calls [`qemu_plugin_install`]. For every block that it translates it
 //! calls back with the instructions; each gets two callbacks, one before it is executed and one for
 //! each of its memory accesses. The functions declared here are defined by QEMU itself and are
 //! found when it loads the library. Debian does not package the header, so they are declared by hand.
+//!
+//! Two things differ between the versions (`include/qemu/qemu-plugin.h` of QEMU 7.2 to 10.2):
+//! - QEMU 9 and later refuse a plugin that asks for version 1, and QEMU 8 and earlier one that asks
+//!   for more: [`ask_for_what_there_is`] looks which it is.
+//! - Since version 3, `qemu_plugin_insn_data` copies an instruction instead of pointing to it.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::machine::Machine;
@@ -38,7 +44,13 @@ struct Info {
 const NO_REGISTERS: c_int = 0;
 /// `QEMU_PLUGIN_MEM_RW`.
 const READS_AND_WRITES: c_int = 3;
-const INTERFACE_VERSION: c_int = 1;
+/// The first version whose `qemu_plugin_insn_data` copies.
+const COPIES_INSTRUCTIONS: c_int = 3;
+/// `RTLD_DEFAULT`: whatever is loaded.
+const LOADED: *mut c_void = std::ptr::null_mut();
+
+/// `qemu_plugin_insn_data` since version 3: copies, and returns how many bytes.
+type CopyInstruction = unsafe extern "C" fn(*const Instruction, *mut c_void, usize) -> usize;
 
 unsafe extern "C" {
     fn qemu_plugin_register_vcpu_tb_trans_cb(
@@ -72,12 +84,33 @@ unsafe extern "C" {
     fn qemu_plugin_mem_is_store(info: MemoryInfo) -> bool;
     fn qemu_plugin_mem_size_shift(info: MemoryInfo) -> c_uint;
     fn qemu_plugin_outs(text: *const c_char);
+    /// Of the C library.
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
-/// The interface that this plugin was written for; QEMU reads it before it installs the plugin.
+/// The version that this plugin asks for; QEMU reads it after loading the library and before
+/// installing the plugin. It has the layout of a C `int`.
 // SAFETY: no other item of this name is linked into the library.
 #[unsafe(no_mangle)]
-pub static qemu_plugin_version: c_int = INTERFACE_VERSION;
+pub static qemu_plugin_version: AtomicI32 = AtomicI32::new(1);
+
+/// Run when the library has been loaded, before QEMU looks at anything of it.
+// SAFETY: the section holds functions of this type, which are called once.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static WHEN_LOADED: extern "C" fn() = ask_for_what_there_is;
+
+/// Asks for version 2 where there is a function that came with it. Newer ones accept that, too.
+extern "C" fn ask_for_what_there_is() {
+    // SAFETY: a name that ends with a zero byte; the function is not called.
+    let came_with_2 = unsafe { dlsym(LOADED, c"qemu_plugin_num_vcpus".as_ptr()) };
+    if !came_with_2.is_null() {
+        qemu_plugin_version.store(2, Relaxed);
+    }
+}
+
+/// Whether this QEMU copies instructions, or points to them.
+static COPIES: AtomicBool = AtomicBool::new(false);
 
 /// The program under observation. Callbacks come from the processor's thread, the last one may
 /// come from QEMU's main thread.
@@ -105,10 +138,12 @@ unsafe extern "C" fn qemu_plugin_install(
     // SAFETY: the target's name is a string that lives as long as QEMU.
     let target = unsafe { CStr::from_ptr(info.target_name) };
     let versions = info.oldest_version..=info.newest_version;
-    if target != c"arm" || !versions.contains(&INTERFACE_VERSION) {
-        eprintln!("cycle-model: made for qemu-system-arm and plugin interface 1");
+    let wanted = qemu_plugin_version.load(Relaxed);
+    if target != c"arm" || !versions.contains(&wanted) {
+        eprintln!("cycle-model: made for qemu-system-arm, and plugin interface {wanted}");
         return 1;
     }
+    COPIES.store(info.newest_version >= COPIES_INSTRUCTIONS, Relaxed);
     let words: Vec<String> = (0..usize::try_from(count).unwrap_or(0))
         .map(|index| {
             // SAFETY: QEMU passes `count` pointers to strings.
@@ -143,19 +178,12 @@ extern "C" fn translated(_: PluginId, block: *mut Block) {
     for index in 0..count {
         // SAFETY: `index` is below the number of instructions.
         let instruction = unsafe { qemu_plugin_tb_get_insn(block, index) };
-        // SAFETY: the instruction is valid during this call; so for the three calls below.
-        let size = unsafe { qemu_plugin_insn_size(instruction) };
-        // SAFETY: as above.
+        // SAFETY: the instruction is valid during this call.
         let address = unsafe { qemu_plugin_insn_vaddr(instruction) };
         // SAFETY: as above.
-        let data = unsafe { qemu_plugin_insn_data(instruction) }.cast::<u8>();
-        let mut bytes = [0; 4];
-        let known = size.min(bytes.len());
-        // SAFETY: QEMU keeps `size` bytes of the instruction at `data`, which do not overlap ours.
-        unsafe { std::ptr::copy_nonoverlapping(data, bytes.as_mut_ptr(), known) };
+        let word = unsafe { word_of(instruction) };
         let function = if machine.wants_functions() { function_of(instruction) } else { None };
         // The address space is 32 bits wide.
-        let word = u32::from_le_bytes(bytes);
         let prepared = machine.prepare(address as u32, word, function.as_deref());
         // The number travels in the place of a pointer that nobody follows.
         let number = std::ptr::without_provenance_mut(prepared);
@@ -171,6 +199,29 @@ extern "C" fn translated(_: PluginId, block: *mut Block) {
             );
         }
     }
+}
+
+/// The instruction itself; one of Thumb's has zeros above.
+///
+/// # Safety
+/// `instruction` must be one that QEMU has just handed out.
+unsafe fn word_of(instruction: *const Instruction) -> u32 {
+    let mut bytes = [0u8; 4];
+    if COPIES.load(Relaxed) {
+        // SAFETY: this QEMU's function has that type.
+        let copy: CopyInstruction =
+            unsafe { std::mem::transmute(qemu_plugin_insn_data as *const c_void) };
+        // SAFETY: the caller's promise; no more than `bytes` holds is copied.
+        unsafe { copy(instruction, bytes.as_mut_ptr().cast(), bytes.len()) };
+    } else {
+        // SAFETY: the caller's promise, for both.
+        let (size, data) =
+            unsafe { (qemu_plugin_insn_size(instruction), qemu_plugin_insn_data(instruction)) };
+        let known = size.min(bytes.len());
+        // SAFETY: QEMU keeps `size` bytes of the instruction at `data`, which do not overlap ours.
+        unsafe { std::ptr::copy_nonoverlapping(data.cast(), bytes.as_mut_ptr(), known) };
+    }
+    u32::from_le_bytes(bytes)
 }
 
 /// The function that an instruction is in, from the symbols of the program that QEMU loaded.

@@ -29,13 +29,17 @@ const MESSAGES_PER_POLL: usize = 4;
 
 /// Multiply-adds in one slice of work, for the ARM1176 at 1 GHz.
 ///
-/// fp8 in place takes 4.0 cycles for each with memory of 330 MB/s and 3.3 with 450 (modelled), so
-/// 4.0 ms at most; lane-shared weights take 3.4 and less. Of f32, which fetches 4 bytes for each, a
-/// slice does a quarter. A slice may exceed that by one piece: a stripe of a matrix, or a head's
-/// attention. Moving the cache on is done in slices too, and drawing a word is one of its own. So a
-/// stop is obeyed, and the cable served, within 5 ms; at 3 Mbaud 1,500 bytes arrive in that time, and
-/// the serial port's ring holds 16 KiB. Smaller slices would make batches slower: the kernels for
-/// several vectors arrange their inputs anew in each.
+/// What counts as one of them, for other weights, for several tokens at once and for attention, the
+/// engine knows. So a slice takes at most 5 ms, as `crates/bench/tests/link.rs` works out from `make
+/// bench`'s modelled cycles: of a token of 15 million weights 4.3 ms with fp8 in place and memory of
+/// 330 MB/s, 3.6 with 450, and 3.5 and 2.6 with lane-shared bytes; of a batch of 16, 3.3 ms and less with
+/// 450 MB/s, from which 4.4 is the most that follows for 330; f32 4.0. These are means over whole tokens and
+/// prompts, of single slices there is no measurement.
+///
+/// A slice may exceed that by one piece: a stripe of a matrix, a head's attention, or a few slots of a
+/// cache that moves on. What a moved byte takes is reckoned and not measured. Drawing a word is a slice of
+/// its own. At 3 Mbaud 1,500 bytes arrive in 5 ms, and the serial port's ring holds 16 KiB. Smaller slices
+/// would make batches slower: each begins with inputs that are not in the cache.
 const SLICE: u32 = 1_000_000;
 
 /// What a device may use, and where its dice start.
@@ -107,6 +111,21 @@ impl<'m, K: Kernels> Device<'m, K> {
         session: Session,
         options: Options,
     ) -> Result<Self, DeviceError> {
+        Self::new_telling(model, kernels, session, options, &mut |_, _| {})
+    }
+
+    /// As [`Device::new`]; `tell` is called as [`Engine::new_telling`] says, so that a watchdog and
+    /// whoever waits know that it goes on: see [`crate::Packing`].
+    ///
+    /// # Errors
+    /// As [`Device::new`].
+    pub fn new_telling(
+        model: &Model<'m>,
+        kernels: K,
+        session: Session,
+        options: Options,
+        tell: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self, DeviceError> {
         let vocabulary = model.architecture().vocabulary;
         let tokenizer = Tokenizer::open(model.tokenizer())?;
         if tokenizer.vocabulary() != vocabulary {
@@ -141,7 +160,10 @@ impl<'m, K: Kernels> Device<'m, K> {
             Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?,
             settings,
             options.seed,
-            || Ok(Computation::new(Engine::new(model, kernels, options.engine)?, options.slice)),
+            || {
+                let engine = Engine::new_telling(model, kernels, options.engine, tell)?;
+                Ok(Computation::new(engine, options.slice))
+            },
         )?;
         Ok(Self { session, buffer, mind, desk })
     }

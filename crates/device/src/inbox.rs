@@ -69,11 +69,6 @@ impl Inbox {
         self.waiting.front().map(|(id, order)| (*id, order))
     }
 
-    /// Whether no order waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Takes the front order out.
     pub(crate) fn pop(&mut self) -> Option<(u32, Order)> {
         self.waiting.pop_front()

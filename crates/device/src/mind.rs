@@ -65,8 +65,8 @@ pub(crate) struct Mind<'m, K> {
     context: Context,
     sampler: Sampler,
     phase: Phase,
-    /// The friend wants no answer, or no more of the running one.
-    stop: bool,
+    /// The friend wants no more of the running answer, and none to the orders up to this one.
+    stop: Option<u32>,
     seed: u64,
     /// How often the current answer was taken back by `Regenerate`.
     roll: u32,
@@ -104,7 +104,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             context,
             sampler,
             phase: Phase::Idle,
-            stop: false,
+            stop: None,
             seed,
             roll: 0,
             next_reply: 1,
@@ -142,15 +142,16 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.work.done()
     }
 
-    /// The friend wants no more of the running reply, and no answer to what waits to be read.
+    /// The friend wants no more of the running reply, and no answer to what is being read or waits
+    /// to be.
     pub(crate) fn stop(&mut self) {
-        self.stop = !(matches!(self.phase, Phase::Idle) && self.inbox.is_empty());
+        self.stop = Some(self.inbox.last_id());
     }
 
     /// Does one bounded piece of work. `false` when there is nothing to do, or no room to note
     /// what happens.
     pub(crate) fn think(&mut self, now: Instant, answers: &mut Outbox) -> bool {
-        if self.stop && self.carry_out_stop(now) {
+        if self.stop.is_some_and(|last| self.carry_out_stop(now, last)) {
             return true;
         }
         if !self.log.has_room() {
@@ -180,8 +181,16 @@ impl<'m, K: Kernels> Mind<'m, K> {
         true
     }
 
-    /// Ends what the friend wants ended. `false` when that is not possible yet.
-    fn carry_out_stop(&mut self, now: Instant) -> bool {
+    /// Ends at once what the friend wants ended. `false` when there is nothing, or it takes a moment.
+    fn carry_out_stop(&mut self, now: Instant, last: u32) -> bool {
+        let is_idle = matches!(self.phase, Phase::Idle);
+        match self.phase {
+            // A message was delivered, so it stays. What is not read of it is read with the next one.
+            Phase::Reading { id } => self.end_reading(now, id),
+            Phase::Restoring(restore) if restore.is_complete() => self.end_restore(now, restore),
+            Phase::Restoring(_) | Phase::TakingBack { .. } => return false,
+            Phase::Idle | Phase::Deciding { .. } | Phase::Replying { .. } => {}
+        }
         match &self.phase {
             Phase::Replying { .. } => self.stop_reply(now),
             Phase::Deciding { burst, .. } => {
@@ -192,11 +201,12 @@ impl<'m, K: Kernels> Mind<'m, K> {
                     self.log.push(Event::StayedSilent { after: self.last_read });
                 }
             }
-            Phase::Idle if self.inbox.is_empty() => {}
-            _ => return false,
+            _ => {}
         }
-        self.stop = false;
-        true
+        if self.inbox.front().is_none_or(|(id, _)| id > last) {
+            self.stop = None;
+        }
+        !is_idle
     }
 
     /// Begins to carry out the order whose turn it is, if it may interrupt what is going on.
@@ -242,7 +252,6 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.context.clear();
         self.work.forget();
         self.phase = Phase::Idle;
-        self.stop = false;
         self.roll = 0;
         self.last_read = 0;
     }
@@ -293,11 +302,16 @@ impl<'m, K: Kernels> Mind<'m, K> {
 
     fn read(&mut self, now: Instant, id: u32) {
         if self.caught_up(false) {
-            self.work.end_reading(now, self.computation.tokens());
-            self.log.push(Event::Read { id });
-            self.last_read = id;
-            self.phase = Phase::Deciding { burst: 0, forced: false, trial: false };
+            self.end_reading(now, id);
         }
+    }
+
+    /// The message is read, or as far as it is going to be now.
+    fn end_reading(&mut self, now: Instant, id: u32) {
+        self.work.end_reading(now, self.computation.tokens());
+        self.log.push(Event::Read { id });
+        self.last_read = id;
+        self.phase = Phase::Deciding { burst: 0, forced: false, trial: false };
     }
 
     fn take_back(&mut self, now: Instant, id: u32) {

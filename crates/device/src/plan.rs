@@ -9,8 +9,8 @@ use crate::context::MIN_CAPACITY;
 
 /// Most bytes of weights that are packed at start: 126 million weights.
 ///
-/// Packing takes 77 cycles a weight (modelled at 450 MB/s), so these take 10 s. The watchdog waits
-/// 15 s for the main loop, and the host 20 s for a hello.
+/// Packing takes 77 cycles a weight (modelled at 450 MB/s), so these take 10 s, of the 20 s that the
+/// host waits for a hello. The watchdog is patted meanwhile.
 const MOST_PACKED: u64 = 128 << 20;
 
 /// Bytes besides the engine's that depend on nothing: the encoder's scratch (100 for each byte that

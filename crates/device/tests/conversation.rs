@@ -280,6 +280,62 @@ fn an_answer_that_was_stopped_is_not_given_after_a_crash_either() {
     assert!(stopped_unshown > 0, "no stop came between the decision and the first word");
 }
 
+#[test]
+fn a_stop_while_a_message_is_read_shows_at_once_and_what_was_said_stays() {
+    let file = tiny(CHAT, 2048, 3);
+    // A board so slow that it reads for seconds.
+    let mut world = World::new(&file, CHAT, 200, 1);
+    let key = world.say(&text(7).repeat(12));
+    let state = |world: &World<'_>, key| world.conversation.message(key).unwrap().state;
+    while state(&world, key) != MessageState::Received {
+        world.tick();
+    }
+    (0..50).for_each(|_| world.tick());
+    assert_eq!(state(&world, key), MessageState::Received, "still being read");
+    world.conversation.stop();
+    let mut ticks = 0;
+    while state(&world, key) != MessageState::Unanswered {
+        world.tick();
+        ticks += 1;
+        assert!(ticks <= 10, "{ticks} ms, {:?}", state(&world, key));
+    }
+    // Nothing comes after all, not even when the board has lost it all.
+    world.settle();
+    world.restart_board();
+    world.settle();
+    assert_eq!(world.written().len(), 1);
+    assert_eq!(world.heard(), world.written());
+    // Until something else is said: the persona does not answer everything.
+    for number in 0..20 {
+        world.say(&text(number));
+        world.settle();
+    }
+    assert!(world.written().iter().any(|(speaker, _)| *speaker == Speaker::Wisp));
+    assert_eq!(world.heard(), world.written());
+}
+
+#[test]
+fn a_stop_is_also_for_what_waits_at_the_host() {
+    let file = tiny(CHAT, 2048, 3);
+    for wait in 0..12 {
+        let mut world = World::new(&file, CHAT, 2000, wait);
+        // More than are under way at a time.
+        let keys: Vec<_> = (0..12).map(|number| world.say(&text(number))).collect();
+        let state = |world: &World<'_>, key| world.conversation.message(key).unwrap().state;
+        while state(&world, keys[7]) == MessageState::Waiting {
+            world.tick();
+        }
+        (0..wait).for_each(|_| world.tick());
+        assert_eq!(state(&world, keys[11]), MessageState::Waiting, "stopped after {wait}");
+        world.conversation.stop();
+        world.settle();
+        for key in keys {
+            assert_eq!(state(&world, key), MessageState::Unanswered, "stopped after {wait}");
+        }
+        assert_eq!(world.heard(), world.written());
+    }
+}
+
 /// A chat of three messages in which a session is lost at one tick, and again a little later.
 fn chat_with_cut(restart: bool, cut: usize, again: usize) {
     let file = tiny(CHAT, 2048, 3);

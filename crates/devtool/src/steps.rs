@@ -106,9 +106,21 @@ const STEPS: &[Step] = &[
     Step {
         name: "logic",
         command: "cargo test --no-fail-fast --workspace --exclude bootloader --exclude firmware \
-                  --exclude board-test --exclude sim --exclude wisp -- --show-output",
+                  --exclude board-test --exclude sim --exclude wisp --exclude bench -- --show-output",
         kind: Kind::Tests,
         quick: true,
+    },
+    Step {
+        name: "bench-logic",
+        command: "cargo test --no-fail-fast -p bench --lib --bins -- --show-output",
+        kind: Kind::Tests,
+        quick: true,
+    },
+    Step {
+        name: "bench-board",
+        command: "WISP_REQUIRE_ALL=1 cargo test --no-fail-fast -p bench --test '*' -- --show-output",
+        kind: Kind::Tests,
+        quick: false,
     },
     Step {
         name: "faults",

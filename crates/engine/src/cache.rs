@@ -10,6 +10,8 @@ pub(crate) use float_cache::FloatCache;
 pub(crate) use lane_cache::LaneCache;
 
 use crate::kernels::Kernels;
+use crate::matrix::COST_OF_FLOAT;
+use crate::memory::Lanes;
 use crate::positions::{Slide, SlotRules};
 use crate::sizes::Sizes;
 use crate::{EngineError, memory};
@@ -45,9 +47,9 @@ pub(crate) struct Scratch {
     /// Scores, then weights, of one head.
     scores: Vec<f32>,
     /// The weights as whole numbers; empty for the f32 cache.
-    weights: Vec<i16>,
+    weights: Lanes,
     /// The query likewise.
-    query: [i16; MOST_LANES],
+    query: Lanes,
 }
 
 impl Cache {
@@ -83,14 +85,15 @@ impl Cache {
         }
     }
 
-    /// Moves a layer's slots.
-    pub(crate) fn slide(&mut self, layer: usize, slide: &Slide) {
+    /// Moves a piece of a layer's slots.
+    pub(crate) fn slide(&mut self, layer: usize, slide: &Slide, piece: usize) {
         if slide.by == 0 {
             return;
         }
+        let piece = slide.piece(piece);
         match self {
-            Self::Float(cache) => cache.slide(layer, slide),
-            Self::Lanes(cache) => cache.slide(layer, slide),
+            Self::Float(cache) => cache.slide(layer, slide, piece),
+            Self::Lanes(cache) => cache.slide(layer, slide, piece),
         }
     }
 
@@ -99,6 +102,14 @@ impl Cache {
         match self {
             Self::Float(cache) => cache.layer_bytes(slots),
             Self::Lanes(cache) => cache.layer_bytes(slots),
+        }
+    }
+
+    /// What a multiply-add with keys or values costs, in those of a byte's weights.
+    pub(crate) fn cost_of_product(&self) -> usize {
+        match self {
+            Self::Float(_) => COST_OF_FLOAT,
+            Self::Lanes(_) => 1,
         }
     }
 
@@ -124,15 +135,16 @@ impl Scratch {
         let (scores, weights) = Self::lengths(sizes);
         Ok(Self {
             scores: memory::zeros(scores)?,
-            weights: memory::zeros(weights)?,
-            query: [0; MOST_LANES],
+            weights: Lanes::new(weights)?,
+            query: Lanes::new(if sizes.lane_cache { MOST_LANES } else { 0 })?,
         })
     }
 
     /// Bytes that [`Scratch::new`] allocates.
     pub(crate) fn bytes(sizes: &Sizes) -> u64 {
         let (scores, weights) = Self::lengths(sizes);
-        scores as u64 * size_of::<f32>() as u64 + weights as u64 * size_of::<i16>() as u64
+        let query = if sizes.lane_cache { MOST_LANES as u64 } else { 0 };
+        scores as u64 * size_of::<f32>() as u64 + Lanes::bytes(weights as u64) + Lanes::bytes(query)
     }
 
     fn lengths(sizes: &Sizes) -> (usize, usize) {

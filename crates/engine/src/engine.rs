@@ -77,6 +77,20 @@ impl<'m, K: Kernels> Engine<'m, K> {
     /// When memory does not suffice ([`Engine::memory_plan`] of a like engine says for what), or the
     /// model cannot run with these options.
     pub fn new(model: &Model<'m>, kernels: K, options: Options) -> Result<Self, EngineError> {
+        Self::new_telling(model, kernels, options, &mut |_, _| {})
+    }
+
+    /// As [`Engine::new`], which takes seconds when many weights have to be packed: `tell` is called
+    /// again and again meanwhile, with how many blocks of 256 weights are packed, of how many.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn new_telling(
+        model: &Model<'m>,
+        kernels: K,
+        options: Options,
+        tell: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self, EngineError> {
         let architecture = model.architecture();
         let sizes = memory::sizes_of(model, &options)?;
         let head_size = architecture.head_size();
@@ -84,7 +98,9 @@ impl<'m, K: Kernels> Engine<'m, K> {
             kernels,
             cache: Cache::new(architecture, &sizes)?,
             work: Workspace::new(architecture, &sizes)?,
-            weights: Weights::new(model, sizes.packed_blocks)?,
+            weights: Weights::new(model, sizes.packed_blocks, &mut |done| {
+                tell(done, sizes.packed_blocks);
+            })?,
             shape: Shape {
                 dim: architecture.dim,
                 kv_dim: architecture.kv_dim(),
@@ -170,9 +186,9 @@ impl<'m, K: Kernels> Engine<'m, K> {
         Ok(())
     }
 
-    /// Works for about `budget` multiply-adds of one byte's weights (f32 ones count four): at least a
-    /// few rows times the tokens at work, one head, one token's activations, or one layer of a shift,
-    /// then as many as fit.
+    /// Works for about `budget` multiply-adds of one byte's weights (f32 ones count nine, those of
+    /// a batch less): at least a few rows times the tokens at work, one head, one token's activations,
+    /// or a few slots of a shift, then as many as fit.
     ///
     /// The budget decides only where the work pauses; the results are the same for all budgets.
     pub fn step(&mut self, budget: u32) -> Step {

@@ -1,6 +1,9 @@
 //! The inputs of matrices: a vector for each token at work, in the forms that kernels want.
 
-use crate::kernels::{Kernels, LaneOrder, LaneVectors, Part, Vectors};
+use crate::kernels::{
+    Kernels, LaneOrder, LanePlace, LaneVectors, PIECE_COLUMNS, Part, Quantisation, Vectors,
+};
+use crate::memory::Lanes;
 use crate::{EngineError, memory};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -22,13 +25,14 @@ impl Forms {
     }
 }
 
-/// The inputs of the tokens at work. All forms have the same stride.
+/// The inputs of the tokens at work.
 pub(crate) struct Input {
+    /// As they are, `stride` from one token to the next.
     real: Vec<f32>,
     /// Whole numbers as lane-shared bytes want them; empty when none do.
-    bytes: Vec<i16>,
+    bytes: Lanes,
     /// Likewise for nibbles.
-    nibbles: Vec<i16>,
+    nibbles: Lanes,
     /// What one unit of the whole numbers is worth, token by token.
     scales: Vec<f32>,
     stride: usize,
@@ -46,8 +50,8 @@ impl Input {
         let all = memory::product(&[stride, batch])?;
         Ok(Self {
             real: memory::zeros(all)?,
-            bytes: memory::zeros(if forms.bytes { all } else { 0 })?,
-            nibbles: memory::zeros(if forms.nibbles { all } else { 0 })?,
+            bytes: Lanes::new(if forms.bytes { all } else { 0 })?,
+            nibbles: Lanes::new(if forms.nibbles { all } else { 0 })?,
             scales: memory::zeros(batch)?,
             stride,
         })
@@ -55,10 +59,10 @@ impl Input {
 
     /// Bytes that [`Input::new`] allocates.
     pub(crate) fn memory(longest: usize, batch: usize, forms: Forms) -> u64 {
-        let integers = u64::from(forms.bytes) + u64::from(forms.nibbles);
-        let element = size_of::<f32>() as u64 + integers * size_of::<i16>() as u64;
-        let token = padded(longest) as u64 * element + size_of::<f32>() as u64;
-        batch as u64 * token
+        let float = size_of::<f32>() as u64;
+        let (batch, stride) = (batch as u64, padded(longest) as u64);
+        let lanes = |wanted| Lanes::bytes(if wanted { batch * stride } else { 0 });
+        batch * (stride + 1) * float + lanes(forms.bytes) + lanes(forms.nibbles)
     }
 
     /// The input of a token, to be written and then [prepared](Input::prepare).
@@ -66,11 +70,13 @@ impl Input {
         &mut self.real[token * self.stride..][..self.stride]
     }
 
-    /// Makes the other forms of a token's input, which is settled and `length` long.
+    /// Makes the other forms of a token's input, which is settled and `length` long. They lie as
+    /// matrices want those of `tokens`, of which it is one.
     pub(crate) fn prepare(
         &mut self,
         kernels: &impl Kernels,
         token: usize,
+        tokens: Range<usize>,
         length: usize,
         forms: Forms,
     ) {
@@ -78,17 +84,28 @@ impl Input {
             return;
         }
         kernels.turn_to(Part::Quantise);
-        let start = token * self.stride;
-        let real = &self.real[start..][..length];
-        let lanes = start..start + padded(length);
+        let real = &self.real[token * self.stride..][..length];
+        let quantisation = Quantisation::new(kernels.largest_magnitude(real));
+        self.scales[token] = quantisation.scale;
         // Both orders have the same scale.
-        if forms.bytes {
-            let out = &mut self.bytes[lanes.clone()];
-            self.scales[token] = kernels.quantise_lanes(real, LaneOrder::Bytes, out);
-        }
-        if forms.nibbles {
-            let out = &mut self.nibbles[lanes];
-            self.scales[token] = kernels.quantise_lanes(real, LaneOrder::Nibbles, out);
+        for (wanted, order, integers) in [
+            (forms.bytes, LaneOrder::Bytes, &mut self.bytes),
+            (forms.nibbles, LaneOrder::Nibbles, &mut self.nibbles),
+        ] {
+            if !wanted {
+                continue;
+            }
+            let padded = padded(length);
+            for column in (0..padded).step_by(PIECE_COLUMNS) {
+                let width = PIECE_COLUMNS.min(padded - column);
+                let vector = token - tokens.start;
+                let LanePlace { start, apart } =
+                    LanePlace::new(vector, tokens.len(), padded, column);
+                // Up to the last two, whose neighbours belong to another vector.
+                let lanes = &mut integers.get_mut()[start..][..apart * (width - 2) + 2];
+                let x = &real[column.min(length)..length.min(column + width)];
+                quantisation.round(kernels, x, order, lanes, apart);
+            }
         }
     }
 
@@ -102,7 +119,7 @@ impl Input {
         }
     }
 
-    /// The inputs of some tokens as whole numbers.
+    /// The inputs of some tokens as whole numbers, which were [prepared](Input::prepare) for them.
     pub(crate) fn lanes(
         &self,
         order: LaneOrder,
@@ -113,10 +130,10 @@ impl Input {
             LaneOrder::Bytes => &self.bytes,
             LaneOrder::Nibbles => &self.nibbles,
         };
+        let length = padded(length);
         LaneVectors {
-            integers: &integers[tokens.start * self.stride..],
-            stride: self.stride,
-            length: padded(length),
+            integers: &integers.get()[..tokens.len() * length],
+            length,
             scales: &self.scales[tokens],
         }
     }

@@ -13,11 +13,15 @@
 mod fp8;
 mod part;
 mod portable;
+mod quantise;
+
+use crate::ops;
 
 pub use fp8::FP8_VALUES;
 pub use part::Part;
 pub use portable::Portable;
 pub(crate) use portable::dot;
+pub use quantise::{Quantisation, quantise_lanes};
 
 /// Largest magnitude of a quantised input: 11 bits with sign.
 ///
@@ -37,17 +41,49 @@ pub struct Vectors<'a> {
     pub count: usize,
 }
 
-/// Several vectors of whole numbers side by side, in lane order (see [`LaneOrder`]).
+/// Several vectors of whole numbers, in lane order (see [`LaneOrder`]).
+///
+/// They lie as kernels read them, for two vectors and a piece of their columns at a time. The first
+/// two are a *pair*, the next two another, and a last one without a partner is alone. First come the
+/// pairs, piece by piece of [`PIECE_COLUMNS`] (the last may be shorter), in a piece pair by pair, and
+/// in that two numbers of the first vector, two of the second, two of the first and so on. Behind the
+/// pairs lies the one that is alone.
 #[derive(Clone, Copy, Debug)]
 pub struct LaneVectors<'a> {
-    /// −1023 to 1023, see [`INPUT_LIMIT`]. Vector `v` begins at `v * stride`.
+    /// −1023 to 1023, see [`INPUT_LIMIT`]: `length` for each vector. At a multiple of 4 in memory.
     pub integers: &'a [i16],
-    /// How far the beginnings of two vectors are apart: at least `length`.
-    pub stride: usize,
     /// Numbers in a vector: the columns of the matrix, padded with zeros to a multiple of 64.
     pub length: usize,
     /// What one unit of each vector is worth: as many as there are vectors.
     pub scales: &'a [f32],
+}
+
+/// Columns of a piece of [`LaneVectors`]: eight vectors' are 6 KiB, and fit a first-level cache of
+/// 16 KiB beside the weights at hand and the next ones.
+pub const PIECE_COLUMNS: usize = 6 * 64;
+
+/// Where some numbers of a vector are among those of [`LaneVectors`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanePlace {
+    /// The first number.
+    pub start: usize,
+    /// In twos, from one two of the vector to its next: 2 in a pair, 1 alone.
+    pub apart: usize,
+}
+
+impl LanePlace {
+    /// Where the numbers from `column` on of a vector are, of `count` of this length. They lie evenly
+    /// to the end of the column's piece. `column` is a multiple of 8.
+    pub fn new(vector: usize, count: usize, length: usize, column: usize) -> Self {
+        let paired = count / 2 * 2;
+        if vector >= paired {
+            return Self { start: paired * length + column, apart: 1 };
+        }
+        let piece = column / PIECE_COLUMNS * PIECE_COLUMNS;
+        let width = PIECE_COLUMNS.min(length - piece);
+        let pair = piece * paired + vector / 2 * 2 * width;
+        Self { start: pair + 2 * (column - piece) + 2 * (vector % 2), apart: 2 }
+    }
 }
 
 /// Where results go: row `r` of vector `v` to `values[v * stride + r]`.
@@ -81,14 +117,31 @@ pub trait Kernels {
         let _ = part;
     }
 
-    /// Rounds a vector to whole numbers in lane order; returns the scale.
+    /// Told what will be read or written soon, so that it can be on its way from memory meanwhile. By
+    /// default nothing.
+    fn fetch(&self, soon: &[f32]) {
+        let _ = soon;
+    }
+
+    /// The largest magnitude, +0 when there is none; NaN where there is a NaN.
+    fn largest_magnitude(&self, x: &[f32]) -> f32 {
+        ops::largest_magnitude(x)
+    }
+
+    /// Rounds a vector, or a piece of it, to whole numbers in lane order: `round(x[i] * factor)`, ties
+    /// to even. No product exceeds 1023.5 in magnitude.
     ///
-    /// With `m` the largest magnitude: `k = 1023 / m`, integer `i` is `round(x[i] * k)`, ties to
-    /// even, and the scale is `m / 1023`. A vector of zeros gives zeros and scale 0. A vector
-    /// with an infinity or NaN gives zeros and scale NaN, so that the fault shows in the logits.
-    /// `lanes` is a multiple of 4 (bytes) or 8 (nibbles) long; beyond `x` it is filled with zeros.
-    fn quantise_lanes(&self, x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
-        portable::quantise_lanes(x, order, lanes)
+    /// The numbers come in twos: `lanes[2 * apart * i..][..2]`, where `apart` is 1 or 2. They are a
+    /// multiple of 4 (bytes) or 8 (nibbles), and beyond `x` they are zeros.
+    fn round_lanes(
+        &self,
+        x: &[f32],
+        factor: f32,
+        order: LaneOrder,
+        lanes: &mut [i16],
+        apart: usize,
+    ) {
+        portable::round_lanes(x, factor, order, lanes, apart);
     }
 
     /// Matrix of E4M3 codes with one scale per row, times vectors of f32.

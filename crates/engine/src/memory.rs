@@ -91,6 +91,8 @@ pub(crate) fn sizes_of(model: &Model<'_>, options: &Options) -> Result<Sizes, En
     Sizes::new(model.architecture(), format, options)
 }
 
+pub(crate) use lanes::Lanes;
+
 /// A vector of `length` zeros.
 pub(crate) fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, EngineError> {
     let mut vector = empty(length)?;
@@ -115,5 +117,6 @@ pub(crate) fn product(lengths: &[usize]) -> Result<usize, EngineError> {
         .ok_or(EngineError::OutOfMemory)
 }
 
+mod lanes;
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,28 @@ pub(crate) struct Slide {
 impl Slide {
     /// Nothing moves.
     pub(crate) const NONE: Self = Self { by: 0, end: 0, keep: false };
+
+    /// Slots that are moved at once: a multiple of any [`SlotRules::group`].
+    pub(crate) const PIECE: usize = 16;
+
+    /// In how many pieces a layer is moved. There is one even where nothing moves: then the opening's
+    /// key gets its new rotation.
+    pub(crate) fn pieces(&self) -> usize {
+        self.end.saturating_sub(self.by).div_ceil(Self::PIECE).max(1)
+    }
+
+    /// The slots of a piece, before they move. Pieces are moved in ascending order, so that none is
+    /// overwritten before it has moved.
+    pub(crate) fn piece(&self, index: usize) -> Range<usize> {
+        let start = self.by + index * Self::PIECE;
+        start..self.end.min(start + Self::PIECE).max(start)
+    }
+
+    /// Of a piece, what moves: all but what takes the place of a kept slot.
+    pub(crate) fn moving(&self, piece: Range<usize>) -> Range<usize> {
+        let kept = self.by + usize::from(self.keep);
+        piece.start.max(kept)..piece.end.max(kept)
+    }
 }
 
 /// The tokens that are remembered.

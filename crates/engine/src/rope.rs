@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use model_format::Architecture;
 
 /// Cosine and sine of an angle.
-pub(crate) type Turn = (f32, f32);
+pub(crate) type Turn = [f32; 2];
 
 /// The rotations of the tokens at work: each is computed once and serves all layers.
 pub(crate) struct Rotations {
@@ -42,18 +42,28 @@ impl Rotations {
         let turns = &mut self.turns[token * pairs..][..pairs];
         for (turn, frequency) in turns.iter_mut().zip(&self.frequencies) {
             let angle = rotation as f32 * frequency;
-            *turn = (settle(libm::cosf(angle)), settle(libm::sinf(angle)));
+            *turn = [settle(libm::cosf(angle)), settle(libm::sinf(angle))];
         }
+    }
+
+    fn turns_of(&self, token: usize) -> &[Turn] {
+        let pairs = self.frequencies.len();
+        &self.turns[token * pairs..][..pairs]
+    }
+
+    /// The turns of a token of the batch, to be fetched.
+    pub(crate) fn turns(&self, token: usize) -> &[f32] {
+        self.turns_of(token).as_flattened()
     }
 
     /// Turns the neighbours (2i, 2i + 1) of every head in `heads` for a token of the batch, and
     /// settles them.
     pub(crate) fn rotate(&self, token: usize, heads: &mut [f32]) {
         let pairs = self.frequencies.len();
-        let turns = &self.turns[token * pairs..][..pairs];
+        let turns = self.turns_of(token);
         for head in heads.chunks_exact_mut((2 * pairs).max(2)) {
             let (pairs, _) = head.as_chunks_mut::<2>();
-            for ([a, b], (cos, sin)) in pairs.iter_mut().zip(turns) {
+            for ([a, b], [cos, sin]) in pairs.iter_mut().zip(turns) {
                 let (x, y) = (*a, *b);
                 *a = settle(x * cos - y * sin);
                 *b = settle(x * sin + y * cos);

@@ -36,7 +36,12 @@ pub(crate) struct Layer<'m> {
 
 impl<'m> Weights<'m> {
     /// Looks up every tensor of the model, and packs E4M3 into `blocks` lane-shared blocks, if any.
-    pub(crate) fn new(model: &Model<'m>, blocks: usize) -> Result<Self, EngineError> {
+    /// `tell` is told how many of them are packed.
+    pub(crate) fn new(
+        model: &Model<'m>,
+        blocks: usize,
+        tell: &mut dyn FnMut(usize),
+    ) -> Result<Self, EngineError> {
         let architecture = model.architecture();
         let mut packed = memory::empty(blocks)?;
         let mut matrix = |role, layer| {
@@ -47,7 +52,7 @@ impl<'m> Weights<'m> {
             }
             let mut matrix = Matrix::from_tensor(&tensor)?;
             if blocks > 0 {
-                matrix.pack(&mut packed);
+                matrix.pack(&mut packed, tell);
             }
             Ok(matrix)
         };

@@ -53,9 +53,63 @@ fn greedy_f32_equals_llama2_c_token_for_token() {
     println!("wisp: engine_tokens_equal_llama2c 255 tokens");
 }
 
+/// What run.c made of a prompt: its tokens, then the tokens it chose, each with its logit.
+struct Continuation {
+    prompt: &'static str,
+    tokens: Vec<u32>,
+    chosen: Vec<(u32, f64)>,
+}
+
+fn continuations() -> Vec<Continuation> {
+    let mut all: Vec<Continuation> = Vec::new();
+    let lines = include_str!("fixtures/stories260K-prompts.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        if let Some(prompt) = line.strip_prefix("prompt ") {
+            all.push(Continuation { prompt, tokens: Vec::new(), chosen: Vec::new() });
+        } else if let Some(tokens) = line.strip_prefix("tokens ") {
+            let tokens = tokens.split(' ').map(|token| token.parse().unwrap()).collect();
+            all.last_mut().unwrap().tokens = tokens;
+        } else {
+            let (token, logit) = line.split_once(' ').unwrap();
+            let chosen = (token.parse().unwrap(), logit.parse().unwrap());
+            all.last_mut().unwrap().chosen.push(chosen);
+        }
+    }
+    all
+}
+
+#[test]
+fn prompts_go_on_as_in_llama2_c_token_for_token() {
+    let file = common::stories(WeightFormat::F32);
+    let model = Model::open(&file).unwrap();
+    let (mut compared, mut farthest) = (0, 0.0f64);
+    for Continuation { prompt, tokens, chosen } in continuations() {
+        let (bos, encoded) = tokens.split_first().unwrap();
+        assert_eq!((*bos, encoded), (1, common::encode_lines(prompt)[0].as_slice()), "{prompt}");
+        // 200 steps: each takes a token, of the prompt or chosen before.
+        assert_eq!(encoded.len() + chosen.len(), 200, "{prompt}");
+        let mut engine = common::exact(&model, 512);
+        let mut token = *bos;
+        for &next in encoded {
+            engine.run(token).unwrap();
+            token = next;
+        }
+        for (position, (expected, logit)) in chosen.into_iter().enumerate() {
+            let logits = engine.run(token).unwrap();
+            token = argmax(logits);
+            assert_eq!(token, expected, "{prompt}, token {position} of the answer");
+            farthest = farthest.max((f64::from(logits[token as usize]) - logit).abs());
+            compared += 1;
+        }
+    }
+    // Sums in another order, another exp and another cosine: the last bits of an f32.
+    assert!(farthest < 5e-5, "{farthest}");
+    println!("wisp: engine_prompts_equal_llama2c {compared} tokens");
+}
+
 #[test]
 fn logits_are_close_to_llama2_c() {
-    // The largest logits at the first positions, as the C program printed them.
+    // The largest logits at the first positions, as run.c computed them.
     let expected = [17.023_516, 18.459_986, 17.136_963, 18.874_399, 17.799_398];
     let file = common::stories(WeightFormat::F32);
     let model = Model::open(&file).unwrap();

@@ -132,7 +132,7 @@ fn fp8_values_are_exact_and_nan_is_nothing() {
 fn empty_shapes_do_nothing() {
     let none = || Outputs { values: &mut [], stride: 0, rows: 0 };
     let vectors = Vectors { values: &[], stride: 0, length: 0, count: 0 };
-    let lanes = LaneVectors { integers: &[], stride: 0, length: 0, scales: &[] };
+    let lanes = LaneVectors { integers: &[], length: 0, scales: &[] };
     Portable.matvec_f32(&[], &[], &mut []);
     Portable.matmul_fp8(&[], &[], vectors, none());
     Portable.matmul_int8(&[], lanes, none());

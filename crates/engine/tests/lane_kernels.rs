@@ -1,7 +1,9 @@
 //! The portable lane-shared kernels bit by bit as documented, and at their limits.
 #![allow(clippy::unwrap_used)]
 
-use engine::kernels::{INPUT_LIMIT, LaneOrder, LaneVectors, Outputs};
+use engine::kernels::{
+    INPUT_LIMIT, LaneOrder, LanePlace, LaneVectors, Outputs, PIECE_COLUMNS, quantise_lanes,
+};
 use engine::{Kernels, Portable};
 use model_format::lanes;
 use proptest::prelude::*;
@@ -36,8 +38,50 @@ fn in_lanes(elements: &[i16], by: LaneOrder) -> Vec<i16> {
         .collect()
 }
 
+/// Vectors in lane order as a batch of them lies, written from what `LaneVectors` says.
+fn in_batch(vectors: &[Vec<i16>]) -> Vec<i16> {
+    let (pairs, alone) = vectors.as_chunks::<2>();
+    let length = vectors[0].len();
+    let mut all = Vec::new();
+    for piece in (0..length).step_by(PIECE_COLUMNS) {
+        let piece = piece..length.min(piece + PIECE_COLUMNS);
+        for pair in pairs {
+            let [first, second] = pair.each_ref().map(|vector| vector[piece.clone()].chunks(2));
+            all.extend(first.zip(second).flat_map(|(first, second)| [first, second]).flatten());
+        }
+    }
+    all.extend(alone.iter().flatten());
+    all
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn a_batch_is_written_where_it_is_read(
+        groups in 1..20usize,
+        vectors in 1..8usize,
+        by in prop::sample::select(vec![LaneOrder::Bytes, LaneOrder::Nibbles]),
+        x in floats(8 * 20 * 64),
+    ) {
+        let length = 64 * groups;
+        let x: Vec<&[f32]> = x.chunks(length).take(vectors).collect();
+        let mut integers = vec![7777; vectors * length];
+        for (vector, x) in x.iter().enumerate() {
+            for column in (0..length).step_by(PIECE_COLUMNS) {
+                let width = PIECE_COLUMNS.min(length - column);
+                let LanePlace { start, apart } = LanePlace::new(vector, vectors, length, column);
+                let lanes = &mut integers[start..][..apart * (width - 2) + 2];
+                Portable.round_lanes(&x[column..][..width], 10.0, by, lanes, apart);
+            }
+        }
+        let alone: Vec<Vec<i16>> = x.iter().map(|x| {
+            let elements: Vec<i16> =
+                x.iter().map(|x| (x * 10.0).round_ties_even() as i16).collect();
+            in_lanes(&elements, by)
+        }).collect();
+        prop_assert_eq!(integers, in_batch(&alone));
+    }
 
     #[test]
     fn quantising_rounds_to_the_nearest(
@@ -47,7 +91,7 @@ proptest! {
     ) {
         let piece = order(by).len();
         let mut lanes = vec![77; x.len().next_multiple_of(piece) + more * piece];
-        let scale = Portable.quantise_lanes(&x, by, &mut lanes);
+        let scale = quantise_lanes(&Portable, &x, by, &mut lanes);
         let integers = in_order(&lanes, by);
         let largest = x.iter().fold(0.0f32, |a, b| a.max(b.abs()));
         prop_assert_eq!(scale.to_bits(), (largest / 1023.0).to_bits());
@@ -60,20 +104,22 @@ proptest! {
 
     #[test]
     fn lane_shared_weights_count_as_what_they_unpack_to(
-        row_blocks in 1..4usize,
-        groups in 1..4usize,
-        words in prop::collection::vec(any::<u32>(), 9 * 64),
-        scales in prop::collection::vec(0.001f32..2.0, 9 * 4),
-        elements in prop::collection::vec(-1023..=1023i16, 2 * 192),
+        row_blocks in 1..3usize,
+        groups in 1..=9usize,
+        vectors in 1..=5usize,
+        words in prop::collection::vec(any::<u32>(), 18 * 64),
+        scales in prop::collection::vec(0.001f32..2.0, 18 * 4),
+        elements in prop::collection::vec(-1023..=1023i16, 5 * 9 * 64),
         nibbles: bool,
     ) {
         let (cols, rows) = (groups * 64, row_blocks * 4);
         let by = if nibbles { LaneOrder::Nibbles } else { LaneOrder::Bytes };
-        let integers: Vec<i16> =
-            elements.chunks(192).flat_map(|vector| in_lanes(vector, by)).collect();
-        let input_scales = [0.5, 0.125];
-        let x = LaneVectors { integers: &integers, stride: 192, length: cols, scales: &input_scales };
-        let mut out = vec![7.5; 2 * (rows + 4)];
+        let elements: Vec<&[i16]> = elements.chunks(cols).take(vectors).collect();
+        let alone: Vec<Vec<i16>> = elements.iter().map(|vector| in_lanes(vector, by)).collect();
+        let integers = in_batch(&alone);
+        let input_scales = &[0.5, 0.125, 3.0, 0.75, 0.0625][..vectors];
+        let x = LaneVectors { integers: &integers, length: cols, scales: input_scales };
+        let mut out = vec![7.5; vectors * (rows + 4)];
         let outputs = Outputs { values: &mut out, stride: rows + 4, rows };
         // Lanes, rows and groups of the matrix, by `model_format`.
         let count = row_blocks * groups;
@@ -99,12 +145,12 @@ proptest! {
             }).collect();
             Portable.matmul_int8(&blocks, x, outputs);
         }
-        for v in 0..2 {
+        for v in 0..vectors {
             for row in 0..rows {
                 let mut sum = 0.0f32;
                 for group in 0..groups {
                     let block = row / 4 * groups + group;
-                    let vector = &elements[v * 192 + group * 64..][..64];
+                    let vector = &elements[v][group * 64..][..64];
                     let products = lanes_of[block][row % 4].iter().zip(vector);
                     let exact: i64 = products.map(|(w, x)| *w as i64 * i64::from(*x)).sum();
                     prop_assert!(i32::try_from(exact).is_ok());
@@ -166,7 +212,7 @@ fn the_largest_possible_sums_fit() {
     let nibbles = [0x8888_8888u32, 0x8000_8000, 0x7777_7777, 0x7fff_7fff];
     for input in [INPUT_LIMIT as i16, -INPUT_LIMIT as i16] {
         let (integers, scales) = ([input; 64], [1.0]);
-        let x = LaneVectors { integers: &integers, stride: 64, length: 64, scales: &scales };
+        let x = LaneVectors { integers: &integers, length: 64, scales: &scales };
         for word in bytes {
             let mut block = [word; 68];
             block[64..].fill(1.0f32.to_bits());
@@ -212,7 +258,7 @@ fn a_group_sum_is_rounded_to_f32_just_once() {
     let mut block = [0x7f7f_7f7f; 68];
     block[64..].fill(1.0f32.to_bits());
     let mut out = [0.0; 4];
-    let x = LaneVectors { integers: &integers, stride: 64, length: 64, scales: &[1.0] };
+    let x = LaneVectors { integers: &integers, length: 64, scales: &[1.0] };
     Portable.matmul_int8(&[block], x, Outputs { values: &mut out, stride: 4, rows: 4 });
     assert_eq!(out, [exact as f32; 4]);
 }
@@ -221,7 +267,7 @@ fn a_group_sum_is_rounded_to_f32_just_once() {
 fn quantising_edge_cases() {
     let quantised = |x: &[f32]| {
         let mut lanes = vec![9; x.len().next_multiple_of(4)];
-        let scale = Portable.quantise_lanes(x, LaneOrder::Bytes, &mut lanes);
+        let scale = quantise_lanes(&Portable, x, LaneOrder::Bytes, &mut lanes);
         (in_order(&lanes, LaneOrder::Bytes), scale)
     };
     assert_eq!(quantised(&[]), (vec![], 0.0));

@@ -37,6 +37,18 @@ fn place(order: LaneOrder, i: usize) -> usize {
     }
 }
 
+/// Where number `i` (in lane order) of a vector stands among those of all vectors.
+fn place_in_batch(x: &LaneVectors<'_>, vector: usize, i: usize) -> usize {
+    let paired = x.scales.len() / 2 * 2;
+    if vector >= paired {
+        return paired * x.length + i;
+    }
+    let (piece, i) = (i / 384, i % 384);
+    let width = 384.min(x.length - piece * 384);
+    let pair = piece * 384 * paired + vector / 2 * 2 * width;
+    pair + i / 2 * 4 + vector % 2 * 2 + i % 2
+}
+
 /// A lane-shared matrix, given the lane of (block, row in block, column in block).
 fn watched_lanes(
     x: LaneVectors<'_>,
@@ -52,7 +64,7 @@ fn watched_lanes(
             for group in 0..groups {
                 let block = row / 4 * groups + group;
                 let product = |c: usize| {
-                    let x = x.integers[v * x.stride + group * 64 + place(order, c)];
+                    let x = x.integers[place_in_batch(&x, v, group * 64 + place(order, c))];
                     i32::from(lane(block, row % 4, c)) * i32::from(x)
                 };
                 let products: i32 = (0..64).map(product).sum();
@@ -66,18 +78,27 @@ fn watched_lanes(
 }
 
 impl Kernels for Watching {
-    fn quantise_lanes(&self, x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
-        lanes.fill(0);
-        let largest = x.iter().fold(0.0f32, |a, b| a.max(watched(*b).abs()));
-        if largest == 0.0 {
-            return 0.0;
+    fn largest_magnitude(&self, x: &[f32]) -> f32 {
+        x.iter().fold(0.0f32, |a, b| a.max(watched(*b).abs()))
+    }
+
+    fn round_lanes(
+        &self,
+        x: &[f32],
+        factor: f32,
+        order: LaneOrder,
+        lanes: &mut [i16],
+        apart: usize,
+    ) {
+        for two in lanes.chunks_mut(2 * apart) {
+            two[..2].fill(0);
         }
-        let factor = watched(1023.0 / largest);
         for (i, x) in x.iter().enumerate() {
+            let place = place(order, i);
             // A product that underflows rounds to 0 either way.
-            lanes[place(order, i)] = (x * factor).round_ties_even() as i16;
+            let number = (x * watched(factor)).round_ties_even() as i16;
+            lanes[place / 2 * 2 * apart + place % 2] = number;
         }
-        watched(largest / 1023.0)
     }
 
     fn matvec_f32(&self, weights: &[f32], x: &[f32], out: &mut [f32]) {

@@ -131,7 +131,8 @@ impl Conversation {
         self.orders.add(Task::Forget(self.transcript.next_key()));
     }
 
-    /// The running reply is to end where it is. Without a session there is none.
+    /// The running reply is to end where it is, and nothing said so far is to be answered, also not
+    /// what waits here for room on the board. Only for this session: without one it is nothing.
     pub fn stop(&mut self) {
         self.signal(HostMessage::Stop);
     }

@@ -193,7 +193,9 @@ pub enum HostMessage<'a> {
     },
     /// The friend is typing.
     Typing,
-    /// Ends the running reply where it is.
+    /// Ends the running reply where it is; one that shows nothing yet is withdrawn. What the board
+    /// has taken before this is read, but not answered; what comes later is. After a `Regenerate` the
+    /// old answer stays taken back.
     Stop,
     /// Takes the persona's last reply back and answers again.
     Regenerate {

@@ -562,8 +562,8 @@ fn no_more_is_under_way_than_a_board_can_hold() {
         conversation.say("x", 0).unwrap();
     }
     assert_eq!(sent(&mut conversation).len(), 8);
-    conversation.stop();
-    assert_eq!(sent(&mut conversation), ["stop"], "a signal is not held up");
+    conversation.typing();
+    assert_eq!(sent(&mut conversation), ["Typing"], "a signal is not held up");
     conversation.handle_message(&DeviceMessage::Received { id: 8 }, 0);
     assert!(sent(&mut conversation).is_empty());
     let read = DeviceMessage::Happened { event: 1, what: Event::Read { id: 2 } };
@@ -585,6 +585,90 @@ fn a_full_board_is_asked_again_when_something_has_happened_there() {
     let happened = DeviceMessage::Happened { event: 1, what: Event::Shifted { dropped: 1 } };
     conversation.handle_message(&happened, 0);
     assert_eq!(sent(&mut conversation), ["seen 1", "say 1 0 a", "say 2 0 b"]);
+}
+
+fn read(conversation: &mut Conversation, event: u32, id: u32) {
+    let read = DeviceMessage::Happened { event, what: Event::Read { id } };
+    conversation.handle_message(&read, 0);
+}
+
+#[test]
+fn a_stop_that_nothing_waits_before_is_sent_once() {
+    let mut conversation = connected(0);
+    conversation.say("a", 0).unwrap();
+    conversation.stop();
+    conversation.say("b", 0).unwrap();
+    assert_eq!(sent(&mut conversation), ["say 1 0 a", "stop", "say 2 0 b"]);
+    conversation.handle_message(&DeviceMessage::Received { id: 2 }, 0);
+    read(&mut conversation, 1, 2);
+    assert_eq!(sent(&mut conversation), ["seen 1"]);
+    conversation.stop();
+    assert_eq!(sent(&mut conversation), ["stop"]);
+    assert!(sent(&mut conversation).is_empty());
+}
+
+#[test]
+fn a_stop_is_sent_at_once_and_again_behind_all_that_was_said_before() {
+    let mut conversation = connected(0);
+    for _ in 0..10 {
+        conversation.say("x", 0).unwrap();
+    }
+    assert_eq!(sent(&mut conversation).len(), 8);
+    // Asking twice is no more than asking once.
+    for _ in 0..2 {
+        conversation.stop();
+        assert_eq!(sent(&mut conversation), ["stop"]);
+    }
+    conversation.say("y", 0).unwrap();
+    conversation.request_stats();
+    assert_eq!(sent(&mut conversation), ["StatsRequest"]);
+    read(&mut conversation, 1, 1);
+    assert_eq!(sent(&mut conversation), ["seen 1", "say 9 0 x"]);
+    read(&mut conversation, 2, 3);
+    assert_eq!(sent(&mut conversation), ["seen 2", "say 10 0 x", "stop", "say 11 0 y"]);
+    assert!(sent(&mut conversation).is_empty());
+    read(&mut conversation, 3, 11);
+    assert_eq!(sent(&mut conversation), ["seen 3"]);
+    assert!(conversation.is_settled());
+}
+
+#[test]
+fn a_stop_is_sent_again_behind_what_a_full_board_did_not_take() {
+    let mut conversation = connected(0);
+    for text in ["a", "b"] {
+        conversation.say(text, 0).unwrap();
+    }
+    conversation.stop();
+    conversation.say("c", 0).unwrap();
+    assert_eq!(sent(&mut conversation), ["say 1 0 a", "say 2 0 b", "stop", "say 3 0 c"]);
+    conversation.handle_message(&DeviceMessage::Received { id: 1 }, 0);
+    let refused = |refusal, detail| DeviceMessage::Refused { refusal, detail };
+    conversation.handle_message(&refused(Refusal::Busy, 2), 0);
+    conversation.handle_message(&refused(Refusal::WrongId, 3), 0);
+    assert!(sent(&mut conversation).is_empty());
+    read(&mut conversation, 1, 1);
+    assert_eq!(sent(&mut conversation), ["seen 1", "say 2 0 b", "stop", "say 3 0 c"]);
+    // What the board will never take is nothing to stop, and c is counted anew.
+    conversation.handle_message(&refused(Refusal::TextTooLong, 2), 0);
+    assert_eq!(sent(&mut conversation), ["say 2 0 c"]);
+    conversation.handle_message(&DeviceMessage::Received { id: 2 }, 0);
+    assert!(sent(&mut conversation).is_empty());
+}
+
+#[test]
+fn a_stop_is_for_its_session_only() {
+    let mut conversation = connected(0);
+    for _ in 0..9 {
+        conversation.say("x", 0).unwrap();
+    }
+    conversation.stop();
+    assert_eq!(sent(&mut conversation).last().unwrap(), "stop");
+    conversation.handle_session(&DOWN);
+    conversation.handle_session(&up(Role::Firmware, 1));
+    let state = DeviceMessage::ChatState { last_id: 8, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 5);
+    read(&mut conversation, 1, 8);
+    assert_eq!(sent(&mut conversation), ["seen 1", "say 9 0 x", "clock 5"]);
 }
 
 #[test]

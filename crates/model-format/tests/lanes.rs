@@ -3,8 +3,8 @@
 
 use model_format::lanes::{
     COLUMNS_PER_BLOCK, INT4_WORDS, INT4_ZEROS, INT8_WORDS, INT8_ZEROS, Int4Block, Int8Block,
-    LARGEST_INPUT, SMALLEST_PACKED, groups, int4_lanes, int4_row, int4_weight, int8_lanes,
-    int8_row, int8_weight, pack_int4, pack_int8, row_blocks,
+    LARGEST_INPUT, NOT_FINITE, SMALLEST_PACKED, groups, int4_lanes, int4_row, int4_weight,
+    int8_lanes, int8_row, int8_weight, pack_int4, pack_int8, row_blocks,
 };
 use model_format::{fp8, quantise::fp8_row};
 use proptest::prelude::*;
@@ -152,6 +152,33 @@ fn zeros_give_zeros_and_so_does_what_the_board_would_flush() {
         assert_eq!(int8(&rows).0, INT8_ZEROS);
         assert_eq!(int4(&rows).0, INT4_ZEROS);
     }
+}
+
+/// Whatever was not finite, and wherever: the words and the scale have the same bits.
+#[test]
+fn what_is_not_finite_gives_zeros_and_a_known_scale() {
+    let bad = [0x7f80_0000, 0xff80_0000, 0x7f80_0001, 0x7fc0_0000, 0xffff_ffff, 0xffa5_5aa5];
+    for (bad, column) in bad.map(f32::from_bits).into_iter().zip([0, 1, 31, 62, 63, 7]) {
+        let mut row: Vec<f32> = (0..64).map(|column| column as f32 - 20.0).collect();
+        let rest = row.clone();
+        row[column] = bad;
+        let rows = [rest.clone(), row.clone(), rest, vec![bad; 64]];
+        let (block, _) = int8(&rows);
+        for row in [1, 3] {
+            assert!(block[..INT8_WORDS].iter().skip(row).step_by(4).all(|word| *word == 0));
+            assert_eq!(block[INT8_WORDS + row], NOT_FINITE.to_bits());
+        }
+        assert_eq!(block[INT8_WORDS], block[INT8_WORDS + 2], "others keep theirs");
+        assert!(f32::from_bits(block[INT8_WORDS]).is_finite());
+        let (block, _) = int4(&rows);
+        for row in [1, 3] {
+            assert!(block[..INT4_WORDS].iter().skip(row).step_by(4).all(|word| *word == 0));
+            assert_eq!(block[INT4_WORDS + row], NOT_FINITE.to_bits());
+        }
+        assert!(f32::from_bits(block[INT4_WORDS]).is_finite());
+    }
+    // The largest but one power of two can still be packed.
+    assert_int8_is_close(&[1e38, -1e38, f32::MAX / 2.0, 1.0].map(|weight| vec![weight; 64]));
 }
 
 #[test]

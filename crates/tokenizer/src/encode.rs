@@ -1,17 +1,16 @@
-//! Text to tokens: the pair with the best score is merged until none is left.
+//! Text to tokens: the best merge of two neighbours is made until none is left.
 //!
 //! llama2.c looks at every pair again after each merge, which is O(n²). Here a heap holds the
 //! possible merges, and a linked list the tokens. An entry of the heap is out of date when one
 //! of its two tokens was merged meanwhile; that is noticed when it comes up.
 
 use alloc::collections::BinaryHeap;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use crate::Tokenizer;
-
-/// Scores must be above this to merge at all (`best_score = -1e10` in llama2.c's `encode`).
-const LEAST_SCORE: f32 = -1e10;
+use crate::rules::Priority;
+use crate::{Splitter, Tokenizer};
 
 /// Why a text was not encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +23,7 @@ pub enum EncodeError {
 #[derive(Debug)]
 pub struct Encoder {
     max_text: usize,
-    text: Vec<u8>,
+    text: String,
     nodes: Vec<Node>,
     merges: BinaryHeap<Merge>,
     tokens: Vec<u32>,
@@ -39,14 +38,14 @@ struct Node {
     end: usize,
     before: Option<usize>,
     after: Option<usize>,
-    /// Byte tokens stay as they are.
+    /// Byte tokens that stand for a character without a token stay as they are.
     merges: bool,
 }
 
 /// A possible merge of two neighbours.
 #[derive(Clone, Copy, Debug)]
 struct Merge {
-    score: f32,
+    priority: Priority,
     left: usize,
     right: usize,
     /// Where the merged token would end: shows whether `right` has grown since.
@@ -55,11 +54,10 @@ struct Merge {
 }
 
 impl Ord for Merge {
-    /// Best score first, then leftmost: llama2.c replaces its best only by a strictly better one.
+    /// The greatest is merged next: of the lowest priority number, then the leftmost (llama2.c
+    /// replaces its best only by a strictly better one).
     fn cmp(&self, other: &Self) -> Ordering {
-        // Scores are finite, so there is always an order.
-        let by_score = self.score.partial_cmp(&other.score).unwrap_or(Ordering::Equal);
-        by_score.then(other.left.cmp(&self.left))
+        other.priority.cmp(&self.priority).then(other.left.cmp(&self.left))
     }
 }
 
@@ -85,7 +83,7 @@ impl Encoder {
         let nodes = max_text.saturating_add(1);
         Encoder {
             max_text,
-            text: Vec::with_capacity(nodes),
+            text: String::with_capacity(nodes),
             nodes: Vec::with_capacity(nodes),
             // One entry for each first pair, and two for each of at most as many merges.
             merges: BinaryHeap::with_capacity(nodes.saturating_mul(3)),
@@ -101,7 +99,16 @@ impl Encoder {
         if text.len() > self.max_text {
             return Err(EncodeError::TextTooLong);
         }
-        self.split(tokenizer, text);
+        self.text.clear();
+        self.nodes.clear();
+        if tokenizer.has_dummy_prefix() && !text.is_empty() {
+            self.text.push(' ');
+        }
+        self.text.push_str(text);
+        match tokenizer.splitter() {
+            None => split_characters(tokenizer, &self.text, &mut self.nodes),
+            Some(splitter) => split_pieces(tokenizer, splitter, &self.text, &mut self.nodes),
+        }
         self.merges.clear();
         for left in 0..self.nodes.len() {
             self.consider(tokenizer, Some(left));
@@ -115,37 +122,6 @@ impl Encoder {
         Ok(&self.tokens)
     }
 
-    /// One node for each character, or for each byte of a character that is no token.
-    fn split(&mut self, tokenizer: &Tokenizer<'_>, text: &str) {
-        self.text.clear();
-        self.nodes.clear();
-        let prefix = if tokenizer.has_dummy_prefix() && !text.is_empty() { " " } else { "" };
-        for character in prefix.chars().chain(text.chars()) {
-            let mut utf8 = [0; 4];
-            let bytes = character.encode_utf8(&mut utf8).as_bytes();
-            let start = self.text.len();
-            self.text.extend_from_slice(bytes);
-            if let Some(token) = tokenizer.lookup(bytes) {
-                self.append(token, start, start.saturating_add(bytes.len()), true);
-            } else {
-                for (place, byte) in (start..).zip(bytes) {
-                    if let Some(token) = tokenizer.byte_token(*byte) {
-                        self.append(token, place, place.saturating_add(1), false);
-                    }
-                }
-            }
-        }
-    }
-
-    fn append(&mut self, token: u32, start: usize, end: usize, merges: bool) {
-        let index = self.nodes.len();
-        let before = index.checked_sub(1);
-        if let Some(last) = self.nodes.last_mut() {
-            last.after = Some(index);
-        }
-        self.nodes.push(Node { token, start, end, before, after: None, merges });
-    }
-
     /// Notes the merge of a node with the one after it, if that is a token.
     fn consider(&mut self, tokenizer: &Tokenizer<'_>, left: Option<usize>) {
         let Some((left, first)) = left.and_then(|left| Some((left, self.nodes.get(left)?))) else {
@@ -155,20 +131,17 @@ impl Encoder {
         else {
             return;
         };
-        // Left-out characters leave a gap that no token may bridge.
-        if !first.merges || !second.merges || first.end != second.start {
+        // Left-out characters leave a gap that no token of the same text may bridge; pairs do, in
+        // `tokenizers` too.
+        let is_gap = first.end != second.start && tokenizer.splitter().is_none();
+        if !first.merges || !second.merges || is_gap {
             return;
         }
         let end = second.end;
-        let bytes = self.text.get(first.start..end).unwrap_or_default();
-        if bytes.len() > tokenizer.longest() {
-            return;
-        }
-        if let Some(token) = tokenizer.lookup(bytes) {
-            let score = tokenizer.score(token);
-            if score > LEAST_SCORE {
-                self.merges.push(Merge { score, left, right, end, token });
-            }
+        let bytes = self.text.as_bytes().get(first.start..end).unwrap_or_default();
+        let merge = tokenizer.rules().merge(tokenizer, first.token, second.token, bytes);
+        if let Some((priority, token)) = merge {
+            self.merges.push(Merge { priority, left, right, end, token });
         }
     }
 
@@ -200,20 +173,63 @@ impl Encoder {
     }
 }
 
-#[cfg(all(test, feature = "std"))]
+/// One node for each character, or for each byte of a character that is no token.
+fn split_characters(tokenizer: &Tokenizer<'_>, text: &str, nodes: &mut Vec<Node>) {
+    for (start, character) in text.char_indices() {
+        let mut utf8 = [0; 4];
+        let bytes = character.encode_utf8(&mut utf8).as_bytes();
+        if let Some(token) = tokenizer.lookup(bytes) {
+            append(nodes, token, start, start.saturating_add(bytes.len()), true);
+        } else {
+            for (place, byte) in (start..).zip(bytes) {
+                if let Some(token) = tokenizer.byte_token(*byte) {
+                    append(nodes, token, place, place.saturating_add(1), false);
+                }
+            }
+        }
+    }
+}
+
+/// One node for each byte; only those of one piece are neighbours.
+fn split_pieces(tokenizer: &Tokenizer<'_>, splitter: Splitter, text: &str, nodes: &mut Vec<Node>) {
+    let mut place = 0usize;
+    for piece in splitter.pieces(text) {
+        let first = nodes.len();
+        for byte in piece.bytes() {
+            let end = place.saturating_add(1);
+            if let Some(token) = tokenizer.byte_token(byte) {
+                append(nodes, token, place, end, true);
+            }
+            place = end;
+        }
+        if let Some(last) = first.checked_sub(1).and_then(|last| nodes.get_mut(last)) {
+            last.after = None;
+        }
+        if let Some(first) = nodes.get_mut(first) {
+            first.before = None;
+        }
+    }
+}
+
+fn append(nodes: &mut Vec<Node>, token: u32, start: usize, end: usize, merges: bool) {
+    let index = nodes.len();
+    let before = index.checked_sub(1);
+    if let Some(last) = nodes.last_mut() {
+        last.after = Some(index);
+    }
+    nodes.push(Node { token, start, end, before, after: None, merges });
+}
+
+#[cfg(test)]
+#[cfg(feature = "std")]
 mod tests {
     use super::Encoder;
-    use crate::{Kind, TableBuilder, Tokenizer};
+    use crate::{Kind, Splitter, TableBuilder, Tokenizer};
     use alloc::string::String;
+    use alloc::vec::Vec;
 
-    #[test]
-    fn the_scratch_never_grows() {
-        let mut builder = TableBuilder::new().dummy_prefix(true);
-        for length in 1..40 {
-            builder = builder.token("a".repeat(length), length as f32, Kind::Text);
-        }
-        let table = builder.token(*b" ", 0.0, Kind::Text).build().unwrap();
-        let tokenizer = Tokenizer::open(&table).unwrap();
+    fn assert_never_grows(table: &[u8]) {
+        let tokenizer = Tokenizer::open(table).unwrap();
         let mut encoder = Encoder::new(1000);
         let capacities = |encoder: &Encoder| {
             let Encoder { text, nodes, merges, tokens, .. } = encoder;
@@ -225,5 +241,27 @@ mod tests {
             encoder.encode(&tokenizer, &text[..length]).unwrap();
             assert_eq!(capacities(&encoder), before);
         }
+    }
+
+    #[test]
+    fn the_scratch_never_grows() {
+        let mut scores = TableBuilder::new().dummy_prefix(true);
+        for length in 1..40 {
+            scores = scores.token("a".repeat(length), length as f32, Kind::Text);
+        }
+        assert_never_grows(&scores.token(*b" ", 0.0, Kind::Text).build().unwrap());
+
+        let mut pairs = TableBuilder::new().dummy_prefix(true);
+        for byte in 0..=u8::MAX {
+            pairs = pairs.token([byte], 0.0, Kind::Byte);
+        }
+        let letter = u32::from(b'a');
+        let mut merges = Vec::from([(letter, letter)]);
+        for length in 2..40 {
+            pairs = pairs.token("a".repeat(length), 0.0, Kind::Text);
+            // The token of this length, and one letter more: the next.
+            merges.extend((length < 39).then_some((254 + length as u32, letter)));
+        }
+        assert_never_grows(&pairs.merges(Splitter::Chat, merges).build().unwrap());
     }
 }

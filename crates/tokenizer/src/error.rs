@@ -13,7 +13,8 @@ pub enum TableError {
     Scheme(u8),
     /// A flag this version does not know.
     Flags(u8),
-    /// A begin, end, unknown, byte or lookup id that is no token of its kind.
+    /// A begin, end, unknown, byte, lookup or pair's id that is no token of its kind, or a merged
+    /// token whose text is not that of its parts.
     Id(u32),
     /// The offsets of this token do not ascend within the text.
     Offset(u32),
@@ -21,8 +22,10 @@ pub enum TableError {
     Score(u32),
     /// The kind of this token is unknown, or its bytes do not fit its kind.
     Kind(u32),
-    /// The lookup index is not strictly sorted at this entry.
+    /// The lookup index or the pairs are not strictly sorted at this entry.
     Order(u32),
+    /// A splitter this version does not know.
+    Splitter(u32),
 }
 
 impl core::fmt::Display for TableError {
@@ -37,7 +40,8 @@ impl core::fmt::Display for TableError {
             TableError::Offset(token) => write!(f, "the offsets of token {token} are wrong"),
             TableError::Score(token) => write!(f, "the score of token {token} is not a number"),
             TableError::Kind(token) => write!(f, "token {token} is of no valid kind"),
-            TableError::Order(entry) => write!(f, "lookup entry {entry} is out of order"),
+            TableError::Order(entry) => write!(f, "rule {entry} is out of order"),
+            TableError::Splitter(code) => write!(f, "splitter {code} is unknown"),
         }
     }
 }

@@ -5,22 +5,26 @@
 //! | part | size in bytes |
 //! |---|---|
 //! | header | [`HEADER`] |
+//! | pairs only: the splitter (1 chat, 2 GPT-2, 3 GPT-2 with single digits) | 4 |
 //! | offsets into the text, one more than tokens | 4 × (vocabulary + 1) |
-//! | scores, `f32`, finite | 4 × vocabulary |
-//! | ids of the text tokens, sorted by their bytes | 4 × lookup entries |
-//! | ids of the byte tokens 0..=255, only with the byte fallback flag | 4 × 256 |
+//! | scores only: scores, `f32`, finite | 4 × vocabulary |
+//! | scores only: ids of the text tokens, sorted by their bytes | 4 × rules |
+//! | ids of the byte tokens 0..=255; pairs always, scores with the byte fallback flag | 4 × 256 |
+//! | pairs only: left, right, merged, rank, sorted by left and right | 16 × rules |
 //! | kinds, see [`Kind`] | vocabulary |
 //! | text: the bytes of all tokens, in order of their ids | to the end |
+//!
+//! A merged token's text is that of its two parts. The lowest rank merges first. In a table of pairs
+//! a byte may have no token (id `ffffffff`): some vocabularies were trained on texts without it.
 
-use crate::TableError;
+use crate::rules::{Rules, SCHEME_PAIRS, SCHEME_SCORES};
+use crate::words::{self, Word, count, word};
+use crate::{Splitter, TableError};
 
 /// First bytes of every table.
 pub(crate) const MAGIC: [u8; 4] = *b"WTOK";
 /// The layout above.
 pub(crate) const VERSION: u16 = 1;
-/// Merges ruled by the score of the merged token (sentencepiece BPE, llama2.c). Number 2 is
-/// kept for byte-level BPE with a table of merges.
-pub(crate) const SCHEME_SCORES: u8 = 1;
 /// Flag: a text begins with a space that is not shown.
 pub(crate) const FLAG_DUMMY_PREFIX: u8 = 1;
 /// Flag: characters without a token become byte tokens.
@@ -28,7 +32,8 @@ pub(crate) const FLAG_BYTE_FALLBACK: u8 = 2;
 /// Stands for "no such token" in the header.
 pub(crate) const NO_TOKEN: u32 = u32::MAX;
 /// Size of the header: magic, version `u16`, scheme `u8`, flags `u8`, then as `u32` the
-/// vocabulary, the begin, end and unknown tokens, the lookup entries and the text bytes.
+/// vocabulary, the begin, end and unknown tokens, the rules (lookup entries or pairs) and the text
+/// bytes.
 pub(crate) const HEADER: usize = 32;
 
 /// What a token stands for.
@@ -70,10 +75,9 @@ pub struct Tokenizer<'m> {
     end: Option<u32>,
     unknown: Option<u32>,
     longest: usize,
-    offsets: &'m [[u8; 4]],
-    scores: &'m [[u8; 4]],
-    lookup: &'m [[u8; 4]],
-    byte_tokens: &'m [[u8; 4]],
+    offsets: &'m [Word],
+    byte_tokens: &'m [Word],
+    rules: Rules<'m>,
     kinds: &'m [u8],
     text: &'m [u8],
 }
@@ -82,23 +86,6 @@ impl core::fmt::Debug for Tokenizer<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Tokenizer({} tokens)", self.vocabulary())
     }
-}
-
-/// Takes `count` little-endian words off the front of `bytes`.
-fn words<'m>(bytes: &mut &'m [u8], count: usize) -> Result<&'m [[u8; 4]], TableError> {
-    let size = count.checked_mul(4).ok_or(TableError::Length)?;
-    let (head, tail) = bytes.split_at_checked(size).ok_or(TableError::Length)?;
-    *bytes = tail;
-    Ok(head.as_chunks().0)
-}
-
-fn word(words: &[[u8; 4]], index: usize) -> Option<u32> {
-    words.get(index).map(|bytes| u32::from_le_bytes(*bytes))
-}
-
-/// A count from the header. On the board `usize` is 32 bits wide, so nothing is cut off.
-fn count(value: u32) -> Result<usize, TableError> {
-    usize::try_from(value).map_err(|_| TableError::Length)
 }
 
 impl<'m> Tokenizer<'m> {
@@ -116,25 +103,43 @@ impl<'m> Tokenizer<'m> {
         if version != VERSION {
             return Err(TableError::Version(version));
         }
-        if *scheme != SCHEME_SCORES {
-            return Err(TableError::Scheme(*scheme));
-        }
         if flags & !(FLAG_DUMMY_PREFIX | FLAG_BYTE_FALLBACK) != 0 {
             return Err(TableError::Flags(*flags));
         }
         let field = |index| word(fields, index).ok_or(TableError::Length);
         let vocabulary = count(field(0)?)?;
-        let byte_tokens = if flags & FLAG_BYTE_FALLBACK != 0 { 256 } else { 0 };
+        let rules = count(field(4)?)?;
+        let offsets = vocabulary.checked_add(1).ok_or(TableError::Length)?;
+        let (offsets, rules, byte_tokens) = match *scheme {
+            SCHEME_SCORES => {
+                let byte_tokens = if flags & FLAG_BYTE_FALLBACK != 0 { 256 } else { 0 };
+                let offsets = words::take(&mut rest, offsets)?;
+                let scores = words::take(&mut rest, vocabulary)?;
+                let lookup = words::take(&mut rest, rules)?;
+                let byte_tokens = words::take(&mut rest, byte_tokens)?;
+                (offsets, Rules::Scores { scores, lookup }, byte_tokens)
+            }
+            SCHEME_PAIRS if flags & FLAG_BYTE_FALLBACK == 0 => Err(TableError::Flags(*flags))?,
+            SCHEME_PAIRS => {
+                let code = word(words::take(&mut rest, 1)?, 0).ok_or(TableError::Length)?;
+                let splitter = Splitter::from_code(code).ok_or(TableError::Splitter(code))?;
+                let offsets = words::take(&mut rest, offsets)?;
+                let byte_tokens = words::take(&mut rest, 256)?;
+                let pairs =
+                    words::take(&mut rest, rules.checked_mul(4).ok_or(TableError::Length)?)?;
+                (offsets, Rules::Pairs { splitter, pairs: pairs.as_chunks().0 }, byte_tokens)
+            }
+            other => return Err(TableError::Scheme(other)),
+        };
         let tokenizer = Tokenizer {
             flags: *flags,
             begin: Some(field(1)?).filter(|id| *id != NO_TOKEN),
             end: Some(field(2)?).filter(|id| *id != NO_TOKEN),
             unknown: Some(field(3)?).filter(|id| *id != NO_TOKEN),
             longest: 0,
-            offsets: words(&mut rest, vocabulary.checked_add(1).ok_or(TableError::Length)?)?,
-            scores: words(&mut rest, vocabulary)?,
-            lookup: words(&mut rest, count(field(4)?)?)?,
-            byte_tokens: words(&mut rest, byte_tokens)?,
+            offsets,
+            byte_tokens,
+            rules,
             kinds: rest.get(..vocabulary).ok_or(TableError::Length)?,
             text: rest.get(vocabulary..).ok_or(TableError::Length)?,
         };
@@ -152,11 +157,8 @@ impl<'m> Tokenizer<'m> {
         {
             return Err(TableError::Offset(0));
         }
-        for (token, (code, score)) in (0u32..).zip(self.kinds.iter().zip(self.scores)) {
+        for (token, code) in (0u32..).zip(self.kinds) {
             let bytes = self.range(token).ok_or(TableError::Offset(token))?;
-            if !f32::from_le_bytes(*score).is_finite() {
-                return Err(TableError::Score(token));
-            }
             match Kind::from_code(*code) {
                 Some(Kind::Text) => self.longest = self.longest.max(bytes.len()),
                 Some(Kind::Byte) if bytes.len() == 1 => {}
@@ -171,23 +173,14 @@ impl<'m> Tokenizer<'m> {
         }
         for (byte, id) in (0u8..=255).zip(self.byte_tokens) {
             let id = u32::from_le_bytes(*id);
+            if id == NO_TOKEN && matches!(self.rules, Rules::Pairs { .. }) {
+                continue;
+            }
             if self.kind(id) != Some(Kind::Byte) || self.bytes(id) != [byte] {
                 return Err(TableError::Id(id));
             }
         }
-        let mut before: &[u8] = &[];
-        for (entry, id) in (0u32..).zip(self.lookup) {
-            let id = u32::from_le_bytes(*id);
-            if self.kind(id) != Some(Kind::Text) {
-                return Err(TableError::Id(id));
-            }
-            // The first entry must be more than the empty text: no token may match nothing.
-            let bytes = self.bytes(id);
-            if bytes <= before {
-                return Err(TableError::Order(entry));
-            }
-            before = bytes;
-        }
+        self.rules.check(&self)?;
         Ok(self)
     }
 
@@ -239,41 +232,67 @@ impl<'m> Tokenizer<'m> {
         self.range(token).unwrap_or_default()
     }
 
-    /// How much a token is preferred in merging; more is better.
+    /// How much a token is preferred in merging; more is better. Tables of pairs have no scores.
     pub fn score(&self, token: u32) -> f32 {
+        let Rules::Scores { scores, .. } = self.rules else { return 0.0 };
         let index = usize::try_from(token).ok();
-        let bits = index.and_then(|index| word(self.scores, index));
+        let bits = index.and_then(|index| word(scores, index));
         bits.map_or(f32::MIN, f32::from_bits)
     }
 
-    /// The text token with exactly these bytes.
+    /// The text token with exactly these bytes. Tables of pairs cannot be searched by text.
     pub fn lookup(&self, bytes: &[u8]) -> Option<u32> {
-        let found = self
-            .lookup
-            .binary_search_by(|id| self.bytes(u32::from_le_bytes(*id)).cmp(bytes))
-            .ok()?;
-        word(self.lookup, found)
+        let Rules::Scores { lookup, .. } = self.rules else { return None };
+        let by_bytes = |id: &Word| self.bytes(u32::from_le_bytes(*id)).cmp(bytes);
+        word(lookup, lookup.binary_search_by(by_bytes).ok()?)
     }
 
-    /// The token for one raw byte; `None` where the table has no byte fallback.
+    /// How texts are cut into pieces; `None` where they are not.
+    pub fn splitter(&self) -> Option<Splitter> {
+        match self.rules {
+            Rules::Scores { .. } => None,
+            Rules::Pairs { splitter, .. } => Some(splitter),
+        }
+    }
+
+    pub(crate) fn rules(&self) -> &Rules<'m> {
+        &self.rules
+    }
+
+    /// The pairs that merge, sorted by left and right: left, right and rank. None in tables of
+    /// scores.
+    pub fn pairs(&self) -> impl Iterator<Item = (u32, u32, u32)> + 'm {
+        let pairs = match self.rules {
+            Rules::Scores { .. } => &[],
+            Rules::Pairs { pairs, .. } => pairs,
+        };
+        pairs.iter().map(|pair| {
+            let [left, right, _, rank] = pair.map(u32::from_le_bytes);
+            (left, right, rank)
+        })
+    }
+
+    /// The token for one raw byte; `None` where the table has no byte fallback, or a table of pairs
+    /// has no token for this byte.
     pub fn byte_token(&self, byte: u8) -> Option<u32> {
-        word(self.byte_tokens, usize::from(byte))
+        word(self.byte_tokens, usize::from(byte)).filter(|token| *token != NO_TOKEN)
     }
 
     /// What a token prints after `previous`.
     ///
     /// The bytes need not be whole characters: [`crate::Utf8Stream`] joins them. Control tokens
-    /// print nothing. After the begin token the dummy prefix is taken away (llama2.c `decode`).
+    /// print nothing. The dummy prefix is taken away where a text begins: after the begin token
+    /// (llama2.c `decode`), in tables of pairs after any control token.
     pub fn decode(&self, previous: u32, token: u32) -> &'m [u8] {
-        let bytes = match self.kind(token) {
-            Some(Kind::Text) => self.bytes(token),
-            Some(Kind::Byte) => return self.bytes(token),
-            Some(Kind::Control) | None => return &[],
+        let prefixed = self.has_dummy_prefix();
+        let (bytes, begins) = match (self.kind(token), self.rules) {
+            (Some(Kind::Control) | None, _) => return &[],
+            (Some(Kind::Byte), Rules::Scores { .. }) => return self.bytes(token),
+            (_, Rules::Scores { .. }) => (self.bytes(token), self.begin == Some(previous)),
+            (_, Rules::Pairs { .. }) => {
+                (self.bytes(token), self.kind(previous) == Some(Kind::Control))
+            }
         };
-        if self.has_dummy_prefix() && self.begin == Some(previous) {
-            bytes.strip_prefix(b" ").unwrap_or(bytes)
-        } else {
-            bytes
-        }
+        if prefixed && begins { bytes.strip_prefix(b" ").unwrap_or(bytes) } else { bytes }
     }
 }

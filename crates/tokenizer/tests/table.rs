@@ -56,7 +56,7 @@ fn each_fault_has_its_name() {
     };
     assert_eq!(fault(0, b'X'), TableError::Magic);
     assert_eq!(fault(4, 2), TableError::Version(2));
-    assert_eq!(fault(6, 2), TableError::Scheme(2));
+    assert_eq!(fault(6, 3), TableError::Scheme(3));
     assert_eq!(fault(7, 0x84), TableError::Flags(0x84));
     assert_eq!(fault(12, 3), TableError::Id(3));
     // A vocabulary of 768 instead of 512.

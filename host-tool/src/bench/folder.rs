@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::facts::Run;
+use super::places::without_folders;
 use super::row::Row;
 use super::summary::Summary;
 use crate::errors::{Result, WispError};
@@ -79,7 +80,11 @@ impl<'t> Folder<'t> {
     pub fn log(&mut self, bytes: &[u8]) -> Result<()> {
         self.log_bytes = self.log_bytes.saturating_add(bytes.len() as u64);
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
-        let lines: String = decoder.lines(bytes).iter().map(|line| format!("{line}\n")).collect();
+        let lines: String = decoder
+            .lines(bytes)
+            .iter()
+            .map(|line| without_folders(&line.to_string()) + "\n")
+            .collect();
         self.log.write_all(lines.as_bytes()).map_err(failed(&self.path.join("device.log")))
     }
 

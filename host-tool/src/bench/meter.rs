@@ -3,6 +3,10 @@
 //! ```text
 //! Forget ─► earlier messages, each answered ─► counters ─► last message ─► reply ─► counters
 //! ```
+//! A persona may write several messages in a row. The first is the one that is measured; a stop right
+//! after it keeps the rest out of what follows, and what the board counted of it until then is left
+//! out of the row.
+//!
 //! Nothing here waits for ever: a persona may stay silent, the session may be lost, the board may
 //! restart, and a board that does nothing at all is given up after a time.
 
@@ -60,7 +64,10 @@ impl<E: Into<WispError>> From<E> for Halt {
 /// How the persona took a message.
 enum Answer {
     Reply(Box<Reply>),
+    /// It chose to say nothing.
     Silence,
+    /// The board broke off, or refused the message.
+    Failure,
 }
 
 /// A board that is measured.
@@ -148,7 +155,9 @@ impl<'c> Meter<'c> {
             .split_last()
             .map_or((None, &[][..]), |(last, rest)| (Some(last.as_str()), rest));
         for text in earlier {
-            self.say(text, listener)?;
+            let answer = self.say(text, listener)?;
+            self.is_disturbed |= matches!(answer, Answer::Failure);
+            self.calm(listener)?;
         }
         let before = self.ask(listener)?;
         let mut outcome = Outcome::Answered;
@@ -157,11 +166,15 @@ impl<'c> Meter<'c> {
             outcome = Outcome::Forced;
             answer = self.insist(listener)?;
         }
-        let after = self.ask(listener)?;
+        let after = self.calm(listener)?;
         let reply = match answer {
             Answer::Reply(reply) => Some(*reply),
             Answer::Silence => {
                 outcome = Outcome::Silent;
+                None
+            }
+            Answer::Failure => {
+                self.is_disturbed = true;
                 None
             }
         };
@@ -187,6 +200,13 @@ impl<'c> Meter<'c> {
                 return Ok(());
             }
         }
+    }
+
+    /// Has the persona leave it at what it has written, and asks for all counters. The board hears
+    /// of the stop before the question: what it writes until then is counted, and nothing later.
+    fn calm(&mut self, listener: &mut dyn Listener) -> Result<Counters, Halt> {
+        self.client.send(Command::Stop)?;
+        self.ask(listener)
     }
 
     /// Asks for all counters.
@@ -227,7 +247,7 @@ impl<'c> Meter<'c> {
     /// Asks again for the answer that the persona did not want to give.
     fn insist(&mut self, listener: &mut dyn Listener) -> Result<Answer, Halt> {
         let last = self.view.messages.iter().rev().find(|it| it.speaker == Speaker::You);
-        let Some(key) = last.map(|message| message.key) else { return Ok(Answer::Silence) };
+        let Some(key) = last.map(|message| message.key) else { return Ok(Answer::Failure) };
         self.start(Command::Regenerate)?;
         self.await_answer(key, Instant::now(), listener)
     }
@@ -252,16 +272,14 @@ impl<'c> Meter<'c> {
                             return Ok(Answer::Reply(Box::new(reply)));
                         }
                         // The board crashed or lost its power in the middle of it.
-                        (Some(_), None) => {
-                            self.is_disturbed = true;
-                            return Ok(Answer::Silence);
-                        }
+                        (Some(_), None) => return Ok(Answer::Failure),
                     }
                 }
                 Some(Update::Withdrawn { .. }) => first_word = None,
-                Some(Update::Activity { activity: Activity::Silent } | Update::Notice { .. }) => {
+                Some(Update::Activity { activity: Activity::Silent }) => {
                     return Ok(Answer::Silence);
                 }
+                Some(Update::Notice { .. }) => return Ok(Answer::Failure),
                 _ => {}
             }
         }

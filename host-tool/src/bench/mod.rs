@@ -12,11 +12,13 @@
 //! | [`folder`] | the files of a run, written as it goes on |
 //! | [`report`] | summaries as tables for the terminal |
 //! | [`plot`] | the picture |
+//! | `places` | no folder of this computer gets into the files |
 
 mod columns;
 pub mod facts;
 pub mod folder;
 pub mod meter;
+mod places;
 pub mod plot;
 pub mod prompts;
 pub mod report;

@@ -268,6 +268,7 @@ mod tests {
         let first = run(&[row("a", 1, Outcome::Answered)]);
         let mut faster = row("a", 1, Outcome::Answered);
         faster.after.work.decode_micros = 100_000;
+        faster.reply.as_mut().unwrap().timing.decode_micros = 100_000;
         let second = run(&[faster]);
         let text = comparison(&first, &second);
         let line = text.lines().find(|line| line.starts_with("a ")).unwrap();

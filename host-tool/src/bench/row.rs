@@ -16,7 +16,8 @@ pub enum Outcome {
     Forced,
     /// It said nothing, also when asked again.
     Silent,
-    /// The session was lost or the board restarted: the times are worth nothing.
+    /// The session was lost, or the board restarted or refused the message: the times are worth
+    /// nothing.
     Disturbed,
 }
 
@@ -85,9 +86,9 @@ impl Row {
         self.more(|work| work.read_tokens)
     }
 
-    /// Tokens of the reply after its first.
+    /// Tokens drawn after the first of the reply, the mark that ends it included.
     pub fn decode_tokens(&self) -> Option<u32> {
-        self.more(|work| work.decode_tokens)
+        Some(self.decoding()?.0)
     }
 
     /// Milliseconds the board took to read the message.
@@ -103,8 +104,25 @@ impl Row {
 
     /// Milliseconds the board took for the tokens after the first.
     pub fn decode_ms(&self) -> Option<f64> {
+        let (tokens, micros) = self.decoding()?;
+        (tokens > 0).then(|| milliseconds(micros))
+    }
+
+    /// Tokens drawn after the first of the reply, and in how many microseconds.
+    ///
+    /// The board's counters also have what it wrote besides: of the next message, until the stop was
+    /// there, or of one that it withdrew. The reply's own time tells that.
+    fn decoding(&self) -> Option<(u32, u64)> {
+        let tokens = self.more(|work| work.decode_tokens)?;
         let micros = self.after.work.decode_micros.checked_sub(self.before.work.decode_micros)?;
-        (self.decode_tokens()? > 0).then(|| milliseconds(micros))
+        let Some(reply) = self.reply_that_counts() else { return Some((tokens, micros)) };
+        let own = u64::from(reply.timing.decode_micros);
+        if own == micros {
+            return Some((tokens, micros));
+        }
+        // Only a chat has several messages, and there a mark was drawn if the message is finished.
+        let mark = u32::from(reply.end == ReplyState::Finished);
+        Some((reply.timing.reply_tokens.saturating_add(mark).saturating_sub(1), own))
     }
 
     /// Tokens per second by the board's clock.
@@ -224,6 +242,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_was_written_besides_the_reply_is_not_counted() {
+        let mut burst = row("a", 1, Outcome::Answered);
+        burst.after.work.decode_tokens += 7;
+        burst.after.work.decode_micros += 90_000;
+        assert_eq!((burst.decode_tokens(), burst.decode_ms()), (Some(10), Some(200.0)));
+        assert_eq!(burst.host_decode_tokens_per_second(), Some(40.0));
+        // The mark that ended it was drawn too.
+        burst.reply.as_mut().unwrap().end = ReplyState::Finished;
+        assert_eq!((burst.decode_tokens(), burst.decode_ms()), (Some(11), Some(200.0)));
+        // Where nothing was written besides, the board has counted it.
+        burst.after = row("a", 1, Outcome::Answered).after;
+        assert_eq!(burst.decode_tokens(), Some(10));
+    }
+
+    #[test]
     fn what_did_not_happen_is_no_measure() {
         let forced = row("a", 1, Outcome::Forced);
         assert_eq!(forced.host_first_token_ms(), None);
@@ -241,6 +274,7 @@ pub(super) mod tests {
         assert!(restarted.csv_line().contains("disturbed"));
         let mut one_token = row("a", 1, Outcome::Answered);
         one_token.after.work.decode_tokens = 0;
+        one_token.reply.as_mut().unwrap().timing.reply_tokens = 1;
         assert_eq!(one_token.decode_tokens_per_second(), None);
         assert_eq!(one_token.host_decode_tokens_per_second(), None);
     }

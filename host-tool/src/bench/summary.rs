@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::places::without_folders;
 use super::row::{Outcome, Row};
 use super::statistics::Spread;
 
@@ -151,7 +152,7 @@ impl Summary {
         };
         Self {
             state,
-            reason: reason.to_string(),
+            reason: without_folders(reason),
             rows: rows.len(),
             wanted,
             cases: names.iter().map(case).collect(),
@@ -211,6 +212,13 @@ mod tests {
         let text = serde_json::to_string_pretty(&summary).unwrap();
         assert!(text.contains("\"state\": \"complete\""), "{text}");
         assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
+    }
+
+    #[test]
+    fn a_reason_names_no_folder_of_this_computer() {
+        let reason = "cannot write to /media/ann/figures/cases.csv: no space";
+        let summary = Summary::new(&[], &[], 1, State::Failed, reason);
+        assert_eq!(summary.reason, "cannot write to cases.csv: no space");
     }
 
     #[test]

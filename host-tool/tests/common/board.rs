@@ -41,6 +41,10 @@ pub enum Manner {
     Silent,
     /// The board restarts in the middle of its first answer, and has forgotten everything.
     Restarts,
+    /// The board does not take the first message.
+    Refuses,
+    /// It answers and goes on writing, until it is stopped or something else is said.
+    Bursts,
 }
 
 /// What a board does differently from most.
@@ -92,6 +96,7 @@ impl Board {
                 work: Work::default(),
                 to_restore: 0,
                 is_pending: false,
+                burst: None,
             };
             while !ended.load(Ordering::SeqCst) {
                 match listener.accept() {
@@ -131,6 +136,8 @@ struct Runner {
     /// answer.
     to_restore: u32,
     is_pending: bool,
+    /// The second reply in a row, while it is being written.
+    burst: Option<u32>,
 }
 
 /// Starts so far, of all boards: each must have a boot and a nonce of its own, as real ones have.
@@ -227,13 +234,28 @@ impl Runner {
             HostMessage::Offer { .. } => {
                 send(DeviceMessage::Refused { refusal: Refusal::WrongSize, detail: 1 });
             }
+            HostMessage::Stop => self.end_burst(session, EndReason::Stopped),
+            HostMessage::Say { id, .. } if manner == Manner::Refuses => {
+                self.quirks.manner = Manner::Answers;
+                send(DeviceMessage::Refused { refusal: Refusal::TextTooLong, detail: id });
+            }
             HostMessage::Say { id, text, .. } => {
                 send(DeviceMessage::Received { id });
+                self.end_burst(session, EndReason::Finished);
                 self.work.read_tokens += 3;
                 self.work.read_micros += 300;
                 self.happen(session, &[Event::Read { id }]);
                 match manner {
-                    Manner::Answers => self.reply(session, id, text),
+                    Manner::Answers | Manner::Refuses => self.reply(session, id, text),
+                    Manner::Bursts => {
+                        self.reply(session, id, text);
+                        let reply = id + 1000;
+                        let delta = Event::Delta { reply, offset: 0, text: "And " };
+                        self.happen(session, &[Event::Thinking { reply }, delta]);
+                        self.burst = Some(reply);
+                        self.work.decode_tokens += 5;
+                        self.work.decode_micros += 5000;
+                    }
                     Manner::Waits | Manner::Silent => {
                         self.happen(session, &[Event::StayedSilent { after: id }]);
                     }
@@ -290,11 +312,16 @@ impl Runner {
         None
     }
 
-    /// A whole reply of three tokens.
+    /// A whole reply of three tokens, and the mark that ends it.
     fn reply(&mut self, session: &mut Session, reply: u32, text: &str) {
-        self.work.decode_tokens += 2;
-        self.work.decode_micros += 200;
-        let timing = Timing { reply_tokens: 3, first_token_micros: 50, ..Timing::default() };
+        self.work.decode_tokens += 3;
+        self.work.decode_micros += 300;
+        let timing = Timing {
+            reply_tokens: 3,
+            first_token_micros: 50,
+            decode_micros: 300,
+            ..Timing::default()
+        };
         let events = [
             Event::Thinking { reply },
             Event::Delta { reply, offset: 0, text: "You said " },
@@ -302,6 +329,14 @@ impl Runner {
             Event::End { reply, reason: EndReason::Finished, timing },
         ];
         self.happen(session, &events);
+    }
+
+    /// The second reply in a row is over.
+    fn end_burst(&mut self, session: &mut Session, reason: EndReason) {
+        if let Some(reply) = self.burst.take() {
+            let timing = Timing { reply_tokens: 1, ..Timing::default() };
+            self.happen(session, &[Event::End { reply, reason, timing }]);
+        }
     }
 
     fn happen(&mut self, session: &mut Session, events: &[Event<'_>]) {

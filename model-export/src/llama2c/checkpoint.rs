@@ -15,11 +15,15 @@ use model_format::architecture::limits;
 use super::reader::{Cause, ParseError, Reader, positive};
 
 /// "ak42", little-endian.
-const MAGIC: i32 = 0x616b_3432;
+pub(super) const MAGIC: i32 = 0x616b_3432;
 /// Size of the header of versions 1 and 2.
-const HEADER: usize = 256;
+pub(super) const HEADER: usize = 256;
+/// Base of the rotary frequencies, which no file states (model.py, `precompute_freqs_cis`).
+pub const ROPE_THETA: f32 = 10_000.0;
+/// Added to the mean square in RMSNorm (model.py, `norm_eps`).
+pub const NORM_EPSILON: f32 = 1e-5;
 
-/// The shape of the transformer; llama2.c fixes θ = 10000 and ε = 1e-5.
+/// The shape of the transformer; llama2.c fixes [`ROPE_THETA`] and [`NORM_EPSILON`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Version of the file: 0, 1 or 2.
@@ -61,7 +65,7 @@ impl Config {
     }
 
     /// The tensors in the order of the file, each with its layer.
-    fn order(&self) -> Vec<(TensorRole, usize)> {
+    pub(super) fn order(&self) -> Vec<(TensorRole, usize)> {
         use TensorRole::{
             AttentionNorm, AttentionOutput, Classifier, Down, FeedForwardNorm, FinalNorm, Gate,
             Key, Query, TokenEmbedding, Up, Value,

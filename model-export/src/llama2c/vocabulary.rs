@@ -8,6 +8,8 @@ use super::reader::{Cause, ParseError, Reader};
 pub const BEGIN: u32 = 1;
 /// The token after a text, `</s>`.
 pub const END: u32 = 2;
+/// The token of byte 0; the others follow.
+pub(super) const FIRST_BYTE: u32 = 3;
 /// sentencepiece's unknown token.
 const UNKNOWN: u32 = 0;
 
@@ -40,7 +42,7 @@ pub fn vocabulary(file: &[u8], tokens: usize) -> Result<TableBuilder, ParseError
         })?;
         let offset = reader.offset();
         let bytes = reader.take(size, || format!("token {token}"))?;
-        builder = match token.checked_sub(3).map(u8::try_from) {
+        builder = match token.checked_sub(FIRST_BYTE as usize).map(u8::try_from) {
             None => builder.token(bytes, score, Kind::Control),
             Some(Err(_)) => builder.token(bytes, score, Kind::Text),
             Some(Ok(byte)) => {

@@ -113,6 +113,17 @@ pub(super) fn with_rings<R>(work: impl FnOnce(&mut Rings) -> R) -> Option<R> {
 }
 
 impl Rings {
+    /// Takes received bytes out; how many.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let was_full = self.received.is_full();
+        let count = self.received.read(buffer);
+        if was_full && count > 0 {
+            // The interrupt has been off since.
+            self.serve();
+        }
+        count
+    }
+
     /// Empties the chip's receive queue, fills its transmit queue.
     pub(super) fn serve(&mut self) {
         let has_burst =

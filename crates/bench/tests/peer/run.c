@@ -13,16 +13,45 @@ typedef struct { int dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size,
 typedef struct { float *x, *branch, *hidden, *scores, *logits, *key_cache, *value_cache; } RunState;
 typedef struct { Config config; float *weights; RunState state; int fd; float *data; ssize_t file_size; } Transformer;
 
+#ifdef QUANTISED
+/* Version 2: "ak42", 2, Config, tied or not, weights to a scale; from byte 256 on the norms, then
+ * for each matrix its bytes and its scales. */
+static void read_header(Config *config, FILE *file) {
+    int magic[2], group;
+    char tied;
+    if (fread(magic, sizeof magic, 1, file) != 1 || magic[0] != 0x616b3432 || magic[1] != 2) exit(1);
+    if (fread(config, sizeof *config, 1, file) != 1) exit(1);
+    if (fread(&tied, 1, 1, file) != 1 || fread(&group, sizeof group, 1, file) != 1) exit(1);
+    if (tied != 1 || group != 64) exit(1);
+}
+
+static float *embedding(Config *p, float *data) {
+    int size = p->vocab_size * p->dim;
+    float *weights = malloc(size * sizeof(float));
+    signed char *codes = (signed char *)(data + 64 + (2 * p->n_layers + 1) * p->dim);
+    float *scales = (float *)(codes + size);
+    for (int i = 0; i < size; i++) weights[i] = codes[i] * scales[i / 64];
+    return weights;
+}
+#else
+static void read_header(Config *config, FILE *file) {
+    if (fread(config, sizeof *config, 1, file) != 1) exit(1);
+}
+
+static float *embedding(Config *p, float *data) { return data + sizeof *p / sizeof(float); }
+#endif
+
 void build_transformer(Transformer *t, char *path) {
     FILE *file = fopen(path, "rb");
-    if (!file || fread(&t->config, sizeof(Config), 1, file) != 1) exit(1);
+    if (!file) exit(1);
+    read_header(&t->config, file);
     fseek(file, 0, SEEK_END);
     t->file_size = ftell(file);
     fclose(file);
     t->fd = open(path, O_RDONLY);
     t->data = mmap(NULL, t->file_size, PROT_READ, MAP_PRIVATE, t->fd, 0);
     if (t->data == MAP_FAILED) exit(1);
-    t->weights = t->data + sizeof(Config) / sizeof(float);
+    t->weights = embedding(&t->config, t->data);
     Config *p = &t->config;
     long cache = (long)p->n_layers * p->seq_len * p->dim * p->n_kv_heads / p->n_heads;
     t->state.x = calloc(p->dim, sizeof(float));

@@ -29,8 +29,23 @@ impl<K: Kernels> Kernels for Measured<K> {
         marks::turn_to(part);
     }
 
-    fn quantise_lanes(&self, x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
-        self.0.quantise_lanes(x, order, lanes)
+    fn fetch(&self, soon: &[f32]) {
+        self.0.fetch(soon);
+    }
+
+    fn largest_magnitude(&self, x: &[f32]) -> f32 {
+        self.0.largest_magnitude(x)
+    }
+
+    fn round_lanes(
+        &self,
+        x: &[f32],
+        factor: f32,
+        order: LaneOrder,
+        lanes: &mut [i16],
+        apart: usize,
+    ) {
+        self.0.round_lanes(x, factor, order, lanes, apart);
     }
 
     fn matvec_f32(&self, weights: &[f32], x: &[f32], out: &mut [f32]) {

@@ -8,7 +8,7 @@
 //!     -plugin libcycle_model.so,marker=BENCH_MARK,... -d plugin
 //! ```
 //! `crates/bench` starts it so and reads the answer: a line `memory PURPOSE BYTES` for each thing
-//! that the engine allocated, and at the end `segment MEASUREMENT PART` for each stretch between
+//! that the engine allocated, `rounds MEASUREMENT TOKENS ROUNDS` for a story, and at the end `segment MEASUREMENT PART` for each stretch between
 //! two marks.
 #![no_std]
 #![no_main]
@@ -17,6 +17,7 @@ extern crate alloc;
 
 #[path = "../console.rs"]
 mod console;
+mod conversation;
 #[path = "../heap.rs"]
 mod heap;
 mod kernels;
@@ -47,26 +48,32 @@ fn run(board: &mut Peripherals) -> Result<(), &'static str> {
     let region = unsafe { core::slice::from_raw_parts(region.start as *const u8, region.len()) };
     let file = stated_length(region).and_then(|length| region.get(..length)).ok_or("no persona")?;
     let model = Model::open(file).map_err(|_| "damaged persona")?;
-    script::run(&model, wish(), |purpose, bytes| {
-        say(board, format_args!("memory {purpose} {bytes}"));
-    })?;
+    match wish() {
+        Some(wish) => script::run(&model, wish, |purpose, bytes| {
+            say(board, format_args!("memory {purpose} {bytes}"));
+        })?,
+        None => conversation::run(&model, |measurement, tokens, rounds| {
+            say(board, format_args!("rounds {measurement} {tokens} {rounds}"));
+        })?,
+    }
     for (measurement, part) in marks::notes().ok_or("more segments than notes")? {
         say(board, format_args!("segment {measurement} {part}"));
     }
     Ok(())
 }
 
-/// What the emulator's command line asks for.
-fn wish() -> Wish {
+/// What the emulator's command line asks for; `None`: a conversation.
+fn wish() -> Option<Wish> {
     let words = memory::handover().start as *const [u32; 2];
     // SAFETY: mapped, aligned, and any words will do; nobody else writes there.
     let [placement, scope] = unsafe { words.read_volatile() };
     let scope = match scope {
         0 => Scope::Tokens,
         1 => Scope::PartsAndPrompts,
-        _ => Scope::Quick,
+        2 => Scope::Quick,
+        _ => return None,
     };
-    Wish { packs_lanes: placement != 0, scope }
+    Some(Wish { packs_lanes: placement != 0, scope })
 }
 
 /// What the firmware maps: the engine is to run under the same memory attributes.

@@ -13,7 +13,8 @@ use engine::Part;
 #[unsafe(no_mangle)]
 static BENCH_MARK: [AtomicU32; 2] = [const { AtomicU32::new(1) }; 2];
 
-/// Room for the notes of all segments: twice 200 of a token, and a few dozen.
+/// Room for the notes of all segments: three times 200 of a token, or two for each of the 1,500 rounds
+/// of a story.
 const MOST: usize = 4096;
 
 /// For each segment, in order, what was measured and which part it was.
@@ -35,12 +36,18 @@ pub(crate) enum Measurement {
     Prefill64,
     Message20,
     Pos127,
+    Pos127Parts,
     Pos255,
     Pos255Parts,
+    Empty,
+    DeviceWhole,
+    DeviceSliced,
+    EngineWhole,
+    EngineSliced,
 }
 
 /// The names that the host knows, in the order of [`Measurement`].
-const MEASUREMENTS: [&str; 9] = [
+const MEASUREMENTS: [&str; 15] = [
     "between",
     "start",
     "pos0",
@@ -48,9 +55,24 @@ const MEASUREMENTS: [&str; 9] = [
     "prefill64",
     "message20",
     "pos127",
+    "pos127_parts",
     "pos255",
     "pos255_parts",
+    "empty",
+    "device_whole",
+    "device_sliced",
+    "engine_whole",
+    "engine_sliced",
 ];
+
+/// The name that the host knows.
+pub(crate) fn name(measurement: Measurement) -> &'static str {
+    name_of(measurement as u8)
+}
+
+fn name_of(measurement: u8) -> &'static str {
+    MEASUREMENTS.get(usize::from(measurement)).copied().unwrap_or("?")
+}
 
 /// Not divided into parts.
 const WHOLE: u8 = 0;
@@ -137,8 +159,7 @@ fn close() {
 pub(crate) fn notes() -> Option<impl Iterator<Item = (&'static str, &'static str)>> {
     let count = COUNT.load(Relaxed);
     let notes = NOTES.iter().take(count).map(|[measurement, part]| {
-        let measurement = MEASUREMENTS.get(usize::from(measurement.load(Relaxed)));
-        (measurement.copied().unwrap_or("?"), part_name(part.load(Relaxed)))
+        (name_of(measurement.load(Relaxed)), part_name(part.load(Relaxed)))
     });
     (count < MOST).then_some(notes)
 }

@@ -12,9 +12,6 @@ use crate::marks::{self, Measurement};
 /// Tokens that the cache must hold.
 const CONTEXT: usize = 256;
 
-/// Multiply-adds in a step, as the firmware takes them.
-const BUDGET: u32 = 1_000_000;
-
 /// The seed of the sampler's dice.
 const SEED: u64 = 1;
 
@@ -98,6 +95,8 @@ impl Bench<'_> {
         self.prompt(Measurement::Prefill64, 64)?;
         self.hurry_to(100)?;
         self.prompt(Measurement::Message20, 20)?;
+        self.hurry_to(127)?;
+        self.token(Measurement::Pos127Parts, true)?;
         self.hurry_to(255)?;
         self.token(Measurement::Pos255Parts, true)
     }
@@ -148,7 +147,9 @@ impl Bench<'_> {
 
     fn compute(&mut self, tokens: &[u32], wants_logits: bool) -> Result<(), &'static str> {
         self.engine.begin(tokens, wants_logits).map_err(|_| "token refused")?;
-        while self.engine.step(BUDGET) == Step::Working {}
+        // As the firmware does it.
+        let slice = device::Options::default().slice;
+        while self.engine.step(slice) == Step::Working {}
         Ok(())
     }
 

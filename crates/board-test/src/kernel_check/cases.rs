@@ -2,10 +2,11 @@
 //!
 //! Each buffer ends where mapped memory ends.
 
-use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs, Portable};
+use engine::kernels::{Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, Portable};
 
 use crate::data::{Random, fill_inputs, fill_scales, fill_words};
 use crate::guarded::{Number, Region};
+use crate::overflow::overflows_in;
 use crate::wrong::Kernel;
 
 /// Memory for one case at a time.
@@ -25,15 +26,14 @@ pub(crate) struct Bench {
     pub(crate) compared: usize,
 }
 
-/// Where two kernels differ.
+/// What is wrong with a kernel.
 #[derive(Debug)]
 #[allow(dead_code, reason = "read by Debug only")]
-pub(crate) struct Difference {
-    kernel: Kernel,
-    shape: [usize; 4],
-    at: usize,
-    found: u32,
-    expected: u32,
+pub(crate) enum Flaw {
+    /// Its results are not those of the portable one.
+    Differs { kernel: Kernel, shape: [usize; 4], at: usize, found: u32, expected: u32 },
+    /// A sum left the 32 bits, whatever the result.
+    Overflows { kernel: Kernel, shape: [usize; 4] },
 }
 
 /// Stands where a kernel must not write.
@@ -62,7 +62,11 @@ impl Bench {
         kernel: Kernel,
         shape: [usize; 4],
         count: usize,
-    ) -> Result<(), Difference> {
+        has_overflowed: bool,
+    ) -> Result<(), Flaw> {
+        if has_overflowed {
+            return Err(Flaw::Overflows { kernel, shape });
+        }
         let results: &[u32] = self.results.tail(count, 0);
         let expected: &[u32] = self.expected.tail(count, 0);
         self.compared += count;
@@ -70,7 +74,7 @@ impl Bench {
             None => Ok(()),
             Some(at) => {
                 let (found, expected) = (results[at], expected[at]);
-                Err(Difference { kernel, shape, at, found, expected })
+                Err(Flaw::Differs { kernel, shape, at, found, expected })
             }
         }
     }
@@ -86,7 +90,7 @@ pub(crate) fn run<K: Kernels>(
     kernel: Kernel,
     kernels: &K,
     bench: &mut Bench,
-) -> Result<usize, Difference> {
+) -> Result<usize, Flaw> {
     match kernel {
         Kernel::Int8 => matmuls(bench, kernel, |blocks: &[[u32; 68]], x, out, is_portable| {
             if is_portable {
@@ -105,7 +109,66 @@ pub(crate) fn run<K: Kernels>(
         Kernel::KeyScores => key_scores(kernels, bench),
         Kernel::MixValues => mix_values(kernels, bench),
         Kernel::Exponentials => exponentials(kernels, bench),
+        Kernel::LargestMagnitude => largest_magnitudes(kernels, bench),
+        Kernel::RoundLanes => rounded(kernels, bench),
     }
+}
+
+/// Up to 80 numbers and some more, of any kind.
+fn largest_magnitudes<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
+    let mut cases = 0;
+    for count in (0..=80).chain([256, 1024]) {
+        for kind in 0..8 {
+            let numbers: &mut [f32] = bench.scales.tail(count, 0);
+            fill_scales(&mut bench.random, numbers);
+            bench.results.tail(1, 0)[0] = kernels.largest_magnitude(numbers);
+            bench.expected.tail(1, 0)[0] = Portable.largest_magnitude(numbers);
+            bench.compare(Kernel::LargestMagnitude, [count, kind, 0, 0], 1, false)?;
+            cases += 1;
+        }
+    }
+    Ok(cases)
+}
+
+/// Up to 80 numbers and some more as lanes of both orders, alone and in a pair, with zeros behind them;
+/// half of them lie between two whole numbers.
+fn rounded<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
+    let mut cases = 0;
+    for count in (0usize..=80).chain([256, 384]) {
+        for kind in 0..16 {
+            let (order, piece) = match kind % 2 {
+                0 => (LaneOrder::Bytes, 4),
+                _ => (LaneOrder::Nibbles, 8),
+            };
+            let apart = 1 + kind / 2 % 2;
+            let padded = count.next_multiple_of(piece) + kind / 4 % 2 * piece;
+            // Up to the last two of the vector: a neighbour's follow.
+            let length = (padded * apart).saturating_sub(2 * (apart - 1));
+            // In words; where no number goes there is something else.
+            bench.clear_results(length / 2);
+            let random = &mut bench.random;
+            let numbers: &mut [f32] = bench.scales.tail(count, 0);
+            let is_half = kind / 8 == 1;
+            for number in numbers.iter_mut() {
+                let random = random.next();
+                *number = match random % 16 {
+                    0 => 0.0,
+                    1 => -1023.0,
+                    2 => f32::from_bits(random >> 9),
+                    _ if is_half => (random % 2047) as f32 - 1023.0,
+                    _ => (random >> 4) as f32 / (1 << 28) as f32 * 2046.0 - 1023.0,
+                };
+            }
+            let factor = if is_half { 0.5 } else { random.pick(&[1.0, 0.3, 1e-30]) };
+            let lanes: &mut [i16] = bench.results.tail(length, 0);
+            kernels.round_lanes(numbers, factor, order, lanes, apart);
+            let lanes: &mut [i16] = bench.expected.tail(length, 0);
+            Portable.round_lanes(numbers, factor, order, lanes, apart);
+            bench.compare(Kernel::RoundLanes, [count, kind, apart, padded], length / 2, false)?;
+            cases += 1;
+        }
+    }
+    Ok(cases)
 }
 
 /// How a matrix and its vectors lie in memory.
@@ -114,7 +177,7 @@ struct Layout {
     rows: usize,
     groups: usize,
     vectors: usize,
-    /// Inputs and results between two vectors.
+    /// Results between two vectors.
     gap: usize,
     /// Inputs lie at an odd multiple of 2 and not at a multiple of 4.
     is_odd: bool,
@@ -122,12 +185,13 @@ struct Layout {
     is_low: bool,
 }
 
-/// All counts of groups and of vectors, with one of three counts of rows; then what is rare.
+/// All counts of groups and of vectors up to four pairs and one, with one of three counts of rows; several
+/// fours of pairs; then what is rare.
 fn matmuls<const WORDS: usize>(
     bench: &mut Bench,
     kernel: Kernel,
     multiply: impl Fn(&[[u32; WORDS]], LaneVectors<'_>, Outputs<'_>, bool),
-) -> Result<usize, Difference>
+) -> Result<usize, Flaw>
 where
     [u32; WORDS]: Number,
 {
@@ -142,12 +206,21 @@ where
             cases += 1;
         }
     }
+    // More pairs than are worked on at once, against more columns than one piece.
+    for groups in [7, 12, 16, 17] {
+        for vectors in [10, 11, 16, 23, 32] {
+            let rows = bench.random.pick(&[4, 8, 12]);
+            let gap = bench.random.pick(&[0, 2]);
+            let layout = Layout { rows, groups, vectors, gap, ..usual };
+            matmul(bench, kernel, layout, &multiply)?;
+            cases += 1;
+        }
+    }
     for case in 0..64 {
         let (groups, vectors) = (1 + case % 6, bench.random.pick(&[1, 2, 3, 8, 10, 16, 23, 32]));
         let rows = bench.random.pick(&[4, 12, 64]);
         let is_odd = case % 4 == 1;
         let is_low = case % 4 == 2;
-        // An odd stride puts every other vector at an odd multiple of 2.
         let gap = if case % 4 == 3 { 1 } else { 0 };
         let layout = Layout { rows, groups, vectors, gap, is_odd, is_low };
         matmul(bench, kernel, layout, &multiply)?;
@@ -161,13 +234,13 @@ fn matmul<const WORDS: usize>(
     kernel: Kernel,
     layout: Layout,
     multiply: &impl Fn(&[[u32; WORDS]], LaneVectors<'_>, Outputs<'_>, bool),
-) -> Result<(), Difference>
+) -> Result<(), Flaw>
 where
     [u32; WORDS]: Number,
 {
     let Layout { rows, groups, vectors, gap, is_odd, is_low } = layout;
     let length = 64 * groups;
-    let (stride, out_stride) = (length + gap, rows + gap);
+    let out_stride = rows + gap;
     let count = (vectors - 1) * out_stride + rows;
     bench.clear_results(count);
     let random = &mut bench.random;
@@ -182,21 +255,20 @@ where
             *bits = scale.to_bits();
         }
     }
-    let integers: &mut [i16] =
-        bench.inputs.tail((vectors - 1) * stride + length, if is_odd { 2 } else { 0 });
+    let integers: &mut [i16] = bench.inputs.tail(vectors * length, if is_odd { 2 } else { 0 });
     fill_inputs(random, integers);
     let scales: &mut [f32] = bench.scales.tail(vectors, 0);
     fill_scales(random, scales);
-    let x = LaneVectors { integers, stride, length, scales };
+    let x = LaneVectors { integers, length, scales };
     let out = Outputs { values: bench.results.tail(count, 0), stride: out_stride, rows };
-    multiply(blocks, x, out, false);
+    let has_overflowed = overflows_in(|| multiply(blocks, x, out, false));
     let out = Outputs { values: bench.expected.tail(count, 0), stride: out_stride, rows };
     multiply(blocks, x, out, true);
-    bench.compare(kernel, [rows, groups, vectors, gap], count)
+    bench.compare(kernel, [rows, groups, vectors, gap], count, has_overflowed)
 }
 
 /// All head sizes with all numbers of slots up to 64, and some up to 256.
-fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
     let mut cases = 0;
     for columns in (4..=64).step_by(4) {
         for slots in (4..=64).step_by(4).chain([128, 252, 256]) {
@@ -214,9 +286,12 @@ fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
                 let mut factor = [0.0];
                 fill_scales(random, &mut factor);
                 let [factor] = factor;
-                kernels.key_scores(keys, query, scales, factor, bench.results.tail(slots, 0));
+                let results = bench.results.tail(slots, 0);
+                let has_overflowed =
+                    overflows_in(|| kernels.key_scores(keys, query, scales, factor, results));
                 Portable.key_scores(keys, query, scales, factor, bench.expected.tail(slots, 0));
-                bench.compare(Kernel::KeyScores, [columns, slots, rest, odd], slots)?;
+                let shape = [columns, slots, rest, odd];
+                bench.compare(Kernel::KeyScores, shape, slots, has_overflowed)?;
                 cases += 1;
             }
         }
@@ -225,7 +300,7 @@ fn key_scores<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
 }
 
 /// Up to 80 numbers and some more; from any there is to such as the engine has.
-fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
     let mut cases = 0;
     for count in (1..=80).chain([256, 1024]) {
         for kind in 0..12 {
@@ -246,9 +321,11 @@ fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Dif
             let [largest] = largest;
             bench.results.tail(count, 0).copy_from_slice(numbers);
             bench.expected.tail(count, 0).copy_from_slice(numbers);
-            kernels.exponentials(bench.results.tail(count, 0), largest);
+            let results = bench.results.tail(count, 0);
+            let has_overflowed = overflows_in(|| kernels.exponentials(results, largest));
             Portable.exponentials(bench.expected.tail(count, 0), largest);
-            bench.compare(Kernel::Exponentials, [count, kind, 0, 0], count)?;
+            let shape = [count, kind, 0, 0];
+            bench.compare(Kernel::Exponentials, shape, count, has_overflowed)?;
             cases += 1;
         }
     }
@@ -256,7 +333,7 @@ fn exponentials<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Dif
 }
 
 /// All head sizes with up to 6 blocks of 64 slots, the last one whole or in part.
-fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Difference> {
+fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Flaw> {
     let mut cases = 0;
     for elements in (4..=64).step_by(4) {
         for steps in 1..=6 * 8 {
@@ -272,9 +349,12 @@ fn mix_values<K: Kernels>(kernels: &K, bench: &mut Bench) -> Result<usize, Diffe
                 let mut factor = [0.0];
                 fill_scales(random, &mut factor);
                 let [factor] = factor;
-                kernels.mix_values(values, weights, factor, bench.results.tail(elements, 0));
+                let results = bench.results.tail(elements, 0);
+                let has_overflowed =
+                    overflows_in(|| kernels.mix_values(values, weights, factor, results));
                 Portable.mix_values(values, weights, factor, bench.expected.tail(elements, 0));
-                bench.compare(Kernel::MixValues, [elements, slots, rest, odd], elements)?;
+                let shape = [elements, slots, rest, odd];
+                bench.compare(Kernel::MixValues, shape, elements, has_overflowed)?;
                 cases += 1;
             }
         }

@@ -4,7 +4,7 @@ use core::fmt::Arguments;
 
 use arm1176::Arm1176;
 use bcm2835::Peripherals;
-use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs};
+use engine::kernels::{Kernels, LaneOrder, LaneVectors, LaneWords, Outputs, quantise_lanes};
 
 use crate::cases::Bench;
 use crate::say;
@@ -17,6 +17,7 @@ const SHAPES: [(usize, usize); 3] = [(384, 384), (1024, 384), (384, 1024)];
 const VECTORS: [usize; 6] = [1, 2, 3, 8, 16, 32];
 const HEAD_SIZES: [usize; 3] = [8, 48, 64];
 const SLOTS: usize = 256;
+const LENGTHS: [usize; 2] = [48, 384];
 
 pub(crate) fn print(board: &mut Peripherals, bench: &mut Bench) {
     for (rows, columns) in SHAPES {
@@ -33,6 +34,13 @@ pub(crate) fn print(board: &mut Peripherals, bench: &mut Bench) {
         measure(board, name, SLOTS * head_size, || key_scores(bench, head_size));
         let name = format_args!("mix_values_head{head_size}");
         measure(board, name, SLOTS * head_size, || mix_values(bench, head_size));
+    }
+    for length in LENGTHS {
+        let name = format_args!("quantise{length}");
+        measure(board, name, length, || {
+            let lanes: &mut [i16] = bench.results.tail(length, 0);
+            quantise_lanes(&Arm1176, bench.scales.tail(length, 0), LaneOrder::Bytes, lanes);
+        });
     }
 }
 
@@ -65,7 +73,7 @@ fn int4(bench: &mut Bench, rows: usize, columns: usize, vectors: usize) {
 
 fn vectors_of<'a>(integers: &'a [i16], scales: &'a [f32]) -> LaneVectors<'a> {
     let length = integers.len() / scales.len();
-    LaneVectors { integers, stride: length, length, scales }
+    LaneVectors { integers, length, scales }
 }
 
 fn key_scores(bench: &mut Bench, head_size: usize) {

@@ -18,6 +18,7 @@ mod guarded;
 #[path = "../no_heap.rs"]
 mod no_heap;
 mod overflow;
+mod packing;
 #[path = "../semihosting.rs"]
 mod semihosting;
 mod wrong;
@@ -26,7 +27,7 @@ use arm1176::Arm1176;
 use bcm2835::Peripherals;
 use console::{end, say};
 
-use cases::{Bench, Difference};
+use cases::{Bench, Flaw};
 use wrong::{ALL_KERNELS, Wrong};
 
 /// Entered by the boot stub.
@@ -44,8 +45,10 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
 #[derive(Debug)]
 #[allow(dead_code, reason = "read by Debug only")]
 enum Failure {
-    /// A kernel differs from the portable one.
-    Kernel(Difference),
+    /// A kernel differs from the portable one, or overflows.
+    Kernel(Flaw),
+    /// A group of weights that are not finite is packed in bits that another machine may not give.
+    Packing,
     /// A kernel with a wrong bit passed.
     Unnoticed(&'static str),
     /// A sum overflowed, or one that should have did not.
@@ -70,6 +73,8 @@ fn check(board: &mut Peripherals, bench: &mut Bench) -> Result<(), Failure> {
     say(board, format_args!("wisp: kernel_check_compared {} numbers", bench.compared));
     let groups = overflow::check(bench).map_err(Failure::Overflow)?;
     say(board, format_args!("wisp: kernel_check_full_scale_groups {groups} without_overflow"));
+    let groups = packing::check(bench).ok_or(Failure::Packing)?;
+    say(board, format_args!("wisp: kernel_check_packed_not_finite {groups} groups"));
     counts::print(board, bench);
     Ok(())
 }

@@ -3,22 +3,21 @@
 use core::arch::asm;
 
 use arm1176::Arm1176;
-use engine::kernels::{Kernels, LaneVectors, Outputs};
+use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs};
 
 use crate::cases::Bench;
 
 /// Bit 27 of the status register.
 const STICKY_OVERFLOW: u32 = 1 << 27;
 
-fn clear() {
-    // SAFETY: clears the flags only.
-    unsafe { asm!("msr cpsr_f, #0", options(nomem, nostack)) }
-}
-
-fn has_overflowed() -> bool {
+/// Whether a sum overflows in what is run.
+pub(crate) fn overflows_in(run: impl FnOnce()) -> bool {
     let status: u32;
-    // SAFETY: reads a register.
-    unsafe { asm!("mrs {}, cpsr", out(reg) status, options(nomem, nostack)) }
+    // SAFETY: clears the flags only. Not `nomem`: it stays before what is run.
+    unsafe { asm!("msr cpsr_f, #0", options(nostack)) }
+    run();
+    // SAFETY: reads a register. Not `nomem`: it stays behind.
+    unsafe { asm!("mrs {}, cpsr", out(reg) status, options(nostack)) }
     status & STICKY_OVERFLOW != 0
 }
 
@@ -44,7 +43,27 @@ pub(crate) fn check(bench: &mut Bench) -> Result<usize, &'static str> {
             }
         }
     }
+    for word in WORDS {
+        for input in [1023, -1023] {
+            // All of a block; less, in steps of both kernels.
+            for length in (8..=64).step_by(8) {
+                if key_scores_overflow(bench, word, input, length) {
+                    return Err("key_scores at full scale");
+                }
+                if mix_values_overflow(bench, word, input, length) {
+                    return Err("mix_values at full scale");
+                }
+                groups += 2;
+            }
+        }
+    }
     // Inputs a little larger raise the flag: it would have told.
+    if !key_scores_overflow(bench, 0x8080_8080, 1200, 64) {
+        return Err("queries that are too large go unnoticed");
+    }
+    if !mix_values_overflow(bench, 0x8080_8080, 1200, 64) {
+        return Err("weights of values that are too large go unnoticed");
+    }
     if !int8_overflows(bench, 0x8080_8080, 1200, 1) || !int8_overflows(bench, 0x8080_8080, 1200, 2)
     {
         return Err("int8 inputs that are too large go unnoticed");
@@ -88,9 +107,29 @@ fn overflows(
     integers.fill(input);
     let scales: &mut [f32] = bench.scales.tail(vectors, 0);
     scales.fill(1.0);
-    let x = LaneVectors { integers, stride: 64, length: 64, scales };
+    let x = LaneVectors { integers, length: 64, scales };
     let out = Outputs { values: bench.results.tail(4 * vectors, 0), stride: 4, rows: 4 };
-    clear();
-    multiply(&mut bench.words, x, out);
-    has_overflowed()
+    overflows_in(|| multiply(&mut bench.words, x, out))
+}
+
+/// Four keys of so many columns.
+fn key_scores_overflow(bench: &mut Bench, word: u32, input: i16, columns: usize) -> bool {
+    let keys: &mut [LaneWords] = bench.words.tail(columns / 4, 0);
+    keys.fill([word; 4]);
+    let query: &mut [i16] = bench.inputs.tail(columns, 0);
+    query.fill(input);
+    let scales: &mut [f32] = bench.scales.tail(4, 0);
+    scales.fill(1.0);
+    let scores = bench.results.tail(4, 0);
+    overflows_in(|| Arm1176.key_scores(keys, query, scales, 1.0, scores))
+}
+
+/// Four elements of so many slots.
+fn mix_values_overflow(bench: &mut Bench, word: u32, input: i16, slots: usize) -> bool {
+    let values: &mut [LaneWords] = bench.words.tail(16, 0);
+    values.fill([word; 4]);
+    let weights: &mut [i16] = bench.inputs.tail(slots, 0);
+    weights.fill(input);
+    let out = bench.results.tail(4, 0);
+    overflows_in(|| Arm1176.mix_values(values, weights, 1.0, out))
 }

@@ -1,7 +1,7 @@
 //! Kernels with one wrong bit: a check that cannot fail shows nothing.
 
 use arm1176::Arm1176;
-use engine::kernels::{Kernels, LaneVectors, LaneWords, Outputs};
+use engine::kernels::{Kernels, LaneOrder, LaneVectors, LaneWords, Outputs};
 
 /// A kernel to be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,15 +11,19 @@ pub(crate) enum Kernel {
     KeyScores,
     MixValues,
     Exponentials,
+    LargestMagnitude,
+    RoundLanes,
 }
 
 /// All of them, with their names.
-pub(crate) const ALL_KERNELS: [(Kernel, &str); 5] = [
+pub(crate) const ALL_KERNELS: [(Kernel, &str); 7] = [
     (Kernel::Int8, "matmul_int8"),
     (Kernel::Int4, "matmul_int4"),
     (Kernel::KeyScores, "key_scores"),
     (Kernel::MixValues, "mix_values"),
     (Kernel::Exponentials, "exponentials"),
+    (Kernel::LargestMagnitude, "largest_magnitude"),
+    (Kernel::RoundLanes, "round_lanes"),
 ];
 
 /// The processor's kernels, but the last bit of the last result of one of them is wrong.
@@ -38,6 +42,26 @@ impl Wrong {
 }
 
 impl Kernels for Wrong {
+    fn largest_magnitude(&self, x: &[f32]) -> f32 {
+        let mut largest = [Arm1176.largest_magnitude(x)];
+        self.spoil(Kernel::LargestMagnitude, &mut largest);
+        largest[0]
+    }
+
+    fn round_lanes(
+        &self,
+        x: &[f32],
+        factor: f32,
+        order: LaneOrder,
+        lanes: &mut [i16],
+        apart: usize,
+    ) {
+        Arm1176.round_lanes(x, factor, order, lanes, apart);
+        if let (Kernel::RoundLanes, Some(last)) = (self.0, lanes.last_mut()) {
+            *last ^= 1;
+        }
+    }
+
     fn matmul_int8(&self, blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {
         let Outputs { values, stride, rows } = out;
         Arm1176.matmul_int8(blocks, x, Outputs { values, stride, rows });

@@ -16,7 +16,7 @@
 //!                                     and of everything
 //! idle ROUNDS INSTRUCTIONS            rounds in which nothing happens
 //! ```
-//! `host-tool/tests/link_cost.rs` makes shares of a token of them.
+//! `crates/bench` makes shares of a token of them.
 #![no_std]
 #![no_main]
 

@@ -13,6 +13,7 @@ impl<K: Kernels> Mind<'_, K> {
     pub(crate) fn begin_restore(&mut self, restore: Restore) {
         self.empty();
         self.inbox.restart(restore.last_id);
+        self.stop = None;
         self.last_read = restore.last_id;
         self.next_reply = 1;
         self.phase = Phase::Restoring(restore);
@@ -39,9 +40,13 @@ impl<K: Kernels> Mind<'_, K> {
     }
 
     pub(super) fn read_restored(&mut self, now: Instant, restore: Restore) {
-        if !self.caught_up(false) {
-            return;
+        if self.caught_up(false) {
+            self.end_restore(now, restore);
         }
+    }
+
+    /// The conversation is read, or as far as it is going to be now.
+    pub(super) fn end_restore(&mut self, now: Instant, restore: Restore) {
         self.work.end_reading(now, self.computation.tokens());
         self.log.push(Event::Restored { messages: self.context.messages_kept() });
         let friend_spoke_last =
@@ -60,6 +65,7 @@ impl<K: Kernels> Mind<'_, K> {
         {
             self.empty();
             self.inbox.restart(0);
+            self.stop = None;
         }
     }
 }

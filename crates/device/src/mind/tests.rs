@@ -274,7 +274,7 @@ fn converse_with(
     }
     watcher.act(&Act::Rest);
     assert!(watcher.running.is_none());
-    assert!(watcher.mind.inbox.is_empty());
+    assert!(watcher.mind.inbox.front().is_none());
     assert!(watcher.mind.context.tokens().len() <= context);
     watcher.replies
 }
@@ -438,48 +438,6 @@ fn text_that_arrives_later_is_read_after_the_end() {
 }
 
 #[test]
-fn stop_ends_the_reply_in_one_step() {
-    let file = tiny(STORY, 400, 3);
-    for shown in [false, true] {
-        let mut mind = writing(&file, shown);
-        events(&mut mind);
-        mind.stop();
-        assert!(mind.think(Instant(0), &mut Outbox::new()));
-        let events = events(&mut mind);
-        if shown {
-            assert!(matches!(events.last(), Some(Event::End { reason: EndReason::Stopped, .. })));
-        } else {
-            let expected = [Event::Withdrawn { reply: 1 }, Event::StayedSilent { after: 1 }];
-            assert_eq!(events, expected);
-        }
-        assert!(!mind.think(Instant(0), &mut Outbox::new()));
-    }
-}
-
-#[test]
-fn stop_in_a_burst_leaves_what_was_answered_answered() {
-    let file = tiny(STORY, 400, 3);
-    let mut mind = writing(&file, false);
-    let Phase::Replying { burst, .. } = &mut mind.phase else { panic!("is writing") };
-    *burst = 1;
-    events(&mut mind);
-    mind.stop();
-    assert!(mind.think(Instant(0), &mut Outbox::new()));
-    assert_eq!(events(&mut mind), [Event::Withdrawn { reply: 1 }]);
-}
-
-#[test]
-fn stop_without_a_reply_is_nothing() {
-    let file = tiny(STORY, 400, 3);
-    let mut mind = mind(&file, STORY, 1000, sampling(900));
-    mind.stop();
-    let hello = || Order::Say { gap_seconds: 0, text: "hello".try_into().unwrap() };
-    mind.inbox.arrive(1, hello);
-    while mind.think(Instant(0), &mut Outbox::new()) {}
-    assert!(events(&mut mind).iter().any(|event| matches!(event, Event::End { .. })));
-}
-
-#[test]
 fn a_full_log_makes_the_mind_wait_and_nothing_is_lost() {
     let file = tiny(STORY, 64, 3);
     let mut settings = sampling(900);
@@ -505,6 +463,8 @@ fn a_full_log_makes_the_mind_wait_and_nothing_is_lost() {
     events(&mut mind);
     assert!(mind.log.seen(last));
     while mind.think(Instant(0), &mut answers) {}
-    assert!(mind.inbox.is_empty());
+    assert!(mind.inbox.front().is_none());
     assert!(mind.log.next_number() > last + 1);
 }
+
+mod stops;

@@ -5,6 +5,7 @@ use crate::kernels::Kernels;
 use crate::positions::{Slide, SlotRules};
 use crate::{EngineError, memory, ops};
 use alloc::vec::Vec;
+use core::ops::Range;
 use model_format::Architecture;
 
 /// Layer by layer, slot by slot, all heads of a token.
@@ -57,10 +58,10 @@ impl FloatCache {
         self.keys[start..start + self.kv_dim].copy_from_slice(key);
     }
 
-    pub(super) fn slide(&mut self, layer: usize, slide: &Slide) {
-        let kept = usize::from(slide.keep);
-        let to = self.start(layer, kept);
-        let from = self.start(layer, kept + slide.by)..self.start(layer, slide.end);
+    pub(super) fn slide(&mut self, layer: usize, slide: &Slide, piece: Range<usize>) {
+        let slots = slide.moving(piece);
+        let to = self.start(layer, slots.start - slide.by);
+        let from = self.start(layer, slots.start)..self.start(layer, slots.end);
         self.keys.copy_within(from.clone(), to);
         self.values.copy_within(from, to);
     }
@@ -90,6 +91,37 @@ impl FloatCache {
         kernels.attention_mix(&scores[..head.end], values, self.kv_dim, out);
         for value in out {
             *value *= factor;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model_format::ArchitectureSpec;
+
+    /// In pieces or not, each slot ends where it should, and the other layer is left alone.
+    #[test]
+    fn pieces_move_every_slot_once() {
+        let spec = ArchitectureSpec { hidden: alloc::vec![8; 2], ..ArchitectureSpec::shape_15m() };
+        let widths = spec.hidden_widths();
+        for (by, end, keep) in [(1, 50, true), (7, 49, false), (16, 50, true), (45, 50, true)] {
+            let mut cache = FloatCache::new(&spec.architecture(&widths), 50).unwrap();
+            for (layer, slot) in (0..2).flat_map(|layer| (0..50).map(move |slot| (layer, slot))) {
+                let number = (100 * layer + slot) as f32;
+                cache.store(layer, slot, &[number; 384], &[-number; 384]);
+            }
+            let slide = Slide { by, end, keep };
+            for piece in 0..slide.pieces() {
+                cache.slide(1, &slide, slide.piece(piece));
+            }
+            for slot in 0..end - by {
+                let number = if keep && slot == 0 { 100 } else { 100 + slot + by } as f32;
+                let place = cache.start(1, slot)..cache.start(1, slot + 1);
+                assert!(cache.keys[place.clone()].iter().all(|key| *key == number), "{slot}");
+                assert!(cache.values[place].iter().all(|value| *value == -number), "{slot}");
+                assert_eq!(cache.keys[cache.start(0, slot)], slot as f32);
+            }
         }
     }
 }

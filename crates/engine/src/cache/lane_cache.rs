@@ -18,7 +18,7 @@
 
 use super::{Head, MOST_LANES, Scratch};
 use crate::float::{ROUNDING, SMALLEST};
-use crate::kernels::{Kernels, LaneOrder, LaneWords};
+use crate::kernels::{Kernels, LaneOrder, LaneWords, quantise_lanes};
 use crate::positions::{Slide, SlotRules};
 use crate::{EngineError, memory, ops};
 use alloc::vec::Vec;
@@ -153,21 +153,23 @@ impl LaneCache {
         }
     }
 
-    pub(super) fn slide(&mut self, layer: usize, slide: &Slide) {
+    pub(super) fn slide(&mut self, layer: usize, slide: &Slide, piece: Range<usize>) {
         let by = slide.by / SLOTS_PER_WORD;
-        let end = slide.end.div_ceil(SLOTS_PER_WORD);
-        let kept = usize::from(slide.keep);
+        let groups = piece.start / SLOTS_PER_WORD..piece.end.div_ceil(SLOTS_PER_WORD);
+        let slots = slide.moving(piece);
         for head in layer * self.kv_heads..(layer + 1) * self.kv_heads {
             let scales = head * self.slots;
-            let from = scales + slide.by + kept..scales + slide.end.max(slide.by + kept);
-            self.key_scales.copy_within(from.clone(), scales + kept);
-            self.value_scales.copy_within(from, scales + kept);
+            let from = scales + slots.start..scales + slots.end;
+            let to = from.start - slide.by;
+            self.key_scales.copy_within(from.clone(), to);
+            self.value_scales.copy_within(from, to);
             let words = head * (self.slots / SLOTS_PER_WORD * self.quads);
             // The opening's key word goes too, and is written anew with its next rotation.
-            let from = words + by * self.quads..words + end * self.quads;
-            self.keys.copy_within(from, words);
+            let from = words + groups.start * self.quads..words + groups.end * self.quads;
+            let to = from.start - by * self.quads;
+            self.keys.copy_within(from, to);
             let values = &mut self.values[words..words + self.slots / SLOTS_PER_WORD * self.quads];
-            for group in by..end {
+            for group in groups.clone() {
                 let from = Self::value_words(self.quads, group * SLOTS_PER_WORD);
                 let to = Self::value_words(self.quads, (group - by) * SLOTS_PER_WORD);
                 for (from, to) in from.zip(to) {
@@ -196,28 +198,31 @@ impl LaneCache {
         out: &mut [f32],
     ) {
         let Scratch { scores, weights, query: lanes } = scratch;
-        let lanes = &mut lanes[..query.len()];
-        let scale = kernels.quantise_lanes(query, LaneOrder::Bytes, lanes);
-        let factor = scale * head.score_factor;
-
         let words = self.words(head.layer, head.kv_head);
         let scales = self.scales(head.layer, head.kv_head);
         let slots = head.end.next_multiple_of(SLOTS_PER_WORD);
-        let keys = &self.keys[words.clone()][..slots / SLOTS_PER_WORD * self.quads];
-        let key_scales = &self.key_scales[scales.clone()][..slots];
+        let value_scales = &self.value_scales[scales.clone()][..slots];
+        let key_scales = &self.key_scales[scales][..slots];
         let scores = &mut scores[..slots];
+        kernels.fetch(key_scales);
+        let lanes = &mut lanes.get_mut()[..query.len()];
+        let scale = quantise_lanes(kernels, query, LaneOrder::Bytes, lanes);
+        let factor = scale * head.score_factor;
+        let keys = &self.keys[words.clone()][..slots / SLOTS_PER_WORD * self.quads];
+        kernels.fetch(scores);
         kernels.key_scores(keys, lanes, key_scales, factor, scores);
 
         scores[head.end..].fill(f32::NEG_INFINITY);
         scores[head.dead.clone()].fill(f32::NEG_INFINITY);
+        kernels.fetch(value_scales);
         kernels.exponentials(scores, ops::largest(scores));
-        let sum = ops::sum_and_scale(scores, &self.value_scales[scales][..slots]);
+        let sum = ops::sum_and_scale(scores, value_scales);
         // Whatever their scale was, it is no part of the sum.
         scores[head.end..].fill(0.0);
         scores[head.dead.clone()].fill(0.0);
 
-        let weights = &mut weights[..head.end.next_multiple_of(SLOTS_PER_STEP)];
-        let scale = kernels.quantise_lanes(scores, LaneOrder::Bytes, weights);
+        let weights = &mut weights.get_mut()[..head.end.next_multiple_of(SLOTS_PER_STEP)];
+        let scale = quantise_lanes(kernels, scores, LaneOrder::Bytes, weights);
         let slots = head.end.next_multiple_of(SLOTS_PER_BLOCK);
         let values = &self.values[words][..slots / SLOTS_PER_WORD * self.quads];
         kernels.mix_values(values, weights, scale / sum, out);

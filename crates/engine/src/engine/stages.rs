@@ -1,7 +1,8 @@
 //! The stages of a token: which matrix follows which, and the small operations between them.
 //!
 //! A stage is a number of *units* that are done one after the other, in any number of steps: a
-//! stripe of a matrix for all tokens, one head of one token, or one token's vector.
+//! stripe of a matrix for all tokens, one head of one token, one token's vector, or a few slots that
+//! move.
 
 use super::{Engine, Shape, Workspace};
 use crate::cache::Head;
@@ -9,13 +10,14 @@ use crate::float::settle_all;
 use crate::kernels::{Kernels, Part};
 use crate::matrix::Matrix;
 use crate::ops;
+use crate::positions::Slide;
 use core::ops::Range;
 
 /// What is being computed for the tokens at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Idle,
-    /// Moves the cache's slots, layer by layer; no tokens are at work.
+    /// Moves the cache's slots, layer by layer and piece by piece; no tokens are at work.
     Slide,
     /// Adds the last layer's branch and prepares the input of keys, values and queries.
     AttentionNorm,
@@ -63,7 +65,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
         match (self.stage, self.matrix()) {
             (_, Some(matrix)) => self.multiply(matrix, work),
             (Stage::Attention, _) => self.attend(work),
-            (Stage::Slide, _) => work.for_each(|layer| self.slide(layer)),
+            (Stage::Slide, _) => work.for_each(|unit| self.slide(unit)),
             _ => {
                 for token in work {
                     self.prepare(self.first + token);
@@ -82,18 +84,19 @@ impl<'m, K: Kernels> Engine<'m, K> {
         let Shape { dim, kv_dim, heads, head_size, .. } = self.shape;
         let tokens = self.tokens - self.first;
         if let Some(matrix) = self.matrix() {
-            let products = matrix.stripe() * matrix.cols * tokens;
-            return (matrix.stripes(), products * matrix.cost());
+            return (matrix.stripes(), matrix.cost(matrix.stripe(), tokens));
         }
         let hidden = self.weights.layers.get(self.layer).map_or(0, |layer| layer.down.cols);
         match self.stage {
             Stage::Attention => {
                 let positions = self.position() + self.tokens;
-                let cost = positions * (2 * head_size + COST_OF_EXPONENTIAL);
+                let product = self.cache.cost_of_product();
+                let cost = positions * (2 * head_size * product + COST_OF_EXPONENTIAL);
                 (tokens * heads, cost)
             }
             Stage::Slide => {
-                (self.weights.layers.len(), self.cache.layer_bytes(self.slide.end) * COST_OF_COPY)
+                let cost = self.cache.layer_bytes(Slide::PIECE) * COST_OF_COPY;
+                (self.weights.layers.len() * self.slide.pieces(), cost)
             }
             Stage::Store => (tokens, kv_dim * 4 * COST_OF_ELEMENT),
             Stage::Activation => (tokens, hidden * (COST_OF_EXPONENTIAL + COST_OF_ELEMENT)),
@@ -155,6 +158,10 @@ impl<'m, K: Kernels> Engine<'m, K> {
         for unit in units {
             let (head, token) = (unit / tokens, self.first + unit % tokens);
             let place = head * head_size..(head + 1) * head_size;
+            if token + 1 < self.tokens {
+                self.kernels.fetch(&query.token(token + 1, place.end)[place.clone()]);
+                self.kernels.fetch(rotations.turns(token + 1));
+            }
             let query = &mut query.token_mut(token, place.end)[place.clone()];
             self.kernels.turn_to(Part::Rotation);
             rotations.rotate(token, query);
@@ -176,6 +183,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
     fn prepare(&mut self, token: usize) {
         let Shape { dim, kv_dim, norm_epsilon, .. } = self.shape;
         let position = self.positions.count() + token;
+        let tokens = self.first..self.tokens;
         let Self { kernels, weights, work, cache, .. } = self;
         let Workspace {
             rotations, residual, input, key, value, branch, gate, up, openings, ..
@@ -186,6 +194,10 @@ impl<'m, K: Kernels> Engine<'m, K> {
             Stage::FeedForwardNorm => (layer.feed_forward_norm, layer.feed_forward_forms()),
             Stage::FinalNorm => (weights.final_norm, weights.classifier.forms()),
             Stage::Store => {
+                if token + 1 < tokens.end {
+                    kernels.fetch(key.token(token + 1, kv_dim));
+                    kernels.fetch(value.token(token + 1, kv_dim));
+                }
                 let key = key.token_mut(token, kv_dim);
                 kernels.turn_to(Part::Rotation);
                 rotations.rotate(token, key);
@@ -200,34 +212,42 @@ impl<'m, K: Kernels> Engine<'m, K> {
             Stage::Attended => {
                 kernels.turn_to(Part::Attention);
                 settle_all(&mut input.token(token)[..dim]);
-                return input.prepare(kernels, token, dim, layer.output.forms());
+                return input.prepare(kernels, token, tokens, dim, layer.output.forms());
             }
             Stage::Activation => {
                 let hidden = layer.down.cols;
                 kernels.turn_to(Part::Activation);
                 let out = &mut input.token(token)[..hidden];
-                let gate = gate.token(token, hidden);
-                ops::minus_magnitudes(gate, out);
-                kernels.exponentials(out, 0.0);
-                ops::swiglu(gate, up.token(token, hidden), out);
-                return input.prepare(kernels, token, hidden, layer.down.forms());
+                activate(kernels, gate.token(token, hidden), up.token(token, hidden), out);
+                return input.prepare(kernels, token, tokens, hidden, layer.down.forms());
             }
             _ => return,
         };
+        kernels.turn_to(Part::Other);
+        // What was stored is not in the cache of a processor that allocates lines on reads only. The
+        // first token waits for its own; meanwhile the next one's are on their way.
+        let is_first = token == tokens.start;
+        if is_first {
+            kernels.fetch(gains);
+        }
+        for soon in if is_first { token } else { token + 1 }..tokens.end.min(token + 2) {
+            fetch_together(kernels, [residual.token(soon, dim), branch.token(soon, dim)]);
+        }
+        kernels.fetch(&input.token(token)[..dim]);
         let residual = residual.token_mut(token, dim);
         if self.stage != Stage::AttentionNorm || self.layer > 0 {
-            kernels.turn_to(Part::Other);
             ops::add(residual, branch.token(token, dim));
         }
         kernels.turn_to(Part::Norm);
         ops::rms_norm(residual, gains, norm_epsilon, &mut input.token(token)[..dim]);
-        input.prepare(kernels, token, dim, forms);
+        input.prepare(kernels, token, tokens, dim, forms);
     }
 
-    /// Moves a layer's slots, and gives the opening's key its new rotation.
-    fn slide(&mut self, layer: usize) {
-        self.cache.slide(layer, &self.slide);
-        if self.slide.keep {
+    /// Moves a piece of a layer's slots; after the first, gives the opening's key its new rotation.
+    fn slide(&mut self, unit: usize) {
+        let (layer, piece) = (unit / self.slide.pieces(), unit % self.slide.pieces());
+        self.cache.slide(layer, &self.slide, piece);
+        if self.slide.keep && piece == 0 {
             let Workspace { rotations, openings, key, .. } = &mut self.work;
             let kv_dim = self.shape.kv_dim;
             let key = key.token_mut(0, kv_dim);
@@ -248,7 +268,7 @@ impl<'m, K: Kernels> Engine<'m, K> {
             // The cache is complete, and of the last layer nothing else is wanted.
             Stage::Store if is_last_layer && !self.want_logits => return self.complete(),
             Stage::Store if is_last_layer => {
-                self.first = self.tokens - 1;
+                self.go_on_with_the_last();
                 Stage::Query
             }
             Stage::Store => Stage::Query,
@@ -274,8 +294,52 @@ impl<'m, K: Kernels> Engine<'m, K> {
         self.go_to(next);
     }
 
+    /// From here on only the last token is of interest: its input, which lay among others', is
+    /// prepared alone.
+    fn go_on_with_the_last(&mut self) {
+        let last = self.tokens.saturating_sub(1);
+        if self.first == last {
+            return;
+        }
+        self.first = last;
+        let Self { kernels, weights, work, layer, shape, .. } = self;
+        if let Some(layer) = weights.layers.get(*layer) {
+            work.input.prepare(kernels, last, last..last + 1, shape.dim, layer.query.forms());
+        }
+    }
+
     fn complete(&mut self) {
         self.positions.extend(self.tokens);
         self.go_to(Stage::Idle);
+    }
+}
+
+/// Elements that are fetched or worked on at a time, where vectors are read side by side: 13 lines of
+/// 32 bytes. The ARM1176 fills its four ways in turn (DDI 0301H, 7.2.1): with a multiple of four lines
+/// the same elements of the next vector, if it lies a multiple of 4 KiB further, would get the same way.
+const PIECE: usize = 13 * 8;
+
+/// Fetches vectors of the same length, piece by piece.
+fn fetch_together<const N: usize>(kernels: &impl Kernels, vectors: [&[f32]; N]) {
+    let length = vectors.first().map_or(0, |vector| vector.len());
+    for start in (0..length).step_by(PIECE) {
+        for vector in vectors {
+            kernels.fetch(&vector[start..length.min(start + PIECE)]);
+        }
+    }
+}
+
+/// SwiGLU, piece by piece: while one is worked on, the next is on its way from memory.
+fn activate(kernels: &impl Kernels, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    let length = out.len();
+    let piece = |start: usize| start.min(length)..length.min(start + PIECE);
+    fetch_together(kernels, [&gate[piece(0)], &up[piece(0)], &out[piece(0)]]);
+    for start in (0..length).step_by(PIECE) {
+        let next = piece(start + PIECE);
+        fetch_together(kernels, [&gate[next.clone()], &up[next.clone()], &out[next]]);
+        let (gate, up, out) = (&gate[piece(start)], &up[piece(start)], &mut out[piece(start)]);
+        ops::minus_magnitudes(gate, out);
+        kernels.exponentials(out, 0.0);
+        ops::swiglu(gate, up, out);
     }
 }

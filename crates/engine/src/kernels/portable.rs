@@ -1,8 +1,7 @@
 //! The kernels in plain Rust: the definition that faster ones are compared with.
 
-use super::{INPUT_LIMIT, Kernels, LaneOrder, LaneVectors, LaneWords, Outputs};
+use super::{Kernels, LaneOrder, LanePlace, LaneVectors, LaneWords, Outputs};
 use crate::float::{ROUNDING, exp, exp4};
-use crate::ops::largest_magnitude;
 
 /// The portable kernels.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,30 +66,30 @@ pub(super) fn attention_mix(weights: &[f32], values: &[f32], stride: usize, out:
     }
 }
 
-pub(super) fn quantise_lanes(x: &[f32], order: LaneOrder, lanes: &mut [i16]) -> f32 {
-    let largest = largest_magnitude(x);
-    if largest == 0.0 || !largest.is_finite() {
-        lanes.fill(0);
-        return if largest == 0.0 { 0.0 } else { f32::NAN };
-    }
-    let limit = INPUT_LIMIT as f32;
-    let factor = limit / largest;
+pub(super) fn round_lanes(
+    x: &[f32],
+    factor: f32,
+    order: LaneOrder,
+    lanes: &mut [i16],
+    apart: usize,
+) {
+    let (twos, _) = lanes.as_chunks_mut::<2>();
+    let twos = twos.iter_mut().step_by(apart.max(1));
     match order {
-        LaneOrder::Bytes => fill_lanes(x, factor, lanes, |[x0, x1, x2, x3]| [x1, x3, x0, x2]),
-        LaneOrder::Nibbles => fill_lanes(x, factor, lanes, |[x0, x1, x2, x3, x4, x5, x6, x7]| {
-            [x3, x7, x2, x6, x1, x5, x0, x4]
+        LaneOrder::Bytes => fill_lanes(x, factor, twos, |[x0, x1, x2, x3]| [[x1, x3], [x0, x2]]),
+        LaneOrder::Nibbles => fill_lanes(x, factor, twos, |[x0, x1, x2, x3, x4, x5, x6, x7]| {
+            [[x3, x7], [x2, x6], [x1, x5], [x0, x4]]
         }),
     }
-    largest / limit
 }
 
 /// Rounds piece by piece, and puts each in order.
 #[inline(always)]
-fn fill_lanes<const PIECE: usize>(
+fn fill_lanes<'a, const PIECE: usize, const TWOS: usize>(
     x: &[f32],
     factor: f32,
-    lanes: &mut [i16],
-    order: impl Fn([i16; PIECE]) -> [i16; PIECE],
+    mut places: impl Iterator<Item = &'a mut [i16; 2]>,
+    order: impl Fn([i16; PIECE]) -> [[i16; 2]; TWOS],
 ) {
     // |value * factor| exceeds 1023 by a rounding error at most, far from 1023.5.
     let round = |piece: &[f32; PIECE]| {
@@ -98,17 +97,17 @@ fn fill_lanes<const PIECE: usize>(
         order(sums.map(|sum| sum.to_bits() as i16))
     };
     let (pieces, rest) = x.as_chunks::<PIECE>();
-    let (places, _) = lanes.as_chunks_mut::<PIECE>();
-    let mut places = places.iter_mut();
-    for (piece, place) in pieces.iter().zip(&mut places) {
-        *place = round(piece);
-    }
     let mut last = [0.0; PIECE];
     last[..rest.len()].copy_from_slice(rest);
-    for place in places {
-        *place = round(&last);
-        last = [0.0; PIECE];
+    for piece in pieces.iter().chain([&last]) {
+        for two in round(piece) {
+            match places.next() {
+                Some(place) => *place = two,
+                None => return,
+            }
+        }
     }
+    places.for_each(|place| *place = [0; 2]);
 }
 
 /// A SMLAD of the ARM: both signed halves of `a` times those of `b`, added to `sum`.
@@ -140,11 +139,12 @@ fn matmul_lanes<const WORDS: usize>(
 ) {
     let groups = (x.length / 64).max(1);
     for (v, scale) in x.scales.iter().enumerate() {
-        let vector = &x.integers[v * x.stride..][..x.length];
         let results = &mut out.values[v * out.stride..][..out.rows];
-        for (blocks, y) in blocks.chunks_exact(groups).zip(results.chunks_exact_mut(4)) {
-            let mut sums = [0.0f32; 4];
-            for (block, inputs) in blocks.iter().zip(vector.chunks_exact(64)) {
+        results.fill(0.0);
+        for group in 0..x.length / 64 {
+            let inputs = group_of(&x, v, group);
+            let blocks = blocks.iter().skip(group).step_by(groups);
+            for (block, sums) in blocks.zip(results.chunks_exact_mut(4)) {
                 let (words, scales) = block.split_at(WORDS - 4);
                 for (row, sum) in sums.iter_mut().enumerate() {
                     let words = words.iter().skip(row).step_by(4);
@@ -154,11 +154,23 @@ fn matmul_lanes<const WORDS: usize>(
                     *sum += products as f32 * f32::from_bits(scales[row]);
                 }
             }
-            for (y, sum) in y.iter_mut().zip(sums) {
-                *y = sum * scale;
-            }
+        }
+        for sum in results {
+            *sum *= scale;
         }
     }
+}
+
+/// 64 inputs of a vector.
+fn group_of(x: &LaneVectors<'_>, vector: usize, group: usize) -> [i16; 64] {
+    let LanePlace { start, apart } = LanePlace::new(vector, x.scales.len(), x.length, 64 * group);
+    let (twos, _) = x.integers[start..].as_chunks::<2>();
+    let mut inputs = [0; 64];
+    let (places, _) = inputs.as_chunks_mut::<2>();
+    for (place, two) in places.iter_mut().zip(twos.iter().step_by(apart)) {
+        *place = *two;
+    }
+    inputs
 }
 
 pub(super) fn matmul_int8(blocks: &[[u32; 68]], x: LaneVectors<'_>, out: Outputs<'_>) {

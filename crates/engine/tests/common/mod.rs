@@ -120,8 +120,12 @@ pub fn stories(format: WeightFormat) -> AlignedBytes {
 
 /// eval.txt as tokens of stories260K, each line a story of its own.
 pub fn story_tokens() -> Vec<Vec<u32>> {
+    encode_lines(&std::fs::read_to_string(stories_folder().join("eval.txt")).unwrap())
+}
+
+/// Each line of a text as tokens of stories260K, without a BOS.
+pub fn encode_lines(text: &str) -> Vec<Vec<u32>> {
     let file = std::fs::read(stories_folder().join("tok512.bin")).unwrap();
-    let text = std::fs::read_to_string(stories_folder().join("eval.txt")).unwrap();
     let mut builder = TableBuilder::new().markers(Some(1), Some(2), Some(0)).dummy_prefix(true);
     let mut rest = &file[4..];
     for id in 0.. {

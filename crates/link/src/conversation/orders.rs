@@ -1,4 +1,7 @@
 //! What the board is to do, in order, kept until it is done.
+//!
+//! Signals overtake what waits here for room on the board. A stop does so too, but is for all that was
+//! said before it: so it is sent at once, and again when the last of that has been sent.
 
 use alloc::collections::VecDeque;
 
@@ -26,6 +29,8 @@ pub(crate) enum Task {
 pub(crate) enum Progress {
     /// Not sent in this session.
     Waiting,
+    /// A stop that has overtaken orders: it is to be sent again when these have been.
+    Early,
     /// Sent in this session.
     Sent,
     /// The board has it.
@@ -38,6 +43,20 @@ struct Order {
     /// Its id on the board, once sent.
     id: Option<u32>,
     progress: Progress,
+}
+
+/// The running reply is to end, and nothing that was said before is to be answered.
+const STOP: Task = Task::Signal(HostMessage::Stop);
+
+impl Order {
+    fn is_signal(&self) -> bool {
+        matches!(self.task, Task::Signal(_))
+    }
+
+    /// Whether it is an order that the board is not known to have.
+    fn may_not_be_there(&self) -> bool {
+        !self.is_signal() && self.progress != Progress::Received
+    }
 }
 
 /// Tasks in the order in which they were given.
@@ -53,6 +72,16 @@ pub(crate) struct Orders {
 impl Orders {
     /// Adds a task.
     pub(crate) fn add(&mut self, task: Task) {
+        if task == STOP {
+            // One that has overtaken the same orders need not be sent again twice.
+            let place = self.queue.iter().rposition(|order| !order.is_signal());
+            let first = place.map_or(0, |place| place.saturating_add(1));
+            let mut newest = self.queue.iter_mut().skip(first);
+            if let Some(stop) = newest.find(|order| order.task == STOP) {
+                stop.progress = Progress::Waiting;
+                return;
+            }
+        }
         self.queue.push_back(Order { task, id: None, progress: Progress::Waiting });
     }
 
@@ -68,17 +97,19 @@ impl Orders {
 
     /// Whether anything with an id waits to be carried out.
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.iter().all(|order| matches!(order.task, Task::Signal(_)))
+        self.queue.iter().all(Order::is_signal)
     }
 
     /// The next task to send: its place, its id (0 for a signal), and what it is.
     pub(crate) fn next(&self) -> Option<(usize, u32, Task)> {
         let mut last_id = self.taken;
         let mut under_way = 0usize;
+        let mut something_waits = false;
         for (place, order) in self.queue.iter().enumerate() {
             let waits = order.progress == Progress::Waiting;
-            if matches!(order.task, Task::Signal(_)) {
-                if waits {
+            if order.is_signal() {
+                let its_turn = order.progress == Progress::Early && !something_waits;
+                if waits || its_turn {
                     return Some((place, 0, order.task));
                 }
                 continue;
@@ -86,6 +117,7 @@ impl Orders {
             if waits && !self.held && under_way < WINDOW {
                 return Some((place, last_id.saturating_add(1), order.task));
             }
+            something_waits |= waits;
             under_way = under_way.saturating_add(1);
             last_id = last_id.max(order.id.unwrap_or(0));
         }
@@ -94,13 +126,31 @@ impl Orders {
 
     /// The task of [`Self::next`] was sent.
     pub(crate) fn sent(&mut self, place: usize, id: u32) {
+        let something_waits = self
+            .queue
+            .iter()
+            .take(place)
+            .any(|order| !order.is_signal() && order.progress == Progress::Waiting);
         let Some(order) = self.queue.get_mut(place) else { return };
-        if matches!(order.task, Task::Signal(_)) {
+        if order.task == STOP {
+            order.progress = if something_waits { Progress::Early } else { Progress::Sent };
+            self.drop_stops();
+        } else if order.is_signal() {
             self.queue.remove(place);
         } else {
             order.id = Some(id);
             order.progress = Progress::Sent;
         }
+    }
+
+    /// A stop is kept until the board has all that it is for: what the board does not take at first
+    /// comes after the stop when it is sent again.
+    fn drop_stops(&mut self) {
+        let mut some_are_missing = false;
+        self.queue.retain(|order| {
+            some_are_missing |= order.may_not_be_there();
+            some_are_missing || order.task != STOP || order.progress != Progress::Sent
+        });
     }
 
     /// The board has taken all up to this id. Tells which messages that are news about.
@@ -114,6 +164,7 @@ impl Orders {
                 }
             }
         }
+        self.drop_stops();
     }
 
     /// The board has carried out all up to this id. Tells which messages were read by that.
@@ -126,6 +177,7 @@ impl Orders {
             }
             !is_done
         });
+        self.drop_stops();
     }
 
     /// The board has forgotten the conversation: tasks before the one that wanted it are void.
@@ -147,11 +199,15 @@ impl Orders {
     /// The board did not take the task with this id now. `false` if there is no such task.
     pub(crate) fn hold(&mut self, id: u32) -> bool {
         let mut found = false;
+        let mut some_wait = false;
         for order in &mut self.queue {
             if order.progress == Progress::Sent && order.id.is_some_and(|of| of >= id) {
                 found |= order.id == Some(id);
                 order.id = None;
                 order.progress = Progress::Waiting;
+                some_wait = true;
+            } else if some_wait && order.progress == Progress::Sent && order.task == STOP {
+                order.progress = Progress::Early;
             }
         }
         self.held |= found;
@@ -170,6 +226,7 @@ impl Orders {
         let task = self.queue.remove(place)?.task;
         self.hold(id.saturating_add(1));
         self.held = false;
+        self.drop_stops();
         match task {
             Task::Say(key) => Some(key),
             _ => None,
@@ -180,7 +237,7 @@ impl Orders {
     /// Tells which messages are no longer on their way.
     pub(crate) fn session_lost(&mut self, mut news: impl FnMut(MessageKey)) {
         self.held = false;
-        self.queue.retain(|order| !matches!(order.task, Task::Signal(_)));
+        self.queue.retain(|order| !order.is_signal());
         for order in &mut self.queue {
             if order.progress == Progress::Sent {
                 order.progress = Progress::Waiting;

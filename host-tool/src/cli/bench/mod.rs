@@ -51,8 +51,7 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
         true => None,
         false => Some(arguments.port.connector()?),
     };
-    // The texts of the firmware's log, when it is known which one runs and it is an ELF file.
-    let table = images.firmware.as_deref().and_then(|elf| LogTable::read(elf).ok());
+    let table = images.firmware.as_deref().map(LogTable::of_firmware).transpose()?.flatten();
     let began = unix_seconds();
     let path = arguments.output.clone();
     let path = path.unwrap_or_else(|| PathBuf::from(format!("wisp-bench-{began}")));

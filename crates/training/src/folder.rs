@@ -1,0 +1,55 @@
+//! Hugging Face folders: read to go on from, written as the result.
+
+use std::path::Path;
+
+use safetensors::tensor::SafeTensors;
+use serde_json::{Map, Value};
+
+use crate::shape::Shape;
+use crate::weights::Weight;
+use crate::{Error, Result, output, tensors};
+
+/// Reads `config.json` and `model.safetensors`.
+pub fn read(folder: &Path) -> Result<(Shape, Vec<Weight>)> {
+    let wrong = |what: String| Error::Model { path: folder.to_owned(), what };
+    let path = folder.join("config.json");
+    let config = std::fs::read(&path).map_err(Error::read(&path))?;
+    let config: Value =
+        serde_json::from_slice(&config).map_err(|cause| wrong(format!("config.json: {cause}")))?;
+    let shape = Shape::from_config(&config).map_err(wrong)?;
+    let path = folder.join("model.safetensors");
+    let file = std::fs::read(&path).map_err(Error::read(&path))?;
+    let file = SafeTensors::deserialize(&file)
+        .map_err(|cause| wrong(format!("model.safetensors: {cause}")))?;
+    let weights = tensors::weights(&file, &shape, "").map_err(wrong)?;
+    Ok((shape, weights))
+}
+
+/// What a dataset says of its persona, for the model.
+const KEPT: [&str; 5] = ["special_tokens", "sampler", "statistics", "source", "licences"];
+
+/// Writes the model, the tokenizer it was trained with, and `wisp.json`. The weights come last: a
+/// folder with them is complete.
+///
+/// `about` is the dataset's `dataset.json`, `run` tells how the model was trained.
+pub fn write(
+    folder: &Path,
+    shape: &Shape,
+    weights: &[Weight],
+    tokenizer: &[u8],
+    about: &Value,
+    training: &str,
+    run: Value,
+) -> Result<()> {
+    let mut wisp: Map<String, Value> =
+        KEPT.iter().filter_map(|key| Some(((*key).to_owned(), about.get(key)?.clone()))).collect();
+    wisp.insert("name".into(), about.get("persona").cloned().unwrap_or("".into()));
+    wisp.insert("training".into(), training.into());
+    wisp.insert("training_run".into(), run);
+    let page = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
+    output::write(&folder.join("config.json"), page(&shape.to_config()).as_bytes())?;
+    output::write(&folder.join("wisp.json"), page(&Value::Object(wisp)).as_bytes())?;
+    output::write(&folder.join("tokenizer.json"), tokenizer)?;
+    let tensors = tensors::named(weights, "");
+    tensors::write(&folder.join("model.safetensors"), &tensors, ("format", "pt".into()))
+}

@@ -1,0 +1,161 @@
+//! The verb `prepare`: its arguments, progress, and the page it prints.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::dataset::About;
+use super::prepare::{Request, Step, prepare};
+use crate::bpe::SMALLEST;
+use crate::{Error, Result};
+
+/// Pack chats and corpora as tokens to train on.
+///
+/// Trains a tokenizer on them, and writes tokenizer.json, dataset.json and dataset.safetensors into
+/// a folder.
+#[derive(Debug, Args)]
+pub struct Prepare {
+    /// The chats: the folder that `wisp-model ingest` wrote, or a JSON Lines file.
+    #[arg(long)]
+    chats: PathBuf,
+    /// Who the persona is, as written in the chats.
+    #[arg(long)]
+    persona: String,
+    /// A general corpus, .jsonl or .jsonl.gz, and how much its tokens count. May be given again.
+    #[arg(long, value_name = "FILE[=WEIGHT]", value_parser = weighed)]
+    corpus: Vec<(String, f64)>,
+    /// Make a chat a source of its own, so that it can be weighed. May be given again.
+    #[arg(long, value_name = "CHAT[=WEIGHT]", value_parser = weighed)]
+    apart: Vec<(String, f64)>,
+    /// Longest stretch of tokens that the model sees.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=16384))]
+    context: u16,
+    /// Number of tokens.
+    #[arg(long, default_value_t = 2048,
+          value_parser = clap::value_parser!(u32).range(SMALLEST as i64 + 1..=65536))]
+    vocabulary: u32,
+    /// The folder to write.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Print what came out as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Prepare {
+    /// Does it, and prints to `out`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the input; then nothing is written.
+    pub fn run(self, out: &mut impl Write) -> Result<()> {
+        let corpora = self.corpus.into_iter().map(|(path, weight)| (path.into(), weight));
+        let request = Request {
+            chats: self.chats,
+            persona: self.persona,
+            corpora: corpora.collect(),
+            apart: self.apart,
+            context: usize::from(self.context),
+            vocabulary: self.vocabulary as usize,
+            output: self.output,
+        };
+        let bar = ProgressBar::new_spinner();
+        let about = prepare(&request, &mut |step| show(&bar, step));
+        bar.finish_and_clear();
+        let about = about?;
+        // Only names and numbers: this cannot fail.
+        let json = || serde_json::to_string_pretty(&about).unwrap_or_default() + "\n";
+        let text = if self.json { json() } else { page(&about, &request.output) };
+        out.write_all(text.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+    }
+}
+
+/// `NAME` or `NAME=WEIGHT`.
+fn weighed(argument: &str) -> std::result::Result<(String, f64), String> {
+    let Some((name, weight)) = argument.rsplit_once('=') else {
+        return Ok((argument.to_owned(), 1.0));
+    };
+    match weight.parse::<f64>() {
+        Ok(weight) if weight > 0.0 && weight.is_finite() => Ok((name.to_owned(), weight)),
+        _ => Err(format!("{weight} is not a weight: give a number above 0")),
+    }
+}
+
+fn show(bar: &ProgressBar, step: Step) {
+    match step {
+        Step::Read | Step::Encoded => bar.inc(1),
+        Step::Counted(documents) => {
+            bar.set_message("training the vocabulary");
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_length(documents as u64);
+            bar.tick();
+        }
+        Step::Trained => {
+            bar.reset();
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} texts, {eta} left");
+            bar.set_style(style.unwrap_or(ProgressStyle::default_bar()));
+        }
+    }
+}
+
+/// What came out, as a page.
+fn page(about: &About, folder: &Path) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_page(&mut page, about, folder);
+    page
+}
+
+fn write_page(page: &mut String, about: &About, folder: &Path) -> std::fmt::Result {
+    let width = about.sources.iter().map(|source| source.name.chars().count()).max().unwrap_or(0);
+    writeln!(
+        page,
+        "{:width$}  {:>6}  {:>9} {:>8} {:>11} {:>10} {:>6} {:>5}",
+        "source", "weight", "documents", "rows", "tokens", "bytes/tok", "full", "held"
+    )?;
+    for source in &about.sources {
+        let train = source.train;
+        let full = train.tokens as f64 / (train.rows * (about.context + 1)).max(1) as f64;
+        writeln!(
+            page,
+            "{:width$}  {:>6.2}  {:>9} {:>8} {:>11} {:>10.2} {:>4.0} % {:>5}",
+            source.name,
+            source.weight,
+            train.documents,
+            train.rows,
+            train.tokens,
+            train.bytes as f64 / train.tokens.max(1) as f64,
+            100.0 * full,
+            source.valid.documents,
+        )?;
+    }
+    let statistics = &about.statistics;
+    writeln!(
+        page,
+        "\n{} answers {:.0} % of the messages, writes {:.2} in a row, and ends {:.0} % of the \
+         silences of more than an hour.",
+        about.persona,
+        100.0 * statistics.reply_rate,
+        statistics.burst_length,
+        100.0 * statistics.first_speech_rate,
+    )?;
+    if about.sources.iter().any(|source| source.made_up_gaps) {
+        writeln!(
+            page,
+            "The corpora have no times: the silences in them are made up, as a person would type."
+        )?;
+    }
+    let tokens: u64 = about.sources.iter().map(|source| source.train.tokens).sum();
+    writeln!(
+        page,
+        "wrote {} ({} tokens to train on, a vocabulary of {}, context {})\n\
+         next: wisp-model train {}",
+        folder.display(),
+        tokens,
+        about.vocabulary,
+        about.context,
+        folder.display(),
+    )
+}

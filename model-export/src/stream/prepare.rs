@@ -1,0 +1,251 @@
+//! Chats and corpora to the dataset folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tokenizer::Tokenizer;
+
+use super::corpus;
+use super::dataset::{About, Amount, Marks, Source, write};
+use super::encode::{Unit, Writer};
+use super::error::PrepareError;
+use super::statistics::Statistics;
+use super::turn::{Document, Split};
+use super::window::{Packing, Row, pack};
+use crate::bpe::{self, PieceCounts};
+use crate::chats::{Message, canonical};
+use crate::{Error, Result, hugging_face};
+
+/// The source that a persona is measured on.
+pub const CHATS: &str = "chats";
+
+/// The chats' part of what the vocabulary is trained on, where there are corpora.
+const CHATS_SHARE: f64 = 0.5;
+
+/// What to prepare.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The canonical chats: a file, or the folder that `ingest` wrote.
+    pub chats: PathBuf,
+    /// Who the persona is in them.
+    pub persona: String,
+    /// Corpora and their weights.
+    pub corpora: Vec<(PathBuf, f64)>,
+    /// Chats that become sources of their own, and their weights.
+    pub apart: Vec<(String, f64)>,
+    /// Tokens that a row predicts.
+    pub context: usize,
+    /// Number of tokens.
+    pub vocabulary: usize,
+    /// The folder to write.
+    pub output: PathBuf,
+}
+
+/// What goes on, for a progress bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Another document was read.
+    Read,
+    /// All are read: their number.
+    Counted(usize),
+    /// The vocabulary is trained.
+    Trained,
+    /// Another document was written as tokens.
+    Encoded,
+}
+
+/// One source before it becomes tokens.
+struct Gathered {
+    name: String,
+    weight: f64,
+    is_chats: bool,
+    split: Split,
+}
+
+/// Does it, and says what came out.
+///
+/// # Errors
+/// Whatever is wrong with the input; then nothing is written.
+pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
+    check_output(&request.output)?;
+    let mut messages = chats(request)?;
+    let mut sources = chat_sources(request, &messages)?;
+    for (path, weight) in &request.corpora {
+        let name = source_name(path)?;
+        if sources.iter().any(|source| source.name == name) {
+            return Err(PrepareError::SourceName { name }.into());
+        }
+        let mut split = Split::default();
+        split.add_corpus(corpus::read(path, || progress(Step::Read))?);
+        sources.push(Gathered { name, weight: *weight, is_chats: false, split });
+    }
+    let documents = sources.iter().map(|source| source.split.documents().count()).sum();
+    progress(Step::Counted(documents));
+
+    let vocabulary = vocabulary(&sources, request.vocabulary)?;
+    progress(Step::Trained);
+    let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
+    let table_error = |cause| PrepareError::Table { cause: tokenizer::BuildError::Invalid(cause) };
+    let tokenizer = Tokenizer::open(&table).map_err(table_error)?;
+    // Only names and numbers: this cannot fail.
+    let json = hugging_face::tokenizer_json(&tokenizer)?;
+    let json = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
+    let mut writer = Writer::new(tokenizer);
+
+    let (mut about, mut tensors) = (Vec::new(), Vec::new());
+    for Gathered { name, weight, is_chats, split } in sources {
+        let packing = if is_chats { Packing::InOrder } else { Packing::BestFit };
+        let mut rows = |documents: &[Document], overlap| -> (Amount, Vec<Row>) {
+            let mut units: Vec<Unit> = Vec::with_capacity(documents.len());
+            for document in documents {
+                units.push(writer.write(document));
+                progress(Step::Encoded);
+            }
+            let rows = pack(units, request.context, packing, overlap);
+            (Amount::of(documents.len(), &rows), rows)
+        };
+        // What is held back is measured once, so nothing of it is repeated.
+        let (train, train_rows) = rows(&split.train, true);
+        let (valid, valid_rows) = rows(&split.valid, false);
+        tensors.push((format!("train.{name}"), train_rows));
+        tensors.push((format!("valid.{name}"), valid_rows));
+        about.push(Source { name, weight, made_up_gaps: !is_chats, train, valid });
+    }
+    // Chats of their own are extra practice; how the persona chats is learnt from the others.
+    let is_apart = |chat: &str| request.apart.iter().any(|(name, _)| name == chat);
+    messages.retain(|message| !is_apart(&message.chat));
+    let about = About {
+        persona: request.persona.clone(),
+        context: request.context,
+        vocabulary: vocabulary.size(),
+        special_tokens: Marks::default(),
+        sources: about,
+        statistics: Statistics::of(&messages, &request.persona),
+    };
+    write(&request.output, &about, &json, &tensors)?;
+    Ok(about)
+}
+
+/// An empty folder may be there already; anything else stays as it is.
+fn check_output(path: &Path) -> Result<()> {
+    let is_taken = match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => path.exists(),
+    };
+    match is_taken {
+        true => Err(PrepareError::OutputExists { path: path.to_owned() }.into()),
+        false => Ok(()),
+    }
+}
+
+/// The chats, if the persona and somebody else write in them.
+fn chats(request: &Request) -> Result<Vec<Message>> {
+    let mut messages = canonical::read(&request.chats)?;
+    // Each chat in one run, whatever the file's order: what follows counts on it.
+    messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
+    let mut senders: BTreeMap<&str, usize> = BTreeMap::new();
+    for message in &messages {
+        *senders.entry(message.sender.as_str()).or_default() += 1;
+    }
+    let name = request.persona.clone();
+    if !senders.contains_key(name.as_str()) {
+        return Err(PrepareError::NoPersona { name, found: most_frequent(senders) }.into());
+    }
+    if senders.len() == 1 {
+        return Err(PrepareError::OneSided { name }.into());
+    }
+    Ok(messages)
+}
+
+/// `chats`, and the chats that are to be sources of their own.
+fn chat_sources(request: &Request, messages: &[Message]) -> Result<Vec<Gathered>> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for message in messages {
+        *counts.entry(message.chat.as_str()).or_default() += 1;
+    }
+    let gathered =
+        |name, weight| Gathered { name, weight, is_chats: true, split: Split::default() };
+    let mut sources = vec![gathered(CHATS.to_owned(), 1.0)];
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (chat, weight) in &request.apart {
+        if !counts.contains_key(chat.as_str()) {
+            let found = most_frequent(counts);
+            return Err(PrepareError::NoChat { name: chat.clone(), found }.into());
+        }
+        let name = format!("{CHATS}_{}", plain(chat));
+        if sources.iter().any(|source| source.name == name) {
+            return Err(PrepareError::SourceName { name }.into());
+        }
+        places.insert(chat, sources.len());
+        sources.push(gathered(name, *weight));
+    }
+    for chat in messages.chunk_by(|one, other| one.chat == other.chat) {
+        let place = chat.first().and_then(|message| places.get(message.chat.as_str()));
+        if let Some(source) = sources.get_mut(place.copied().unwrap_or(0)) {
+            source.split.add_chat(chat, &request.persona);
+        }
+    }
+    match sources.first().map(|source| &source.split) {
+        Some(split) if split.train.is_empty() => {
+            let apart: Vec<&str> = request.apart.iter().map(|(chat, _)| chat.as_str()).collect();
+            Err(PrepareError::AllApart { what: apart.join(", ") }.into())
+        }
+        Some(split) if split.valid.is_empty() => Err(PrepareError::TooShort.into()),
+        _ => Ok(sources),
+    }
+}
+
+/// The names with the most messages, for a hint.
+fn most_frequent(counts: BTreeMap<&str, usize>) -> String {
+    let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
+    names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let names = names.iter().take(10).map(|(name, count)| format!("{name} ({count} messages)"));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The name of a corpus: its file's, without the endings.
+fn source_name(path: &Path) -> Result<String> {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = plain(file.split('.').next().unwrap_or_default());
+    if name == CHATS || name.starts_with("chats_") || name.is_empty() {
+        return Err(PrepareError::ReservedName { path: path.to_owned() }.into());
+    }
+    Ok(name)
+}
+
+/// A name of small letters, digits and underscores.
+fn plain(name: &str) -> String {
+    let plain = |it: char| if it.is_alphanumeric() { it } else { '_' };
+    name.to_lowercase().chars().map(plain).collect()
+}
+
+/// Trains the vocabulary on what is trained on, half of it chats.
+fn vocabulary(sources: &[Gathered], size: usize) -> Result<bpe::Vocabulary> {
+    let mut counted: Vec<(PieceCounts, f64, bool)> = Vec::new();
+    for source in sources {
+        let mut counts = PieceCounts::default();
+        let texts = source.split.train.iter().flat_map(Document::texts);
+        texts.for_each(|text| counts.add(text));
+        let weighed = counts.bytes() as f64 * source.weight;
+        counted.push((counts, weighed, source.is_chats));
+    }
+    let total = |chats| -> f64 {
+        counted.iter().filter(|(.., is)| *is == chats).map(|(_, weighed, _)| weighed).sum()
+    };
+    let (chats, corpora) = (total(true), total(false));
+    let share = |weighed: f64, is_chats| match is_chats {
+        _ if weighed == 0.0 => 0.0,
+        true => CHATS_SHARE * weighed / chats,
+        false => (1.0 - CHATS_SHARE) * weighed / corpora,
+    };
+    let shares: Vec<(&PieceCounts, f64)> =
+        counted.iter().map(|(counts, weighed, is)| (counts, share(*weighed, *is))).collect();
+    let failed = |cause| PrepareError::Vocabulary { wanted: size, cause };
+    Ok(bpe::train(&shares, size).map_err(failed)?)
+}
+
+impl From<PrepareError> for Error {
+    fn from(error: PrepareError) -> Self {
+        Error::Prepare(Box::new(error))
+    }
+}

@@ -1,0 +1,526 @@
+//! Exports of every format become the messages that they hold, and bad ones a clear error.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use wisp_model::Result;
+use wisp_model::chats::clean::{Keep, Options, Reason};
+use wisp_model::chats::export::Service;
+use wisp_model::chats::ingest::{Request, digest, gather, list, senders};
+use wisp_model::chats::readers::{DateOrder, Hints};
+use wisp_model::chats::{ChatError, Message, canonical};
+use wisp_model::report::{LeftOut, Report};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn request(paths: &[PathBuf]) -> Request {
+    Request {
+        paths: paths.to_vec(),
+        output: None,
+        hints: Hints { zone: TimeZone::UTC, date_order: None, owner: "Me".into() },
+        options: Options::default(),
+        groups: false,
+        without: Vec::new(),
+    }
+}
+
+fn ingest(request: &Request, names: &[&str]) -> Result<(Vec<Message>, Report)> {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    digest(request, gather(request, &mut |_| ())?, &names)
+}
+
+fn error(request: &Request, names: &[&str]) -> ChatError {
+    match ingest(request, names).unwrap_err() {
+        wisp_model::Error::Chats(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+/// Every line is kept, dropped for a reason, or in a chat that is left out.
+fn assert_complete(report: &Report) {
+    let dropped: u64 = report.dropped.values().sum();
+    let left_out: u64 = report.left_out.values().map(|count| count.lines).sum();
+    assert_eq!(report.read, report.kept + dropped + left_out);
+    let by_chat: u64 = report.chats.iter().map(|chat| chat.kept).sum();
+    let by_month: u64 = report.months.iter().map(|month| month.own + month.others).sum();
+    assert_eq!((by_chat, by_month), (report.kept, report.kept));
+    assert_eq!(report.rhythm.own + report.rhythm.others, report.kept);
+}
+
+/// Ingests a fixture: every message in short, and the report.
+fn read(name: &str, persona: &[&str]) -> (Vec<(String, i64, String, String)>, Report) {
+    let (messages, report) = ingest(&request(&[fixture(name)]), persona).unwrap();
+    assert_complete(&report);
+    let short = |it: Message| (it.chat, it.time_ms, it.sender, it.text);
+    (messages.into_iter().map(short).collect(), report)
+}
+
+fn check(messages: &[(String, i64, String, String)], expected: &[(&str, i64, &str, &str)]) {
+    let messages: Vec<_> =
+        messages.iter().map(|(chat, time, who, text)| (&**chat, *time, &**who, &**text)).collect();
+    assert_eq!(messages, expected);
+}
+
+fn dropped(report: &Report) -> Vec<(Reason, u64)> {
+    report.dropped.iter().map(|(reason, count)| (*reason, *count)).collect()
+}
+
+const T: i64 = 1_700_000_000_000;
+
+#[test]
+fn messenger_classic() {
+    let (messages, report) = read("messenger", &["Ben Holm"]);
+    let chat = "annaberg_1001";
+    check(
+        &messages,
+        &[
+            (chat, T, "Anna Bérg", "hej! är du vaken? ☕"),
+            (chat, T + 20_000, "Ben Holm", "always"),
+            (chat, T + 23_000, "Ben Holm", "well, nearly"),
+            (chat, T + 90_000, "Ben Holm", "that looks warm"),
+            (chat, T + 4_200_000, "Ben Holm", "read this"),
+            (chat, T + 90_000_000, "Ben Holm", "good morning"),
+            (chat, T + 90_010_000, "Anna Bérg", "morning"),
+        ],
+    );
+    assert_eq!(
+        dropped(&report),
+        [
+            (Reason::System, 1),
+            (Reason::Reaction, 1),
+            (Reason::Media, 2),
+            (Reason::Unsent, 1),
+            (Reason::Duplicate, 1),
+            (Reason::Link, 1),
+            (Reason::Phone, 1),
+            (Reason::Email, 1),
+            (Reason::Code, 1),
+        ]
+    );
+    assert_eq!(report.left_out[&LeftOut::Group].chats, 1);
+    assert_eq!((report.files, report.unknown_files, report.links_cut), (4, 1, 1));
+    // 1, 2 and 10 are there.
+    assert!(report.notes.iter().any(|it| it.contains("7 of the files before it are not")));
+}
+
+#[test]
+fn the_encrypted_export_goes_on_where_the_classic_one_ends() {
+    let paths = [fixture("messenger_e2ee"), fixture("messenger")];
+    let (messages, report) = ingest(&request(&paths), &["Ben Holm"]).unwrap();
+    assert_complete(&report);
+    assert_eq!(messages.len(), 9);
+    assert!(messages.iter().all(|message| message.chat == "annaberg_1001"));
+    let last: Vec<_> = messages.iter().skip(7).map(|it| it.text.as_str()).collect();
+    assert_eq!(last, ["this one is encrypted ☕", "now it is a secret"]);
+    assert_eq!(report.dropped[&Reason::Duplicate], 3);
+    let (alone, report) = read("messenger_e2ee", &["Anna Bérg"]);
+    assert_eq!((alone.len(), &*alone[0].0), (4, "Anna Bérg_1"));
+    assert_eq!(dropped(&report), [(Reason::Media, 1), (Reason::Unsent, 1)]);
+}
+
+#[test]
+fn instagram() {
+    let (messages, report) = read("instagram", &["Ziça"]);
+    let chat = "benholm_77";
+    let expected =
+        [(chat, T + 4000, "Ziça", "olá ben 😀"), (chat, T + 9000, "ben", "you liked it?")];
+    check(&messages, &expected);
+    assert_eq!(dropped(&report), [(Reason::Reaction, 1), (Reason::Media, 1)]);
+    assert!(report.services.contains_key(&Service::Instagram));
+}
+
+const NEW_YEAR: i64 = 1_704_067_200_000;
+
+#[test]
+fn whatsapp_android() {
+    let (messages, report) = read("whatsapp/WhatsApp Chat with Dana.txt", &["Dana"]);
+    let minute = |minutes: i64| NEW_YEAR + minutes * 60_000;
+    check(
+        &messages,
+        &[
+            ("Dana", minute(-172), "Dana", "happy almost new year"),
+            ("Dana", minute(-172), "Ben", "two hours to go"),
+            ("Dana", minute(-171), "Ben", "bring:\n- soup\n\n- a hat"),
+            ("Dana", minute(-169), "Dana", "ok"),
+            ("Dana", minute(-169), "Dana", "ok"),
+            ("Dana", minute(2), "Ben", "happy new year!"),
+            ("Dana", minute(3), "Dana", "the sky at midnight"),
+        ],
+    );
+    assert_eq!(dropped(&report), [(Reason::System, 3), (Reason::Media, 1), (Reason::Unsent, 1)]);
+}
+
+#[test]
+fn whatsapp_iphone_in_another_zone() {
+    let mut request = request(&[fixture("whatsapp/_chat.txt")]);
+    request.hints.zone = TimeZone::get("Europe/Berlin").unwrap();
+    let (messages, report) = ingest(&request, &["Dr: Emil"]).unwrap();
+    let first = 1_698_717_550_000; // 2023-10-31 01:59:10 UTC
+    let expected: Vec<(i64, &str, &str)> = vec![
+        (first, "Dr: Emil", "guten morgen: schon wach?"),
+        (first + 20_000, "Ben", "ja: leider"),
+        (first + 59_000, "Dr: Emil", "kaffee? ☕"),
+        (first + 110_000, "Dr: Emil", "zwei zeilen\nsind zwei"),
+        (first + 111_650_000, "Ben", "bis gleich"),
+    ];
+    let short: Vec<_> =
+        messages.iter().map(|it| (it.time_ms, it.sender.as_str(), it.text.as_str())).collect();
+    assert_eq!(short, expected);
+    assert!(messages.iter().all(|message| message.chat == "Ben"));
+    assert_eq!(dropped(&report), [(Reason::System, 1), (Reason::Media, 1), (Reason::Unsent, 1)]);
+}
+
+#[test]
+fn whatsapp_arabic_digits_and_groups() {
+    let (messages, report) = read("whatsapp/arabic.txt", &["Ben"]);
+    let time = NEW_YEAR - 172 * 60_000;
+    let expected =
+        [("سارة", time, "سارة", "مساء الخير"), ("سارة", time + 60_000, "Ben", "مساء النور")];
+    check(&messages, &expected);
+    assert_eq!(dropped(&report), [(Reason::Unsent, 1)]);
+
+    let mut request = request(&[fixture("whatsapp/group.txt")]);
+    let only = error(&request, &["Ben"]);
+    assert!(matches!(only, ChatError::OnlyGroups { chats: 1, .. }), "{only}");
+    request.groups = true;
+    let (messages, _) = ingest(&request, &["Ben"]).unwrap();
+    assert_eq!(messages.len(), 3);
+}
+
+#[test]
+fn clocks_that_are_set_back_keep_a_chat_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.txt");
+    let lines = [
+        "29.10.23, 02:30 - A: first half past two",
+        "29.10.23, 02:59 - B: still summer",
+        "29.10.23, 02:10 - A: winter",
+        "29.10.23, 03:10 - B: later",
+        "29.10.23, 03:05 - A: delivered late",
+    ];
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let mut request = request(&[path]);
+    request.hints.zone = TimeZone::get("Europe/Berlin").unwrap();
+    let (messages, _) = ingest(&request, &["A"]).unwrap();
+    let start = messages[0].time_ms;
+    let minutes: Vec<_> = messages.iter().map(|it| (it.time_ms - start) / 60_000).collect();
+    assert_eq!(minutes, [0, 29, 40, 100, 100]);
+    assert_eq!(messages[4].text, "delivered late");
+}
+
+#[test]
+fn whatsapp_in_an_archive() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("WhatsApp Chat - Emil.zip");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    let options = zip::write::SimpleFileOptions::default();
+    archive.start_file("_chat.txt", options).unwrap();
+    archive.write_all(&std::fs::read(fixture("whatsapp/_chat.txt")).unwrap()).unwrap();
+    archive.start_file("PHOTO-1.jpg", options).unwrap();
+    archive.write_all(&[0xff; 1000]).unwrap();
+    archive.finish().unwrap();
+    let (messages, report) = ingest(&request(&[folder.path().to_owned()]), &["Ben"]).unwrap();
+    assert_eq!((messages.len(), report.skipped_files, report.files), (5, 1, 1));
+
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(error(&request(&[path]), &["Ben"]), ChatError::Zip { .. }));
+}
+
+#[test]
+fn telegram_one_chat_and_everything() {
+    let (messages, report) = read("telegram/result.json", &["Ben"]);
+    let first = 1_670_621_139_000;
+    check(
+        &messages,
+        &[
+            ("Finn", first, "Finn", "have you read it?"),
+            ("Finn", first + 28_000, "Ben", "not yet, tonight"),
+            ("Finn", first + 72_000, "Ben", "my desk"),
+            // Its clock is taken as UTC here.
+            ("Finn", 1_670_621_340_000, "Finn", "an old one, without a zone"),
+        ],
+    );
+    assert_eq!(dropped(&report), [(Reason::System, 1), (Reason::Media, 1), (Reason::Forwarded, 2)]);
+    let (messages, report) = read("telegram/everything.json", &["Ben"]);
+    let hello = 1_672_567_200_000;
+    check(
+        &messages,
+        &[
+            ("Deleted Account", hello, "Deleted Account", "i am gone"),
+            ("Deleted Account", hello + 5000, "Ben", "oh no"),
+            ("Gro", hello, "Gro", "hello from the full export"),
+            ("Gro", hello + 10_000, "Ben", "hello back"),
+        ],
+    );
+    assert_eq!(report.left_out[&LeftOut::Group].chats, 1);
+    assert_eq!(report.left_out[&LeftOut::WithoutPersona].chats, 1);
+}
+
+#[test]
+fn sms() {
+    let (messages, report) = read("sms", &["Hedda"]);
+    let time = 1_704_103_200_000;
+    check(
+        &messages,
+        &[
+            ("Hedda", time, "Hedda", "are you \"there\" & awake? 😂"),
+            ("Hedda", time + 10_000, "Me", "yes\nnearly"),
+            ("Hedda", time + 50_000, "Hedda", "from my window"),
+        ],
+    );
+    assert_eq!(dropped(&report), [(Reason::Reaction, 1), (Reason::Media, 1), (Reason::Unsent, 1)]);
+    assert_eq!(report.services[&Service::Sms].chats, 3);
+}
+
+#[test]
+fn discord() {
+    let (messages, report) = read("discord", &["Ben"]);
+    let time = 1_614_888_000_123;
+    check(
+        &messages,
+        &[
+            ("jorun", time, "Jorun", "hey :wave:"),
+            ("jorun", time + 30_377, "Ben", "hi  <3"),
+            ("jorun", time + 179_877, "Ben", "nice one"),
+        ],
+    );
+    assert_eq!(dropped(&report), [(Reason::System, 1), (Reason::Media, 1), (Reason::Empty, 1)]);
+}
+
+#[test]
+fn json_lines_and_what_ingest_itself_wrote() {
+    let (messages, report) = read("json_lines", &["Ben"]);
+    let time = 1_704_103_200_000;
+    let expected = [("kari", time, "Kari", "first"), ("kari", time + 10_000, "Ben", "second")];
+    check(&messages, &expected);
+    assert_eq!(dropped(&report), [(Reason::Empty, 1), (Reason::Unreadable, 1)]);
+
+    let (messages, _) = ingest(&request(&[fixture("messenger")]), &["Ben Holm"]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = Vec::new();
+    canonical::write(&mut file, &messages).unwrap();
+    std::fs::write(folder.path().join(canonical::FILE_NAME), file).unwrap();
+    assert_eq!(canonical::read(folder.path()).unwrap(), messages);
+    let again = ingest(&request(&[folder.path().to_owned()]), &["Ben Holm"]).unwrap().0;
+    assert_eq!(again, messages);
+}
+
+#[test]
+fn everything_at_once_with_several_names() {
+    let (messages, report) = read(".", &["Ben Holm", "ben", "Me", "Kari"]);
+    assert!(messages.iter().all(|(_, _, sender, _)| sender != "Ben" && sender != "ben"));
+    assert_eq!(report.services.len(), 7);
+    let chats: Vec<_> = report.chats.iter().map(|chat| chat.name.as_str()).collect();
+    for chat in ["annaberg_1001", "Dana", "Dr: Emil", "Finn", "Gro", "Hedda", "jorun", "سارة"] {
+        assert!(chats.contains(&chat), "{chat} in {chats:?}");
+    }
+    // In the record both sides are the persona now.
+    assert_eq!(report.left_out[&LeftOut::OneSided].chats, 1);
+}
+
+#[test]
+fn names_in_two_services_are_told_apart_and_chats_can_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let chat = std::fs::read_to_string(fixture("telegram/result.json")).unwrap();
+    let dana = chat.replace("Finn", "Dana");
+    std::fs::write(folder.path().join("result.json"), dana).unwrap();
+    let paths = [folder.path().to_owned(), fixture("whatsapp/WhatsApp Chat with Dana.txt")];
+    let mut request = request(&paths);
+    let (_, report) = ingest(&request, &["Ben"]).unwrap();
+    let mut names: Vec<_> = report.chats.iter().map(|chat| chat.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Dana (Telegram)", "Dana (WhatsApp)"]);
+    request.without = vec!["dana".into()];
+    assert!(matches!(error(&request, &["Ben"]), ChatError::NothingKept { .. }));
+}
+
+#[test]
+fn overlapping_exports_are_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fixture("whatsapp/WhatsApp Chat with Dana.txt");
+    let older: Vec<_> =
+        std::fs::read_to_string(&path).unwrap().lines().take(9).map(str::to_owned).collect();
+    let name = "WhatsApp Chat with Dana.txt";
+    std::fs::write(folder.path().join(name), older.join("\n")).unwrap();
+    let mut request = request(&[folder.path().to_owned(), path]);
+    let (messages, report) = ingest(&request, &["Ben"]).unwrap();
+    assert_complete(&report);
+    assert_eq!((messages.len(), report.dropped[&Reason::Duplicate]), (7, 4));
+    request.options.keep = [Keep::Duplicates].into();
+    assert_eq!(ingest(&request, &["Ben"]).unwrap().0.len(), 11);
+}
+
+#[test]
+fn the_question_lists_who_writes() {
+    let gathered = gather(&request(&[fixture("messenger")]), &mut |_| ()).unwrap();
+    let senders = senders(&gathered.chats, false);
+    assert_eq!(list(&senders), "Anna Bérg (7), Ben Holm (5)");
+}
+
+#[test]
+fn every_error_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let of = |path: PathBuf, names: &[&str]| error(&request(&[path]), names);
+    let read = |name: &str| std::fs::read(fixture(name)).unwrap();
+
+    let classic =
+        read("messenger/your_facebook_activity/messages/inbox/annaberg_1001/message_1.json");
+    let cut = of(write("cut.json", &classic[..classic.len() - 40]), &["Ben Holm"]);
+    assert!(matches!(cut, ChatError::Truncated { line, .. } if line > 10), "{cut}");
+    let text = String::from_utf8(classic).unwrap();
+    let damaged = write("damaged.json", text.replace("\"title\":", "\"title\"").as_bytes());
+    assert!(matches!(of(damaged, &["Ben Holm"]), ChatError::Json { .. }));
+    let shape = write("shape.json", br#"{"participants":[{"name":"A"}],"messages":[{"sender_name":"A"}],"participants":"secret words"}"#);
+    let shape = of(shape, &["A"]);
+    assert!(matches!(shape, ChatError::Json { line: 1, .. }), "{shape}");
+    assert!(!format!("{shape:?}").contains("secret"), "{shape:?}");
+    let xml = read("sms/sms-20240102.xml");
+    let xml = of(write("cut.xml", &xml[..xml.len() - 30]), &["Hedda"]);
+    assert!(matches!(xml, ChatError::Xml { offset, .. } if offset > 1000), "{xml}");
+    let latin = write("latin.txt", b"31.12.23, 21:08 - A: caf\xe9\n");
+    assert!(matches!(of(latin, &["A"]), ChatError::NotText { line: 1, .. }));
+    let dates = write("dates.txt", b"3/4/23, 21:08 - A: x\n3/5/23, 21:08 - B: y\n");
+    assert!(matches!(of(dates.clone(), &["A"]), ChatError::DateOrder { .. }));
+    let mut said = request(&[dates]);
+    said.hints.date_order = Some(DateOrder::Mdy);
+    let messages = ingest(&said, &["A"]).unwrap().0;
+    assert_eq!(messages[1].time_ms - messages[0].time_ms, 86_400_000);
+    said.hints.date_order = Some(DateOrder::Ymd);
+    assert!(matches!(error(&said, &["A"]), ChatError::MixedDates { line: 1, .. }));
+    let mixed = write("mixed.txt", b"31/1/23, 21:08 - A: x\n1/31/23, 21:08 - B: y\n");
+    assert!(matches!(of(mixed, &["A"]), ChatError::MixedDates { line: 2, .. }));
+    let page = write("message_1.html", b"<html><body>Ben Holm</body></html>");
+    assert!(matches!(of(page, &["A"]), ChatError::Html { .. }));
+    let other = write("notes.txt", b"buy soup");
+    assert!(matches!(of(other, &["A"]), ChatError::NothingFound { looked_at: 1 }));
+    let empty =
+        write("empty.json", br#"{"participants":[{"name":"A"},{"name":"B"}],"messages":[]}"#);
+    assert!(matches!(of(empty, &["A"]), ChatError::Empty));
+    let media = write("media.txt", b"31.12.23, 21:08 - A: <Media omitted>\n31.12.23, 21:08 - B: 0170 1234567\n31.12.23, 21:09 - A: a@b.example\n");
+    assert!(matches!(of(media, &["A"]), ChatError::NothingKept { read: 3 }));
+    let alone = write("alone.txt", b"31.12.23, 21:08 - A: hello?\n31.12.23, 22:08 - A: anybody?\n");
+    assert!(matches!(of(alone, &["A"]), ChatError::OneSided { chats: 1, .. }));
+    let unknown = error(&request(&[fixture("discord")]), &["Nobody"]);
+    let ChatError::UnknownPersona { name, senders, names } = unknown else { panic!("{unknown}") };
+    assert_eq!((&*name, senders, &*names), ("Nobody", 2, "Ben (2), Jorun (2)"));
+    let none = gather(&request(&[folder.path().join("none")]), &mut |_| ());
+    assert!(matches!(none, Err(wisp_model::Error::Read { .. })));
+}
+
+/// The tool as a user meets it.
+mod tool {
+    use std::path::Path;
+    use std::process::{Command, Output};
+
+    use super::fixture;
+
+    fn run(folder: &Path, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+        command.arg("ingest").current_dir(folder).args(arguments).output().unwrap()
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let words = text.split_whitespace().filter(|word| *word != "│" && *word != "╰─▶");
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_folder_is_written_and_holds_no_message_in_its_reports() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let exports = fixture("messenger");
+        let exports = exports.to_str().unwrap();
+        let arguments = [exports, "--persona", "Ben Holm", "-o", "out", "--time-zone", "UTC"];
+        let output = run(folder, &arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let page = text(&output.stdout);
+        for part in ["kept 7 of 19 lines", "phone numbers 1", "annaberg_1001 17 7 2023-11-14"] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        let read = |name: &str| std::fs::read_to_string(folder.join("out").join(name)).unwrap();
+        let chats = read("chats.jsonl");
+        assert!(
+            chats.starts_with("{\"time\":1700000000000,\"sender\":\"Anna Bérg\",\"text\":\"hej!")
+        );
+        let (html, json) = (read("report.html"), read("report.json"));
+        for message in ["vaken", "nearly", "warm", "bluemoon", "912", "anna@", "morning"] {
+            for report in [&html, &json, &page, &text(&output.stderr)] {
+                assert!(!report.contains(message), "{message} in {report}");
+            }
+        }
+        for outside in ["http://www.w3.org/2000/svg", "<script", "@import", "url("] {
+            let allowed = outside.starts_with("http");
+            assert_eq!(html.contains(outside), allowed, "{outside}");
+        }
+        assert_eq!(html.matches("://").count(), html.matches("www.w3.org").count());
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["dropped"]["phone"], 1);
+        assert_eq!(json["rhythm"]["own"], 5);
+        // Once more beside it, with the output inside of what is read: it is not read back.
+        let again = run(folder, &[".", exports, "--persona", "Ben Holm", "-o", "out", "--json"]);
+        assert!(again.status.success(), "{}", text(&again.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+        assert_eq!(json["read"], 19);
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_and_says_no_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let exports = fixture("messenger");
+        let exports = exports.to_str().unwrap();
+        let zones = [exports, "--persona", "Ben Holm", "-o", "out", "--time-zone", "Mars/Base"];
+        for (arguments, parts) in [
+            (
+                &[exports, "-o", "out"][..],
+                &["chats::no_persona", "2 people write", "Anna Bérg (7), Ben Holm (5)"][..],
+            ),
+            (
+                &[exports, "-o", "out", "--persona", "Zoe"],
+                &["chats::unknown_persona", "nobody called `Zoe`", "2 others"],
+            ),
+            (&["none", "-o", "out"], &["file::read", "none"]),
+            (&zones, &["chats::time_zone", "Mars/Base"]),
+            (&[exports, "-o", "file/out", "--persona", "Ben Holm"], &["file::write"]),
+        ] {
+            std::fs::write(folder.join("file"), "in the way").unwrap();
+            let output = run(folder, arguments);
+            let message = text(&output.stderr);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{message}");
+            for part in parts {
+                assert!(message.contains(part), "{part} in {message}");
+            }
+            assert!(!message.contains("vaken"), "{message}");
+            assert!(!folder.join("out").exists());
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_leaves_nothing() {
+        // A file may not grow beyond this: for the writer the same as a full disk.
+        let folder = tempfile::tempdir().unwrap();
+        let exports = fixture("messenger");
+        let tool = env!("CARGO_BIN_EXE_wisp-model");
+        let line =
+            "trap '' XFSZ; ulimit -f 1; exec \"$0\" ingest \"$1\" --persona 'Ben Holm' -o out";
+        let mut shell = Command::new("bash");
+        shell.current_dir(&folder).args(["-c", line, tool]).arg(exports);
+        let output = shell.output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("wisp_model::file::write"), "{message}");
+        assert!(!folder.path().join("out").exists());
+    }
+}

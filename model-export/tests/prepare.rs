@@ -1,0 +1,430 @@
+//! `prepare`: a small dataset written out, every message in it once and whole, and bad input.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+use tokenizer::{Kind, Tokenizer};
+use wisp_model::Error;
+use wisp_model::stream::PrepareError;
+use wisp_model::stream::prepare::{Request, prepare};
+
+/// Seconds before, sender, text. Our own writing.
+const MORNING: [(i64, &str, &str); 5] = [
+    (0, "Ada", "hey are you awake"),
+    (20, "Moth", "always"),
+    (70, "Moth", "well. when you plug me in"),
+    (5, "Ada", "fair 😀"),
+    (4000, "Moth", "i counted my numbers again"),
+];
+
+/// A chat of many conversations, in which every text is there once.
+fn long_chat(chat: &str, conversations: usize) -> Vec<Value> {
+    let mut time = 1_700_000_000_000i64;
+    let mut messages = Vec::new();
+    for conversation in 0..conversations {
+        time += 10_000_000;
+        for message in 0..3 + conversation * 7 % 11 {
+            time += 5000 + 1000 * (message as i64 * 37 % 90);
+            let sender = if (message + conversation) % 3 == 0 { "Moth" } else { "Ada" };
+            let text =
+                format!("this is {chat} number {conversation} and its line {message}, okay?");
+            messages.push(record(time, sender, &text, chat));
+        }
+    }
+    messages
+}
+
+fn record(time: i64, sender: &str, text: &str, chat: &str) -> Value {
+    serde_json::json!({"time": time, "sender": sender, "text": text, "chat": chat})
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    request: Request,
+}
+
+impl Place {
+    fn new(messages: &[Value]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lines: String = messages.iter().map(|message| format!("{message}\n")).collect();
+        std::fs::write(folder.path().join("chats.jsonl"), lines).unwrap();
+        let request = Request {
+            chats: folder.path().to_owned(),
+            persona: "Moth".into(),
+            corpora: Vec::new(),
+            apart: Vec::new(),
+            context: 64,
+            vocabulary: 280,
+            output: folder.path().join("dataset"),
+        };
+        Self { folder, request }
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn corpus(mut self, name: &str, bytes: &[u8]) -> Self {
+        let path = self.file(name, bytes);
+        self.request.corpora.push((path, 1.0));
+        self
+    }
+
+    fn run(&self) -> Dataset {
+        prepare(&self.request, &mut |_| {}).unwrap();
+        Dataset::read(&self.request.output)
+    }
+
+    fn fails(&self) -> Error {
+        let error = prepare(&self.request, &mut |_| {}).unwrap_err();
+        assert!(!self.request.output.exists(), "something was written");
+        error
+    }
+}
+
+/// The folder, read back by other means than it was written with.
+struct Dataset {
+    about: Value,
+    library: tokenizers::Tokenizer,
+    packed: Vec<u8>,
+}
+
+impl Dataset {
+    fn read(folder: &Path) -> Self {
+        let names: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let expected = ["dataset.json", "dataset.safetensors", "tokenizer.json"];
+        assert!(names.iter().eq(&expected), "{names:?}");
+        let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        Self {
+            about: serde_json::from_slice(&file("dataset.json")).unwrap(),
+            library: tokenizers::Tokenizer::from_bytes(file("tokenizer.json")).unwrap(),
+            packed: file("dataset.safetensors"),
+        }
+    }
+
+    /// The rows of a split, without their padding.
+    fn rows(&self, name: &str) -> Vec<Vec<u32>> {
+        let tensors = SafeTensors::deserialize(&self.packed).unwrap();
+        let Ok(rows) = tensors.tensor(name) else { return Vec::new() };
+        let lengths = tensors.tensor(&format!("{name}.lengths")).unwrap();
+        let numbers = |bytes: &[u8]| -> Vec<u32> {
+            bytes.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair).into()).collect()
+        };
+        let width = self.about["context"].as_u64().unwrap() as usize + 1;
+        let lengths = numbers(lengths.data());
+        assert_eq!(rows.shape(), [lengths.len(), width]);
+        let rows = numbers(rows.data());
+        let rows = rows.chunks(width).zip(lengths).map(|(row, length)| {
+            let (real, padding) = row.split_at(length as usize);
+            assert!(padding.iter().all(|token| *token == 0));
+            real.to_vec()
+        });
+        rows.collect()
+    }
+
+    fn source(&self, name: &str) -> &Value {
+        let sources = self.about["sources"].as_array().unwrap();
+        sources.iter().find(|source| source["name"] == name).unwrap()
+    }
+
+    /// A row as text: marks by their names, other tokens as what they print.
+    fn shown(&self, row: &[u32]) -> String {
+        let mut shown = String::new();
+        for run in row.chunk_by(|one, other| *one > 8 && *other > 8) {
+            match run {
+                [mark] if *mark < 9 => shown += &self.library.id_to_token(*mark).unwrap(),
+                text => shown += &self.library.decode(text, false).unwrap(),
+            }
+        }
+        shown
+    }
+
+    /// The messages of a split: gap, speaker and text of each.
+    fn messages(&self, name: &str) -> Vec<(u32, u32, String)> {
+        let mut messages = Vec::new();
+        for row in self.rows(name) {
+            for message in row.split(|token| *token == 1).filter(|message| !message.is_empty()) {
+                let message = message.strip_prefix(&[0]).unwrap_or(message);
+                let [gap @ 4..=8, speaker @ 2..=3, text @ ..] = message else {
+                    panic!("{}", self.shown(message))
+                };
+                messages.push((*gap, *speaker, self.library.decode(text, false).unwrap()));
+            }
+        }
+        messages
+    }
+}
+
+#[test]
+fn a_small_dataset_is_this() {
+    let mut time = 1_700_000_000_000;
+    let messages = MORNING.map(|(after, sender, text)| {
+        time += after * 1000;
+        record(time, sender, text, "c")
+    });
+    let dataset = Place::new(&messages)
+        .corpus("tales.jsonl", "{\"text\":\"The moon was out.\\nNobody saw it.\"}\n".as_bytes())
+        .run();
+    let shown =
+        |name| -> Vec<String> { dataset.rows(name).iter().map(|row| dataset.shown(row)).collect() };
+    assert_eq!(
+        shown("train.chats"),
+        ["<begin><gap:0><you>hey are you awake<end><gap:0><wisp>always<end>\
+          <gap:1><wisp>well. when you plug me in<end><gap:0><you>fair 😀<end>"]
+    );
+    assert_eq!(shown("valid.chats"), ["<begin><gap:3><wisp>i counted my numbers again<end>"]);
+    assert_eq!(shown("train.tales"), ["<begin>The moon was out.\nNobody saw it.<end>"]);
+    assert!(shown("valid.tales").is_empty());
+    assert_eq!(dataset.about["persona"], "Moth");
+    assert_eq!(dataset.about["vocabulary"], 280);
+    let marks = &dataset.about["special_tokens"];
+    assert_eq!((&marks["begin"], &marks["end"]), (&0.into(), &1.into()));
+    let statistics = &dataset.about["statistics"];
+    assert_eq!(statistics["reply_rate"], 0.5);
+    assert_eq!(statistics["first_speech_rate"], 1.0);
+    assert_eq!(statistics["longest_unanswered"], 2);
+    assert!((statistics["reply_delay"]["mean"].as_f64().unwrap() - 20f64.ln()).abs() < 1e-9);
+    let train = &dataset.source("chats")["train"];
+    let bytes: usize = MORNING[..4].iter().map(|(_, _, text)| text.len()).sum();
+    assert_eq!(train["bytes"], bytes);
+    assert_eq!(train["targets"].as_u64().unwrap() + 1, train["tokens"].as_u64().unwrap());
+}
+
+#[test]
+fn every_message_is_there_whole_and_never_in_both_splits() {
+    let chat = [long_chat("home", 90), long_chat("work", 12)].concat();
+    let dataset = Place::new(&chat).run();
+    let all: BTreeSet<&str> = chat.iter().map(|it| it["text"].as_str().unwrap()).collect();
+    assert_eq!(all.len(), chat.len());
+    let train = dataset.messages("train.chats");
+    let valid = dataset.messages("valid.chats");
+    let texts = |messages: &[(u32, u32, String)]| -> BTreeSet<String> {
+        messages.iter().map(|(.., text)| text.clone()).collect()
+    };
+    assert!(texts(&train).is_disjoint(&texts(&valid)));
+    let both: BTreeSet<String> = texts(&train).into_iter().chain(texts(&valid)).collect();
+    assert!(both.iter().eq(all.iter()));
+    // Held back: the last 4 conversations of 90 and the last of 12, each message once.
+    assert_eq!(texts(&valid).len(), valid.len());
+    let held = chat.iter().filter(|it| {
+        let text = it["text"].as_str().unwrap();
+        let number = text.split_whitespace().nth(4).unwrap().parse::<usize>().unwrap();
+        number >= if text.contains("home") { 86 } else { 11 }
+    });
+    assert_eq!(texts(&valid), held.map(|it| it["text"].as_str().unwrap().to_owned()).collect());
+    let bytes: usize = valid.iter().map(|(.., text)| text.len()).sum();
+    assert_eq!(dataset.source("chats")["valid"]["bytes"], bytes);
+    // Speakers and gaps are those of the chat.
+    for (gap, speaker, text) in &train {
+        let at = chat.iter().position(|it| it["text"] == text.as_str()).unwrap();
+        assert_eq!(*speaker == 3, chat[at]["sender"] == "Moth");
+        let before =
+            at.checked_sub(1).filter(|at_before| chat[*at_before]["chat"] == chat[at]["chat"]);
+        let seconds = before.map_or(0, |before| {
+            (chat[at]["time"].as_i64().unwrap() - chat[before]["time"].as_i64().unwrap()) / 1000
+        });
+        let bucket = persona::gap_bucket(seconds as u32) as u32;
+        // Only the first of a row may be written without its silence.
+        assert!(*gap == 4 + bucket || bucket > 2 && *gap == 4, "{text}");
+    }
+}
+
+#[test]
+fn rows_begin_where_a_conversation_begins_or_was_cut() {
+    let chat = long_chat("home", 60);
+    let mut place = Place::new(&chat);
+    place.request.context = 160;
+    let dataset = place.run();
+    let rows = dataset.rows("train.chats");
+    let (mut begun, mut cut, mut silent) = (0, 0, 0);
+    for row in &rows {
+        assert_eq!(row[0], 0);
+        assert!((2..=161).contains(&row.len()));
+        assert!(row[1..].iter().all(|token| *token != 0), "one chat, one begin in a row");
+        let shown = dataset.shown(row);
+        if shown.contains("line 0,") && shown.find("line 0,") < shown.find("<end>") {
+            begun += 1;
+            silent += usize::from(row[1] == 4);
+        } else {
+            cut += 1;
+        }
+    }
+    assert!(begun > 10 && cut > 10, "{begun} {cut}");
+    // About every second begins as the board writes the first message ever.
+    assert!(silent * 4 > begun && silent * 4 < begun * 3, "{silent} of {begun}");
+    // What is cut is repeated in part, so that it has something before it.
+    let held = dataset.messages("valid.chats").len();
+    assert!(dataset.messages("train.chats").len() >= chat.len() - held + cut / 2);
+}
+
+#[test]
+fn corpora_are_read_plain_and_compressed_and_their_silences_are_short() {
+    let line = |number: usize| {
+        format!(
+            "{{\"source\":\"x\",\"messages\":[{{\"from\":\"a\",\"text\":\"did you see number \
+             {number}\"}},{{\"from\":\"b\",\"text\":\"no, but it saw me\"}}]}}\n"
+        )
+    };
+    let plain: String = (0..40).map(line).collect();
+    let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    compressed.write_all(plain.as_bytes()).unwrap();
+    let dataset = Place::new(&long_chat("home", 30))
+        .corpus("One talk.jsonl", plain.as_bytes())
+        .corpus("other.v2.jsonl.gz", &compressed.finish().unwrap())
+        .run();
+    let one = dataset.messages("train.one_talk");
+    assert_eq!(one, dataset.messages("train.other"));
+    assert_eq!(one.len(), 76);
+    assert_eq!(dataset.messages("valid.one_talk").len(), 4);
+    assert!(one.iter().all(|(gap, ..)| *gap <= 5));
+    // Either side becomes the persona, and about as often.
+    let firsts = one.iter().filter(|(_, speaker, text)| *speaker == 3 && text.contains("number"));
+    assert!((10..=28).contains(&firsts.count()));
+    assert_eq!(dataset.source("one_talk")["made_up_gaps"], true);
+    assert_eq!(dataset.source("one_talk")["train"]["documents"], 38);
+}
+
+#[test]
+fn a_chat_can_be_a_source_of_its_own() {
+    let mut place = Place::new(&[long_chat("home", 30), long_chat("Quick one", 30)].concat());
+    place.request.apart = vec![("Quick one".into(), 0.5)];
+    let dataset = place.run();
+    assert!(dataset.messages("valid.chats").iter().all(|(.., text)| text.contains("home")));
+    let quick = dataset.messages("train.chats_quick_one");
+    assert!(!quick.is_empty() && quick.iter().all(|(.., text)| text.contains("Quick")));
+    assert_eq!(dataset.source("chats_quick_one")["weight"], 0.5);
+}
+
+#[test]
+fn a_message_longer_than_a_row_is_cut_and_loses_nothing() {
+    let long: String = (0..60).map(|number| format!("word{number} ")).collect();
+    let mut chat = long_chat("home", 30);
+    chat.push(record(1_900_000_000_000, "Ada", long.trim(), "home"));
+    let dataset = Place::new(&chat).run();
+    let tokens = dataset.rows("valid.chats").concat();
+    let tokens: Vec<u32> = tokens.into_iter().filter(|token| *token != 0).collect();
+    let text = dataset.shown(&tokens);
+    assert!(text.contains(&format!("<you>{}<end>", long.trim())), "{text}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let chat = long_chat("home", 30);
+    let corpus = b"{\"text\":\"A tale. Of two. Sentences.\"}\n{\"text\":\"Another one.\"}\n";
+    let (one, other) =
+        (Place::new(&chat).corpus("a.jsonl", corpus), Place::new(&chat).corpus("a.jsonl", corpus));
+    for place in [&one, &other] {
+        place.run();
+    }
+    for name in ["dataset.json", "dataset.safetensors", "tokenizer.json"] {
+        let file = |place: &Place| std::fs::read(place.request.output.join(name)).unwrap();
+        assert!(file(&one) == file(&other), "{name}");
+    }
+}
+
+#[test]
+fn the_tokenizer_becomes_a_table_for_the_board() {
+    let place = Place::new(&long_chat("home", 30));
+    place.run();
+    let json = std::fs::read(place.request.output.join("tokenizer.json")).unwrap();
+    let style =
+        model_format::Style::Chat { begin: 0, you: 2, wisp: 3, end: 1, gaps: [4, 5, 6, 7, 8] };
+    let table = wisp_model::hugging_face::table(Path::new("x"), &json, 280, &style).unwrap();
+    let tokenizer = Tokenizer::open(&table).unwrap();
+    assert!((0..9).all(|mark| tokenizer.kind(mark) == Some(Kind::Control)));
+    assert!(tokenizer.has_dummy_prefix());
+}
+
+#[test]
+fn bad_chats_are_refused() {
+    let is = |error: Error, matches: fn(&PrepareError) -> bool| match error {
+        Error::Prepare(error) => assert!(matches(&error), "{error:?}"),
+        other => panic!("{other:?}"),
+    };
+    let chat = long_chat("home", 30);
+    let with = |change: &dyn Fn(&mut Request)| {
+        let mut place = Place::new(&chat);
+        change(&mut place.request);
+        place.fails()
+    };
+    is(
+        with(&|it| it.persona = "moth".into()),
+        |it| matches!(it, PrepareError::NoPersona { found, .. } if found.contains("Moth (") && found.contains("Ada (")),
+    );
+    is(with(&|it| it.apart = vec![("away".into(), 1.0)]), |it| {
+        matches!(it, PrepareError::NoChat { .. })
+    });
+    is(with(&|it| it.apart = vec![("home".into(), 1.0)]), |it| {
+        matches!(it, PrepareError::AllApart { .. })
+    });
+    is(with(&|it| it.vocabulary = 60_000), |it| matches!(it, PrepareError::Vocabulary { .. }));
+    assert!(matches!(with(&|it| it.chats = "/nowhere".into()), Error::Read { .. }));
+    let only_moth = chat.iter().filter(|it| it["sender"] == "Moth").cloned().collect::<Vec<_>>();
+    is(Place::new(&only_moth).fails(), |it| matches!(it, PrepareError::OneSided { .. }));
+    is(Place::new(&long_chat("home", 1)).fails(), |it| matches!(it, PrepareError::TooShort));
+    assert!(matches!(Place::new(&[]).fails(), Error::Chats(_)));
+    assert!(matches!(Place::new(&["{".into()]).fails(), Error::Chats(_)));
+}
+
+#[test]
+fn bad_corpora_are_refused_with_their_line() {
+    let fails = |name: &str, bytes: &[u8]| match Place::new(&long_chat("home", 30))
+        .corpus(name, bytes)
+        .fails()
+    {
+        Error::Prepare(error) => *error,
+        other => panic!("{other:?}"),
+    };
+    let good = "{\"text\":\"A tale.\"}\n";
+    for bad in
+        ["{\"text\":\"A ta", "{\"words\":3}", "[1]", "{\"messages\":[{\"text\":\"x\"}]}", "tale"]
+    {
+        let error = fails("x.jsonl", format!("{good}\n{bad}\n").as_bytes());
+        assert!(matches!(error, PrepareError::Corpus { line: 3, .. }), "{error:?}");
+        // Nothing of a text is in a message.
+        assert!(!format!("{error:?}").contains("tale"), "{error:?}");
+    }
+    assert!(matches!(
+        fails("x.jsonl", b"{\"text\":\"\xff\"}"),
+        PrepareError::Corpus { line: 1, .. }
+    ));
+    assert!(matches!(fails("x.jsonl", b"\n{\"text\":\" \"}"), PrepareError::Empty { .. }));
+    let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    compressed.write_all(good.repeat(100).as_bytes()).unwrap();
+    let compressed = compressed.finish().unwrap();
+    assert!(matches!(
+        fails("x.jsonl.gz", &compressed[..compressed.len() - 9]),
+        PrepareError::Compressed { .. }
+    ));
+    assert!(matches!(fails("x.jsonl.gz", good.as_bytes()), PrepareError::Compressed { .. }));
+    assert!(matches!(fails("chats_old.jsonl", good.as_bytes()), PrepareError::ReservedName { .. }));
+    let place = Place::new(&long_chat("home", 30))
+        .corpus("a.jsonl", good.as_bytes())
+        .corpus("A.txt", good.as_bytes());
+    assert!(
+        matches!(place.fails(), Error::Prepare(it) if matches!(*it, PrepareError::SourceName { .. }))
+    );
+}
+
+#[test]
+fn a_folder_that_is_there_stays_as_it_is() {
+    let place = Place::new(&long_chat("home", 30));
+    std::fs::create_dir(&place.request.output).unwrap();
+    let kept = place.request.output.join("mine");
+    std::fs::write(&kept, "mine").unwrap();
+    let error = prepare(&place.request, &mut |_| {}).unwrap_err();
+    assert!(
+        matches!(error, Error::Prepare(it) if matches!(*it, PrepareError::OutputExists { .. }))
+    );
+    assert_eq!(std::fs::read(kept).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(&place.request.output).unwrap().count(), 1);
+}
