@@ -123,7 +123,8 @@ mod tests {
         let weights = u32::try_from(facts.multiply_adds).unwrap();
         // What there is besides is a quarter, of a model as small as this.
         assert!((weights..weights * 5 / 4).contains(&bytes), "{bytes}");
-        assert!((weights * 9..weights * 37 / 4).contains(&floats), "{floats}");
+        // Of floats, the remembered keys and values count nine each too.
+        assert!((weights * 9..weights * 19 / 2).contains(&floats), "{floats}");
         let [sixteen, four] = batches[..] else { panic!("{batches:?}") };
         assert!(sixteen < 16 * bytes && four < sixteen, "{batches:?}");
     }
