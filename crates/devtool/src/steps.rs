@@ -35,8 +35,8 @@ struct Step {
 
 const LOGS: &str = "target/test-logs";
 
-/// What proptest's cases are drawn from, unless the caller has set its own: a change that passes here
-/// passes everywhere. `cargo test` draws other cases each time, and so finds what these miss.
+/// What proptest's cases are drawn from, unless the caller has set its own: the same cases in every
+/// run of the whole test. `cargo test` draws other cases each time, and so finds what these miss.
 const SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "20260101");
 
 /// Warnings are errors for the compiler, clippy and rustdoc alike.
