@@ -12,11 +12,11 @@
 
 mod checks;
 mod crashes;
+mod say;
 mod semihosting;
 
-use core::fmt::Write;
-
-use bcm2835::{Access, Fault, FaultKind, Peripherals, Section, memory, reset};
+use bcm2835::{Access, Fault, FaultKind, Section, memory, reset};
+use say::say;
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -52,18 +52,6 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
             semihosting::exit(0)
         }
     }
-}
-
-/// Writes a line, and waits until it has left: the next thing may be a crash.
-fn say(board: &mut Peripherals, line: core::fmt::Arguments<'_>) {
-    struct Port<'a>(&'a mut bcm2835::Uart);
-    impl Write for Port<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            embedded_io::Write::write_all(self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
-        }
-    }
-    let _ = writeln!(Port(&mut board.uart), "{line}");
-    board.uart.drain();
 }
 
 /// What the firmware maps, so that its guards are tested.
