@@ -8,18 +8,21 @@ extern crate alloc;
 
 mod board;
 mod crash;
-mod heap;
 mod log;
 mod main_loop;
 
 use arm1176::Arm1176;
-use bcm2835::{Clock, Peripherals};
+use bcm2835::{Clock, LockedHeap, Peripherals};
 use board::PersonaFile;
 use boot_core::handover;
 use device::{Device, Options, Packing, Plan, Refuser};
 use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
 use link::{Instant, Session, VERSION};
 use model_format::{FormatError, Model};
+
+/// Everything is allocated while the persona is set up; nothing is per token.
+#[global_allocator]
+static HEAP: LockedHeap = LockedHeap::new();
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -43,7 +46,7 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
 /// Runs the persona until a restart is wanted.
 fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) {
     // SAFETY: once; `heap_region` is mapped, and the persona's file ends before it.
-    unsafe { heap::start(board::heap_region(file)) };
+    unsafe { HEAP.start(board::heap_region(file)) };
     let model = match open(file) {
         Ok(model) => model,
         Err(error) => {
@@ -52,7 +55,7 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
         }
     };
     let session = session(board, Some(file.digest));
-    let plan = Plan::new(&model, &engine::Options::default(), heap::usage().1 as u64);
+    let plan = Plan::new(&model, &engine::Options::default(), HEAP.usage().1 as u64);
     let device = plan.and_then(|plan| {
         defmt::info!("memory: {}", defmt::Display2Format(&plan));
         let seed = u64::from(board.random.word());
@@ -78,7 +81,7 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
     if let Some(crash) = &record.crash {
         device.set_crash(&crash.report());
     }
-    let (used, size) = heap::usage();
+    let (used, size) = HEAP.usage();
     let bytes = file.bytes.len();
     defmt::info!("persona of {} bytes, {} of {} bytes of heap in use", bytes, used, size);
     main_loop::run(board, &mut device);

@@ -5,7 +5,7 @@ use boot_core::handover;
 use device::{Activity, Health, Machine, is_lit};
 use link::Instant;
 
-use crate::{board, heap, log};
+use crate::{HEAP, board, log};
 
 /// Bytes moved between the serial port and the machine at a time. In a slice of the machine's work
 /// up to 1,500 arrive (5 ms at 3 Mbaud).
@@ -115,7 +115,7 @@ impl Chores {
 }
 
 fn health(board: &mut Peripherals) -> Health {
-    let (heap_used, heap_size) = heap::usage();
+    let (heap_used, heap_size) = HEAP.usage();
     let line = board.uart.counters();
     Health {
         heap_used: heap_used as u32,

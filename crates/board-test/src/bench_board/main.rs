@@ -18,18 +18,19 @@ extern crate alloc;
 #[path = "../console.rs"]
 mod console;
 mod conversation;
-#[path = "../heap.rs"]
-mod heap;
 mod kernels;
 mod marks;
 mod script;
 #[path = "../semihosting.rs"]
 mod semihosting;
 
-use bcm2835::{Access, Peripherals, Section, memory};
+use bcm2835::{Access, LockedHeap, Peripherals, Section, memory};
 use console::{end, say};
 use model_format::{Model, stated_length};
 use script::{Scope, Wish};
+
+#[global_allocator]
+static HEAP: LockedHeap = LockedHeap::new();
 
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
@@ -37,7 +38,7 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     // SAFETY: first thing after the boot stub, once; the sections cover this program.
     let mut board = unsafe { bcm2835::start(&sections()) };
     // SAFETY: once; the sections map it, and nothing else uses it.
-    unsafe { heap::start() };
+    unsafe { HEAP.start(memory::firmware_heap()) };
     let outcome = run(&mut board);
     end(&mut board, outcome)
 }

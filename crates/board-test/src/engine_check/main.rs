@@ -14,15 +14,13 @@ extern crate alloc;
 
 #[path = "../console.rs"]
 mod console;
-#[path = "../heap.rs"]
-mod heap;
 #[path = "../semihosting.rs"]
 mod semihosting;
 
 use core::ops::Range;
 
 use arm1176::Arm1176;
-use bcm2835::{Access, Peripherals, Section, memory};
+use bcm2835::{Access, LockedHeap, Peripherals, Section, memory};
 use console::{end, say};
 use engine::{Engine, Options, Placement, Step, argmax};
 use model_format::{Model, WeightFormat, stated_length};
@@ -37,13 +35,16 @@ const BATCH: [u32; 11] = [7, 9, 300, 301, 8, 3, 410, 411, 412, 1, 500];
 /// Multiply-adds in a step: the batch takes many.
 const BUDGET: u32 = 10_000;
 
+#[global_allocator]
+static HEAP: LockedHeap = LockedHeap::new();
+
 /// Entered by the boot stub.
 #[unsafe(no_mangle)]
 extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     // SAFETY: first thing after the boot stub, once; the sections cover this program.
     let mut board = unsafe { bcm2835::start(&sections()) };
     // SAFETY: once; the sections map it, and nothing else uses it.
-    unsafe { heap::start() };
+    unsafe { HEAP.start(memory::firmware_heap()) };
     let outcome = run(&mut board);
     end(&mut board, outcome)
 }
