@@ -126,7 +126,7 @@ impl<'m> Conversation<'m> {
         }
     }
 
-    /// Adds a whole message; of a text that is too long, the end. There is always room: the oldest
+    /// Adds a whole message, and reads it; of a text that is too long, the end. There is always room: the oldest
     /// messages go for it.
     ///
     /// # Errors
@@ -137,7 +137,8 @@ impl<'m> Conversation<'m> {
         self.begin_message(speaker, gap_seconds, 0);
         kept.iter().for_each(|token| self.push(*token));
         self.end_message();
-        Ok(())
+        // Before anything is dropped again: what a message knows depends on when it was read.
+        self.read(false)
     }
 
     /// Where the last message begins.
@@ -199,7 +200,7 @@ impl<'m> Conversation<'m> {
         if !self.is_current {
             // The logits after what is read already are gone.
             self.engine.rollback(last);
-            self.read().map_err(|cause| Error::Engine { path: self.path.to_owned(), cause })?;
+            self.read(true)?;
             self.is_current = true;
         }
         Ok(self.engine.logits_mut())
@@ -212,12 +213,14 @@ impl<'m> Conversation<'m> {
         self.engine.sample(sampler, recent)
     }
 
-    fn read(&mut self) -> std::result::Result<(), EngineError> {
+    fn read(&mut self, want_logits: bool) -> Result<()> {
         while let Some(unread) = self.tokens.get(self.engine.position()..)
             && !unread.is_empty()
         {
             let batch = unread.get(..self.engine.batch()).unwrap_or(unread);
-            self.engine.begin(batch, batch.len() == unread.len())?;
+            let is_last = batch.len() == unread.len();
+            let begun = self.engine.begin(batch, want_logits && is_last);
+            begun.map_err(|cause| Error::Engine { path: self.path.to_owned(), cause })?;
             while self.engine.step(u32::MAX) == Step::Working {}
             self.computed += batch.len() as u64;
         }
