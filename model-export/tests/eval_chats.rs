@@ -4,136 +4,40 @@
 
 #[path = "common/logits.rs"]
 mod logits;
+#[path = "common/prepared.rs"]
+mod prepared;
 #[path = "common/small.rs"]
 mod small;
 
-use std::path::{Path, PathBuf};
-
-use model_format::{AlignedBytes, Style};
-use safetensors::SafeTensors;
+use model_format::Style;
 use serde_json::Value;
+use wisp_model::Error;
 use wisp_model::chats::ChatError;
 use wisp_model::conversation::ConversationError;
-use wisp_model::eval::{EvalError, Report, Request, Ways, evaluate_chats};
-use wisp_model::stream::{PrepareError, prepare};
-use wisp_model::{Error, hugging_face};
+use wisp_model::eval::{EvalError, Request};
+use wisp_model::stream::PrepareError;
 
+use prepared::{Place, chat, lines};
 use small::CHAT;
 
-/// A chat of many conversations, in which every text is there once. Our own writing.
-fn chat(name: &str, conversations: usize) -> Vec<Value> {
-    let words = ["the lamp", "a moth", "my small house", "rain", "the moon 😀", "soup"];
-    let mut time = 1_700_000_000_000i64;
-    let mut messages = Vec::new();
-    for conversation in 0..conversations {
-        time += if conversation % 3 == 0 { 90_000_000 } else { 9_000_000 };
-        for message in 0..3 + conversation * 7 % 11 {
-            time += if (conversation + message) % 5 == 0 { 700_000 } else { 8_000 };
-            let sender = if (message * message + conversation) % 3 == 0 { "Moth" } else { "Ada" };
-            let (one, other) = (words[message % 6], words[conversation % 5]);
-            let text = format!("{name} likes {one} and {other}, {conversation} by {message}");
-            let record = serde_json::json!(
-                {"time": time, "sender": sender, "text": text, "chat": name});
-            messages.push(record);
+/// The nats of the rows, summed up without any part of `eval`.
+fn nats(place: &Place, rows: &[Vec<u32>]) -> f64 {
+    let mut nats = 0.0;
+    for row in rows {
+        let logits = logits::logits(&place.persona, &row[..row.len() - 1]);
+        for (logits, right) in logits.iter().zip(&row[1..]) {
+            let sum: f64 = logits.iter().map(|it| f64::from(*it).exp()).sum();
+            nats += sum.ln() - f64::from(logits[*right as usize]);
         }
     }
-    messages
+    nats
 }
 
-fn lines(messages: &[Value]) -> String {
-    messages.iter().map(|message| format!("{message}\n")).collect()
-}
-
-/// Chats, the dataset that `prepare` makes of them, and a made-up persona with its tokenizer.
-struct Place {
-    folder: tempfile::TempDir,
-    dataset: PathBuf,
-    persona: AlignedBytes,
-    model: PathBuf,
-}
-
-impl Place {
-    fn new(messages: &[Value], apart: &[&str], context: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("chats.jsonl"), lines(messages)).unwrap();
-        let dataset = folder.path().join("dataset");
-        let request = prepare::Request {
-            chats: folder.path().to_owned(),
-            persona: "Moth".into(),
-            corpora: Vec::new(),
-            apart: apart.iter().map(|name| ((*name).to_owned(), 1.0)).collect(),
-            context,
-            vocabulary: 290,
-            output: dataset.clone(),
-        };
-        prepare::prepare(&request, &mut |_| {}).unwrap();
-        let json = std::fs::read(dataset.join("tokenizer.json")).unwrap();
-        let table = hugging_face::table(Path::new("x"), &json, 290, &CHAT).unwrap();
-        let mut spec = small::spec(290);
-        spec.context = context as u32;
-        let persona = small::persona(spec, CHAT, &table);
-        let model = folder.path().join("p.wisp");
-        std::fs::write(&model, &persona[..]).unwrap();
-        Self { folder, dataset, persona, model }
-    }
-
-    fn request(&self, threads: &[&str]) -> Request {
-        let threads = threads.iter().map(|name| (*name).to_owned()).collect();
-        Request { path: self.folder.path().to_owned(), persona: "Moth".into(), threads }
-    }
-
-    fn evaluate(&self, request: &Request) -> Report {
-        let report = evaluate_chats(&[self.model.clone()], &Ways::default(), request).unwrap();
-        println!("{}", report.page());
-        report
-    }
-
-    fn fails(&self, change: impl Fn(&mut Request)) -> Error {
-        let mut request = self.request(&[]);
-        change(&mut request);
-        evaluate_chats(&[self.model.clone()], &Ways::default(), &request).unwrap_err()
-    }
-
-    /// What is held back of a source of the dataset: its rows, and what `dataset.json` says.
-    fn held_back(&self, source: &str) -> (Vec<Vec<u32>>, Value) {
-        let about = std::fs::read(self.dataset.join("dataset.json")).unwrap();
-        let about: Value = serde_json::from_slice(&about).unwrap();
-        let sources = about["sources"].as_array().unwrap();
-        let amount = sources.iter().find(|it| it["name"] == source).unwrap()["valid"].clone();
-        let packed = std::fs::read(self.dataset.join("dataset.safetensors")).unwrap();
-        let tensors = SafeTensors::deserialize(&packed).unwrap();
-        let numbers = |name: &str| -> Vec<u32> {
-            let bytes = tensors.tensor(name).unwrap().data().to_vec();
-            bytes.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair).into()).collect()
-        };
-        let name = format!("valid.{source}");
-        let width = about["context"].as_u64().unwrap() as usize + 1;
-        let lengths = numbers(&format!("{name}.lengths"));
-        let rows = numbers(&name);
-        let rows = rows.chunks(width).zip(lengths);
-        (rows.map(|(row, length)| row[..length as usize].to_vec()).collect(), amount)
-    }
-
-    /// The nats of the rows, summed up without any part of `eval`.
-    fn nats(&self, rows: &[Vec<u32>]) -> f64 {
-        let mut nats = 0.0;
-        for row in rows {
-            let logits = logits::logits(&self.persona, &row[..row.len() - 1]);
-            for (logits, right) in logits.iter().zip(&row[1..]) {
-                let sum: f64 = logits.iter().map(|it| f64::from(*it).exp()).sum();
-                nats += sum.ln() - f64::from(logits[*right as usize]);
-            }
-        }
-        nats
-    }
-
-    /// The probability of `<wisp>` against `<you>` after these tokens.
-    fn speaks(&self, tokens: &[u32]) -> f64 {
-        let logits = logits::logits(&self.persona, tokens);
-        let (wisp, you) =
-            (f64::from(logits.last().unwrap()[3]), f64::from(logits.last().unwrap()[2]));
-        wisp.exp() / (wisp.exp() + you.exp())
-    }
+/// The probability of `<wisp>` against `<you>` after these tokens.
+fn speaks(place: &Place, tokens: &[u32]) -> f64 {
+    let logits = logits::logits(&place.persona, tokens);
+    let (wisp, you) = (f64::from(logits.last().unwrap()[3]), f64::from(logits.last().unwrap()[2]));
+    wisp.exp() / (wisp.exp() + you.exp())
 }
 
 #[test]
@@ -150,7 +54,7 @@ fn it_is_what_a_trainer_measures() {
         assert_eq!(score.tokens as u64, amount["targets"].as_u64().unwrap());
         let chats = report.chats.as_ref().unwrap();
         assert_eq!(chats.conversations as u64, amount["documents"].as_u64().unwrap());
-        let nats = place.nats(&rows);
+        let nats = nats(&place, &rows);
         assert!((score.nats / nats - 1.0).abs() < 1e-9, "{} {nats}", score.nats);
         let bits = nats / 2f64.ln() / amount["bytes"].as_f64().unwrap();
         assert!((score.bits_per_byte / bits - 1.0).abs() < 1e-9);
@@ -162,7 +66,7 @@ fn it_is_what_a_trainer_measures() {
     let (rows, amount) = together.held_back("chats");
     let score = &together.evaluate(&together.request(&[])).models[0];
     assert_eq!(score.tokens as u64, amount["targets"].as_u64().unwrap());
-    assert!((score.nats / together.nats(&rows) - 1.0).abs() < 1e-9);
+    assert!((score.nats / nats(&together, &rows) - 1.0).abs() < 1e-9);
     // Two chats by name are all chats.
     let both = &together.evaluate(&together.request(&["home", "work"])).models[0];
     assert_eq!((both.tokens, both.nats), (score.tokens, score.nats));
@@ -198,8 +102,8 @@ fn the_rhythm_is_that_of_the_places_where_messages_have_ended() {
         if row[at] != 1 {
             continue;
         }
-        let at_once = place.speaks(&[&row[..=at], &[4]].concat());
-        let next = row.get(at + 1).map(|gap| (*gap, place.speaks(&row[..=at + 1])));
+        let at_once = speaks(&place, &[&row[..=at], &[4]].concat());
+        let next = row.get(at + 1).map(|gap| (*gap, speaks(&place, &row[..=at + 1])));
         *(if speaker == 3 { &mut own } else { &mut others }) += 1.0;
         *(if speaker == 3 { &mut continued_at_once } else { &mut answered_at_once }) += at_once;
         match next {
@@ -293,4 +197,40 @@ fn what_cannot_be_measured_is_refused() {
         place.fails(|_| {}),
         Error::Conversation(ConversationError::Context { context: 31, .. })
     ));
+}
+
+#[test]
+fn the_command_wants_a_text_or_chats() {
+    let place = Place::new(&chat("home", 30), &[], 64);
+    let folder = place.folder.path();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+        command.current_dir(folder).args([&["eval", "p.wisp"], arguments].concat());
+        command.output().unwrap()
+    };
+    let chats = ["--chats", ".", "--persona", "Moth"];
+    for wrong in [
+        &[][..],
+        &["--chats", "."],
+        &["--persona", "Moth"],
+        &["--text", "chats.jsonl", "--thread", "home"],
+        &[&chats[..], &["--text", "chats.jsonl"]].concat(),
+    ] {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    let page = String::from_utf8(run(&chats).stdout).unwrap();
+    for part in ["of Moth's chats (", "bits/byte", "speaks first", "told when", "asked at once"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let output = run(&[&chats[..], &["--thread", "home", "--json"]].concat());
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["chats"]["threads"], serde_json::json!(["home"]));
+    assert!(json["models"][0]["size"].as_u64().unwrap() > 30_000);
+    let rhythm = &json["models"][0]["rhythm"]["real_silences"];
+    assert!(rhythm["rates"]["reply_rate"].as_f64().unwrap() > 0.0);
+    assert!(rhythm["above_whole"]["burst_length"].is_f64());
+    // The other kind of report has nothing of it.
+    let output = run(&["--text", "chats.jsonl", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json.get("chats").is_none() && json["models"][0].get("rhythm").is_none());
 }
