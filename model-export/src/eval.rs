@@ -12,6 +12,7 @@ mod report;
 mod rhythm;
 mod run;
 mod ways;
+mod workers;
 
 use std::path::{Path, PathBuf};
 
@@ -37,9 +38,7 @@ pub fn evaluate(models: &[PathBuf], ways: &Ways, text: &Path) -> Result<Report> 
     let mut runs = run::all(models, &files, ways)?;
     let context = run::shared_context(&runs);
     runs.iter_mut().for_each(|run| run.take_texts(&documents, context));
-    run::measure(&mut runs)?;
-    let first = runs.first().map_or(f64::NAN, run::Run::perplexity);
-    let models = runs.into_iter().map(|run| run.finish(bytes, first).0).collect();
+    let models = scores(&mut runs, bytes)?;
     Ok(Report { text: text.display().to_string(), bytes, chats: None, models })
 }
 
@@ -60,15 +59,20 @@ pub fn evaluate_chats(models: &[PathBuf], ways: &Ways, request: &Request) -> Res
     for run in &mut runs {
         run.take_conversations(&held.documents, context)?;
     }
-    run::measure(&mut runs)?;
-    let first = runs.first().map_or(f64::NAN, run::Run::perplexity);
-    let mut models = Vec::new();
-    for run in runs {
-        models.push(rhythm::measure(run, &held, first)?);
+    let mut models = scores(&mut runs, held.bytes)?;
+    for (score, rhythm) in models.iter_mut().zip(rhythm::measure(&runs, &held)?) {
+        score.rhythm = Some(rhythm);
     }
     let chats = held.report(&request.persona, context);
     let text = request.path.display().to_string();
     Ok(Report { text, bytes: held.bytes, chats: Some(chats), models })
+}
+
+/// Predicts everything, and says how well.
+fn scores(runs: &mut [run::Run<'_>], bytes: usize) -> Result<Vec<Score>> {
+    workers::measure(runs)?;
+    let first = runs.first().map_or(f64::NAN, run::Run::perplexity);
+    Ok(runs.iter().map(|run| run.score(bytes, first)).collect())
 }
 
 fn read(models: &[PathBuf]) -> Result<Vec<AlignedBytes>> {

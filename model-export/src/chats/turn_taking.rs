@@ -132,7 +132,7 @@ mod tests {
         #[test]
         fn of_what_happened_it_is_the_rhythm(
             messages in prop::collection::vec(
-                (prop_oneof![0..60u32, 60..9_000, 20_000..90_000], any::<bool>()), 1..60),
+                (prop_oneof![0..60u32, 60..9_000u32, 20_000..90_000u32], any::<bool>()), 1..60),
         ) {
             let (mut time, mut rhythm, mut turns) = (0i64, Rhythm::default(), TurnTaking::default());
             let timed: Vec<_> = messages.iter().map(|(gap, own)| {

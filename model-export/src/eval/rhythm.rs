@@ -11,33 +11,42 @@
 use tokenizer::{Encoder, Tokenizer};
 
 use super::chats::{HeldBack, chats, is_own};
-use super::report::{Compared, ModelRhythm, Score};
-use super::run::{Run, progress};
+use super::report::{Compared, ModelRhythm};
+use super::run::Run;
+use super::workers::{each_of, processors, progress};
 use crate::Result;
 use crate::chats::turn_taking::{Next, TurnTaking};
 use crate::conversation::{Conversation, chat_style};
 use crate::stream::turn::{Document, Turn};
 
-/// Measures the rhythm of a persona that has predicted everything, and says what was found.
-pub(super) fn measure(run: Run<'_>, held: &HeldBack, first: f64) -> Result<Score> {
-    let (path, model, tokenizer) = (run.path, run.model, run.tokenizer);
-    let (mut score, engine) = run.finish(held.bytes, first);
-    let conversation = Conversation::new(path, chat_style(path, &model)?, engine)?;
+/// Measures the rhythm of each persona, in their order.
+pub(super) fn measure(runs: &[Run<'_>], held: &HeldBack) -> Result<Vec<ModelRhythm>> {
+    let messages = held.documents.iter().flat_map(Document::texts).count();
+    let bar = progress(messages * runs.len(), "messages");
+    let found = each_of(runs.len(), processors(), |next| {
+        let runs = std::iter::from_fn(next).filter_map(|number| Some((number, runs.get(number)?)));
+        runs.map(|(number, run)| Ok((number, listen(run, held, || bar.inc(1))?))).collect()
+    });
+    bar.finish_and_clear();
+    found
+}
+
+/// How a persona takes turns. `each` is called after every message.
+fn listen(run: &Run<'_>, held: &HeldBack, mut each: impl FnMut()) -> Result<ModelRhythm> {
+    let style = chat_style(run.path, &run.model)?;
     let longest = held.documents.iter().flat_map(Document::texts).map(str::len).max();
     let mut listener = Listener {
-        conversation,
-        tokenizer,
+        conversation: Conversation::new(run.path, style, run.engine()?)?,
+        tokenizer: run.tokenizer,
         encoder: Encoder::new(longest.unwrap_or(0)),
         // The board does not draw then either.
-        is_greedy: model.persona().sampler.temperature_milli == 0,
+        is_greedy: run.model.persona().sampler.temperature_milli == 0,
         real_silences: TurnTaking::default(),
         asked_at_once: TurnTaking::default(),
     };
-    let bar = progress(held.documents.iter().flat_map(Document::texts).count(), "messages");
     for chat in chats(&held.documents) {
-        listener.listen(chat, || bar.inc(1))?;
+        listener.listen(chat, &mut each)?;
     }
-    bar.finish_and_clear();
     let compared = |turn_taking: TurnTaking| {
         let rates = turn_taking.rates();
         Compared {
@@ -46,11 +55,10 @@ pub(super) fn measure(run: Run<'_>, held: &HeldBack, first: f64) -> Result<Score
             above_whole: rates.above(&held.whole),
         }
     };
-    score.rhythm = Some(ModelRhythm {
+    Ok(ModelRhythm {
         real_silences: compared(listener.real_silences),
         asked_at_once: compared(listener.asked_at_once),
-    });
-    Ok(score)
+    })
 }
 
 /// A model that reads chats and is asked who speaks next.

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use engine::{Engine, EngineError, Options, Portable};
-use indicatif::{ProgressBar, ProgressStyle};
+use engine::{Engine, EngineError, MemoryPlan, Options, Portable};
 use model_format::{AlignedBytes, Model};
 use tokenizer::{Encoder, Tokenizer};
 
@@ -24,22 +23,28 @@ pub(super) struct Run<'m> {
     pub(super) path: &'m Path,
     /// Bytes of its file.
     size: usize,
-    weights: String,
     pub(super) model: Model<'m>,
     pub(super) tokenizer: Tokenizer<'m>,
-    engine: Engine<'m, Portable>,
+    options: Options,
+    pub(super) plan: MemoryPlan,
     /// What is predicted, in tokens: of each piece all but the first, which begins it.
-    pieces: Vec<Vec<u32>>,
-    /// The logarithm of the probability of each token, at the place reached.
-    predictions: Vec<f64>,
+    pub(super) pieces: Vec<Vec<u32>>,
+    pub(super) sums: Sums,
+}
+
+/// What is summed up on the way.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sums {
+    /// Tokens predicted.
     tokens: usize,
-    /// Sum of the negative logarithms of the right tokens' probabilities.
+    /// Negative logarithms of the right tokens' probabilities.
     nats: f64,
+    /// Where the predictions can be compared with the first run's.
     comparison: Option<Comparison>,
 }
 
 /// Sums over all places.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Comparison {
     divergence: f64,
     agreements: usize,
@@ -63,7 +68,7 @@ pub(super) fn all<'m>(
 
 /// Tokens in a piece: the same for all, or the predictions could not be compared.
 pub(super) fn shared_context(runs: &[Run<'_>]) -> usize {
-    runs.iter().map(|run| run.engine.context()).min().unwrap_or(0)
+    runs.iter().map(|run| run.plan.context).min().unwrap_or(0)
 }
 
 impl<'m> Run<'m> {
@@ -74,20 +79,14 @@ impl<'m> Run<'m> {
         tokenizer: Tokenizer<'m>,
         options: Options,
     ) -> Result<Self> {
-        let engine = Engine::new(&model, Portable, options).map_err(engine_error(path))?;
-        Ok(Run {
-            path,
-            size,
-            weights: ways::weights(&model, options.placement),
-            model,
-            tokenizer,
-            engine,
-            pieces: Vec::new(),
-            predictions: vec![0.0; model.architecture().vocabulary],
-            tokens: 0,
-            nats: 0.0,
-            comparison: None,
-        })
+        let plan = MemoryPlan::of(&model, &options).map_err(engine_error(path))?;
+        let (pieces, sums) = (Vec::new(), Sums::default());
+        Ok(Run { path, size, model, tokenizer, options, plan, pieces, sums })
+    }
+
+    /// An engine of its own, which takes [`Self::plan`]'s memory.
+    pub(super) fn engine(&self) -> Result<Engine<'m, Portable>> {
+        Engine::new(&self.model, Portable, self.options).map_err(engine_error(self.path))
     }
 
     /// Puts plain texts into tokens, in pieces that fit `context`.
@@ -123,13 +122,55 @@ impl<'m> Run<'m> {
         Ok(())
     }
 
+    pub(super) fn perplexity(&self) -> f64 {
+        (self.sums.nats / self.sums.tokens.max(1) as f64).exp()
+    }
+
+    /// What was found. `first` is the perplexity to compare with.
+    pub(super) fn score(&self, bytes: usize, first: f64) -> Score {
+        let Sums { tokens, nats, comparison } = self.sums;
+        let places = tokens.max(1) as f64;
+        let difference = 100.0 * (self.perplexity() / first - 1.0);
+        Score {
+            file: self.path.display().to_string(),
+            size: self.size,
+            name: self.model.persona().name.to_owned(),
+            weights: ways::weights(&self.model, self.options.placement),
+            cache: ways::cache(self.plan.cache_format),
+            tokens,
+            nats,
+            perplexity: self.perplexity(),
+            perplexity_difference: comparison.map(|_| difference),
+            bits_per_byte: nats / std::f64::consts::LN_2 / bytes.max(1) as f64,
+            kl_to_first: comparison.map(|sums| sums.divergence / places),
+            top1_agreement: comparison.map(|sums| sums.agreements as f64 / places),
+            rhythm: None,
+        }
+    }
+}
+
+/// A run's engine at work on a piece.
+pub(super) struct Reader<'r, 'm> {
+    run: &'r Run<'m>,
+    engine: Engine<'m, Portable>,
+    /// The logarithm of the probability of each token, at the place reached.
+    predictions: Vec<f64>,
+    sums: Sums,
+}
+
+impl<'r, 'm> Reader<'r, 'm> {
+    pub(super) fn new(run: &'r Run<'m>) -> Result<Self> {
+        let predictions = vec![0.0; run.model.architecture().vocabulary];
+        Ok(Reader { run, engine: run.engine()?, predictions, sums: Sums::default() })
+    }
+
     /// Predicts the token after `place`. `false` if the piece ends there.
     fn predict(&mut self, piece: usize, place: usize) -> Result<bool> {
-        let piece = self.pieces.get(piece).map(Vec::as_slice).unwrap_or_default();
+        let piece = self.run.pieces.get(piece).map(Vec::as_slice).unwrap_or_default();
         let Some([token, next]) = piece.get(place..).and_then(|rest| rest.first_chunk()) else {
             return Ok(false);
         };
-        let logits = self.engine.run(*token).map_err(engine_error(self.path))?;
+        let logits = self.engine.run(*token).map_err(engine_error(self.run.path))?;
         let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let shifted = |logit: f32| f64::from(logit) - f64::from(greatest);
         let total: f64 = logits.iter().map(|logit| shifted(*logit).exp()).sum();
@@ -137,8 +178,8 @@ impl<'m> Run<'m> {
             *prediction = shifted(*logit) - total.ln();
         }
         let right = usize::try_from(*next).ok().and_then(|next| self.predictions.get(next));
-        self.nats -= right.copied().unwrap_or(f64::NEG_INFINITY);
-        self.tokens += 1;
+        self.sums.nats -= right.copied().unwrap_or(f64::NEG_INFINITY);
+        self.sums.tokens += 1;
         Ok(true)
     }
 
@@ -146,73 +187,54 @@ impl<'m> Run<'m> {
     fn compare(&mut self, first: &[f64]) {
         let pairs = first.iter().zip(&self.predictions);
         let divergence: f64 = pairs.map(|(first, own)| first.exp() * (first - own)).sum();
-        let sums = self.comparison.get_or_insert_default();
+        let sums = self.sums.comparison.get_or_insert_default();
         sums.divergence += divergence;
         sums.agreements += usize::from(likeliest(first) == likeliest(&self.predictions));
     }
-
-    pub(super) fn perplexity(&self) -> f64 {
-        (self.nats / self.tokens.max(1) as f64).exp()
-    }
-
-    /// What was found, and the engine for further use. `first` is the perplexity to compare with.
-    pub(super) fn finish(self, bytes: usize, first: f64) -> (Score, Engine<'m, Portable>) {
-        let tokens = self.tokens.max(1) as f64;
-        let difference = 100.0 * (self.perplexity() / first - 1.0);
-        let score = Score {
-            file: self.path.display().to_string(),
-            size: self.size,
-            name: self.model.persona().name.to_owned(),
-            cache: ways::cache(self.engine.memory_plan().cache_format),
-            tokens: self.tokens,
-            nats: self.nats,
-            perplexity: self.perplexity(),
-            perplexity_difference: self.comparison.as_ref().map(|_| difference),
-            bits_per_byte: self.nats / std::f64::consts::LN_2 / bytes.max(1) as f64,
-            kl_to_first: self.comparison.as_ref().map(|sums| sums.divergence / tokens),
-            top1_agreement: self.comparison.as_ref().map(|sums| sums.agreements as f64 / tokens),
-            weights: self.weights,
-            rhythm: None,
-        };
-        (score, self.engine)
-    }
 }
 
-/// Takes all personas through the pieces in step, so that no predictions need to be kept.
-pub(super) fn measure(runs: &mut [Run<'_>]) -> Result<()> {
-    let total: usize = runs.iter().flat_map(|run| &run.pieces).map(|piece| piece.len() - 1).sum();
-    let progress = progress(total, "tokens");
-    let pieces = runs.iter().map(|run| run.pieces.len()).max().unwrap_or(0);
-    let Some((first, others)) = runs.split_first_mut() else { return Ok(()) };
-    for piece in 0..pieces {
-        first.engine.rollback(0);
-        others.iter_mut().for_each(|run| run.engine.rollback(0));
+/// Takes all runs through a piece in step, so that no predictions need to be kept, and says what
+/// each adds to its sums. `each` is told how many tokens were predicted.
+pub(super) fn read_piece(
+    readers: &mut [Reader<'_, '_>],
+    piece: usize,
+    each: impl Fn(u64),
+) -> Result<Vec<Sums>> {
+    for reader in &mut *readers {
+        reader.engine.rollback(0);
+        reader.sums = Sums::default();
+    }
+    if let Some((first, others)) = readers.split_first_mut() {
         for place in 0.. {
             let mut predicted = u64::from(first.predict(piece, place)?);
-            for run in &mut *others {
-                if run.predict(piece, place)? {
+            for reader in &mut *others {
+                if reader.predict(piece, place)? {
                     predicted += 1;
                     // The same table gives the same tokens, so the first is at the same place.
-                    if run.model.tokenizer() == first.model.tokenizer() {
-                        run.compare(&first.predictions);
+                    if reader.run.model.tokenizer() == first.run.model.tokenizer() {
+                        reader.compare(&first.predictions);
                     }
                 }
             }
             if predicted == 0 {
                 break;
             }
-            progress.inc(predicted);
+            each(predicted);
         }
     }
-    progress.finish_and_clear();
-    Ok(())
+    Ok(readers.iter().map(|reader| reader.sums).collect())
 }
 
-/// A bar with rate and time left; nothing where there is no terminal.
-pub(super) fn progress(length: usize, what: &str) -> ProgressBar {
-    let style = "{bar:30} {pos}/{len} {msg}, {per_sec}, {eta} left";
-    let bar = ProgressBar::new(length as u64).with_message(what.to_owned());
-    bar.with_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()))
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.tokens += other.tokens;
+        self.nats += other.nats;
+        if let Some(other) = other.comparison {
+            let comparison = self.comparison.get_or_insert_default();
+            comparison.divergence += other.divergence;
+            comparison.agreements += other.agreements;
+        }
+    }
 }
 
 fn likeliest(predictions: &[f64]) -> Option<usize> {

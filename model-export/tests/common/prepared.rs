@@ -76,7 +76,8 @@ impl Place {
     }
 
     pub fn evaluate(&self, request: &Request) -> Report {
-        let report = evaluate_chats(&[self.model.clone()], &Ways::default(), request).unwrap();
+        let report =
+            evaluate_chats(std::slice::from_ref(&self.model), &Ways::default(), request).unwrap();
         println!("{}", report.page());
         report
     }
@@ -84,7 +85,7 @@ impl Place {
     pub fn fails(&self, change: impl Fn(&mut Request)) -> Error {
         let mut request = self.request(&[]);
         change(&mut request);
-        evaluate_chats(&[self.model.clone()], &Ways::default(), &request).unwrap_err()
+        evaluate_chats(std::slice::from_ref(&self.model), &Ways::default(), &request).unwrap_err()
     }
 
     /// What is held back of a source of the dataset: its rows, and what `dataset.json` says.
