@@ -106,7 +106,10 @@ fn write_talk(page: &mut String, name: &str, talk: &Talk) -> std::fmt::Result {
             if goes_on { "  " } else { "" },
         )?;
         if line.is_unanswered {
-            writeln!(page, "\n*(no answer)*\n")?;
+            writeln!(page, "\n*(no answer)*")?;
+            if place + 1 < talk.len() {
+                writeln!(page)?;
+            }
         }
     }
     Ok(())
@@ -176,5 +179,9 @@ mod tests {
         let said = summary("Moth", &[talk]);
         assert!(said.starts_with("5 messages in 1 conversations: Moth answers 50.0 %"), "{said}");
         assert!(said.contains("ends 100.0 % of 1 silences"), "{said}");
+        let mut given = vec![line(you, 0, "hi"), line(wisp, 0, "hello"), line(you, 0, "ok")];
+        given[2].is_unanswered = true;
+        let said = summary("Moth", &[given]);
+        assert!(said.contains("answers 50.0 % of the friend's 2 messages"), "{said}");
     }
 }

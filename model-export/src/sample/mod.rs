@@ -121,5 +121,8 @@ pub fn rhythm(talks: &[Talk]) -> TurnTaking {
         let persona = f64::from(u8::from(own(next)));
         turn_taking.add(own(line), Some(Next { gap: next.gap, persona }));
     }
+    // But where the friend's messages are given, an answer that was not given is known.
+    let last = talks.iter().filter_map(|talk| talk.last());
+    last.filter(|line| line.is_unanswered).for_each(|_| turn_taking.add(false, None));
     turn_taking
 }
