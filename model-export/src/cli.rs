@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::eval::{CacheChoice, PlacementChoice, Ways};
 use crate::export::Target;
 use crate::gguf::ImportGguf;
 use crate::hugging_face::ImportHf;
@@ -45,24 +44,8 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Measure how well personas predict a text: no board needed, and the same numbers as on it.
-    Eval {
-        /// The .wisp files; the others are compared with the first.
-        #[arg(required = true)]
-        models: Vec<PathBuf>,
-        /// The text, UTF-8; an empty line begins a new one.
-        #[arg(long)]
-        text: PathBuf,
-        /// Where fp8 weights are multiplied; give it twice to compare. Otherwise as on the board.
-        #[arg(long, value_enum)]
-        placement: Vec<PlacementChoice>,
-        /// How keys and values are kept; give it twice to compare. Otherwise as on the board.
-        #[arg(long, value_enum)]
-        cache: Vec<CacheChoice>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Eval(eval::command::Eval),
+    Sample(crate::sample::command::Sample),
     /// Store the weights of an f32 persona in a smaller format.
     Quantise {
         /// The .wisp file with f32 weights.
@@ -100,11 +83,12 @@ impl Arguments {
                 let report = inspect::inspect(&file)?;
                 print(out, if json { to_json(&report) } else { report.page() })
             }
-            Verb::Eval { models, text, placement, cache, json } => {
-                let ways = Ways { placements: placement, caches: cache };
-                let report = eval::evaluate(&models, &ways, &text)?;
+            Verb::Eval(eval) => {
+                let json = eval.json;
+                let report = eval.run()?;
                 print(out, if json { to_json(&report) } else { report.page() })
             }
+            Verb::Sample(sample) => sample.run(out),
             Verb::Quantise { file, output, format } => {
                 let bytes = quantise::quantise(&file, format.0)?;
                 finish(out, &output, &bytes, format)

@@ -38,6 +38,18 @@ pub enum Error {
     #[diagnostic(transparent)]
     Export(#[from] crate::export::ExportError),
 
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Conversation(#[from] crate::conversation::ConversationError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Eval(#[from] crate::eval::EvalError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sample(#[from] crate::sample::SampleError),
+
     #[cfg(feature = "training")]
     #[error(transparent)]
     #[diagnostic(transparent)]

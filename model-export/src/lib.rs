@@ -7,6 +7,7 @@
 pub mod bpe;
 pub mod chats;
 pub mod cli;
+pub mod conversation;
 pub mod error;
 pub mod eval;
 pub mod export;
@@ -20,6 +21,7 @@ pub mod persona_file;
 pub mod quantise;
 pub mod report;
 pub mod rope_layout;
+pub mod sample;
 pub mod stream;
 #[cfg(feature = "training")]
 pub mod train;

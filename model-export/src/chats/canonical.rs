@@ -62,7 +62,7 @@ pub fn read(path: &Path) -> Result<Vec<Message>> {
         }
     }
     if messages.is_empty() {
-        return Err(ChatError::NothingKept { read: 0 }.into());
+        return Err(ChatError::NoMessages { file: file_path.display().to_string() }.into());
     }
     Ok(messages)
 }

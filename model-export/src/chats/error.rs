@@ -153,6 +153,13 @@ pub enum ChatError {
     )]
     Empty,
 
+    #[error("there are no messages in {file}")]
+    #[diagnostic(
+        code(wisp_model::chats::no_messages),
+        help("Make it again with `wisp-model ingest`, from the exports.")
+    )]
+    NoMessages { file: String },
+
     #[error("nothing is left of {read} messages")]
     #[diagnostic(
         code(wisp_model::chats::nothing_kept),

@@ -2,7 +2,8 @@
 //!
 //! [`source`] finds files and archives, [`readers`] reads their formats into [`export`]'s lines,
 //! [`ingest`] decides which chats and, with [`clean`], which lines become [`canonical`] messages.
-//! [`rhythm`] measures how a persona chats. Message text never goes to a log or into an error.
+//! [`rhythm`] and [`turn_taking`] measure how a persona chats. Message text never goes to a log or
+//! into an error.
 
 pub mod canonical;
 pub mod clean;
@@ -14,6 +15,7 @@ pub mod mojibake;
 pub mod readers;
 pub mod rhythm;
 pub mod source;
+pub mod turn_taking;
 
 pub use canonical::Message;
 pub use error::ChatError;

@@ -49,8 +49,7 @@ impl Ways {
         let pairs = placements
             .into_iter()
             .flat_map(|placement| caches.iter().map(move |&cache| (placement, cache)));
-        // One token at a time, because every prediction is wanted.
-        pairs.map(|(placement, cache)| Options { placement, cache, batch: 1, ..usual }).collect()
+        pairs.map(|(placement, cache)| Options { placement, cache, ..usual }).collect()
     }
 }
 

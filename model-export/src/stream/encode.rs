@@ -1,10 +1,9 @@
 //! Documents as tokens, as the board writes them.
 
-use persona::Speaker;
+use persona::{Speaker, Style};
 use tokenizer::{Encoder, Kind, Tokenizer};
 
 use super::turn::Document;
-use crate::bpe::{END, STYLE};
 
 /// A document as tokens, without the mark that begins a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl Unit {
     }
 
     fn push(&mut self, token: u32, bytes: usize) {
-        // Vocabularies of 65,536 tokens at most are trained here, with tokens of 24 bytes at most.
+        // Vocabularies have 65,536 tokens at most; tokens are short.
         self.tokens.push(u16::try_from(token).unwrap_or(u16::MAX));
         self.bytes.push(u16::try_from(bytes).unwrap_or(u16::MAX));
     }
@@ -46,15 +45,21 @@ impl Unit {
 /// Writes documents as tokens.
 #[derive(Debug)]
 pub struct Writer<'t> {
+    style: Style,
     tokenizer: Tokenizer<'t>,
     encoder: Encoder,
     longest: usize,
 }
 
 impl<'t> Writer<'t> {
-    /// A writer with this vocabulary.
-    pub fn new(tokenizer: Tokenizer<'t>) -> Self {
-        Self { tokenizer, encoder: Encoder::new(0), longest: 0 }
+    /// A writer with these marks and this vocabulary, of at most 65,536 tokens.
+    pub fn new(style: Style, tokenizer: Tokenizer<'t>) -> Self {
+        Self { style, tokenizer, encoder: Encoder::new(0), longest: 0 }
+    }
+
+    /// The marks it writes.
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// The tokens of a document.
@@ -70,7 +75,7 @@ impl<'t> Writer<'t> {
             }
             Document::Text(text) => {
                 self.text(&mut unit, text, true);
-                unit.push(END, 0);
+                self.end(&mut unit);
                 // The last sentence ends with the text.
                 unit.ends.retain(|end| end + 1 < unit.tokens.len());
                 unit.ends.push(unit.tokens.len());
@@ -80,11 +85,15 @@ impl<'t> Writer<'t> {
     }
 
     fn message(&mut self, unit: &mut Unit, speaker: Speaker, gap_seconds: u32, text: &str) {
-        for mark in STYLE.before_message(speaker, gap_seconds, true) {
+        for mark in self.style.before_message(speaker, gap_seconds, true) {
             unit.push(mark, 0);
         }
         self.text(unit, text, false);
-        if let Some(mark) = STYLE.after_message() {
+        self.end(unit);
+    }
+
+    fn end(&self, unit: &mut Unit) {
+        if let Some(mark) = self.style.after_message() {
             unit.push(mark, 0);
         }
     }

@@ -7,11 +7,11 @@ use tokenizer::Tokenizer;
 
 use super::corpus;
 use super::dataset::{About, Amount, Marks, Source, write};
-use super::encode::{Unit, Writer};
+use super::encode::Writer;
 use super::error::PrepareError;
 use super::statistics::Statistics;
-use super::turn::{Document, Split};
-use super::window::{Packing, Row, pack};
+use super::turn::{Document, Split, both_sides, most_frequent};
+use super::window::{Packing, held_back, rows};
 use crate::bpe::{self, PieceCounts};
 use crate::chats::{Message, canonical};
 use crate::{Error, Result, hugging_face};
@@ -68,7 +68,7 @@ struct Gathered {
 /// Whatever is wrong with the input; then nothing is written.
 pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
     check_output(&request.output)?;
-    let mut messages = chats(request)?;
+    let mut messages = both_sides(canonical::read(&request.chats)?, &request.persona)?;
     let mut sources = chat_sources(request, &messages)?;
     for (path, weight) in &request.corpora {
         let name = source_name(path)?;
@@ -90,26 +90,28 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     // Only names and numbers: this cannot fail.
     let json = hugging_face::tokenizer_json(&tokenizer)?;
     let json = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
-    let mut writer = Writer::new(tokenizer);
+    let mut writer = Writer::new(bpe::STYLE, tokenizer);
 
     let (mut about, mut tensors) = (Vec::new(), Vec::new());
     for Gathered { name, weight, is_chats, split } in sources {
         let packing = if is_chats { Packing::InOrder } else { Packing::BestFit };
-        let mut rows = |documents: &[Document], overlap| -> (Amount, Vec<Row>) {
-            let mut units: Vec<Unit> = Vec::with_capacity(documents.len());
-            for document in documents {
-                units.push(writer.write(document));
-                progress(Step::Encoded);
-            }
-            let rows = pack(units, request.context, packing, overlap);
-            (Amount::of(documents.len(), &rows), rows)
-        };
+        let mut each = || progress(Step::Encoded);
+        let context = request.context;
+        let train = rows(&split.train, &mut writer, context, packing, true, &mut each);
         // What is held back is measured once, so nothing of it is repeated.
-        let (train, train_rows) = rows(&split.train, true);
-        let (valid, valid_rows) = rows(&split.valid, false);
-        tensors.push((format!("train.{name}"), train_rows));
-        tensors.push((format!("valid.{name}"), valid_rows));
-        about.push(Source { name, weight, made_up_gaps: !is_chats, train, valid });
+        let valid = match is_chats {
+            true => held_back(&split.valid, &mut writer, context, &mut each),
+            false => rows(&split.valid, &mut writer, context, packing, false, &mut each),
+        };
+        about.push(Source {
+            weight,
+            made_up_gaps: !is_chats,
+            train: Amount::of(split.train.len(), &train),
+            valid: Amount::of(split.valid.len(), &valid),
+            name: name.clone(),
+        });
+        tensors.push((format!("train.{name}"), train));
+        tensors.push((format!("valid.{name}"), valid));
     }
     // Chats of their own are extra practice; how the persona chats is learnt from the others.
     let is_apart = |chat: &str| request.apart.iter().any(|(name, _)| name == chat);
@@ -136,25 +138,6 @@ fn check_output(path: &Path) -> Result<()> {
         true => Err(PrepareError::OutputExists { path: path.to_owned() }.into()),
         false => Ok(()),
     }
-}
-
-/// The chats, if the persona and somebody else write in them.
-fn chats(request: &Request) -> Result<Vec<Message>> {
-    let mut messages = canonical::read(&request.chats)?;
-    // Each chat in one run, whatever the file's order: what follows counts on it.
-    messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
-    let mut senders: BTreeMap<&str, usize> = BTreeMap::new();
-    for message in &messages {
-        *senders.entry(message.sender.as_str()).or_default() += 1;
-    }
-    let name = request.persona.clone();
-    if !senders.contains_key(name.as_str()) {
-        return Err(PrepareError::NoPersona { name, found: most_frequent(senders) }.into());
-    }
-    if senders.len() == 1 {
-        return Err(PrepareError::OneSided { name }.into());
-    }
-    Ok(messages)
 }
 
 /// `chats`, and the chats that are to be sources of their own.
@@ -193,14 +176,6 @@ fn chat_sources(request: &Request, messages: &[Message]) -> Result<Vec<Gathered>
         Some(split) if split.valid.is_empty() => Err(PrepareError::TooShort.into()),
         _ => Ok(sources),
     }
-}
-
-/// The names with the most messages, for a hint.
-fn most_frequent(counts: BTreeMap<&str, usize>) -> String {
-    let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
-    names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let names = names.iter().take(10).map(|(name, count)| format!("{name} ({count} messages)"));
-    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The name of a corpus: its file's, without the endings.

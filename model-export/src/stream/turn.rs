@@ -1,12 +1,44 @@
 //! Conversations as speakers, silences and texts, before they become tokens.
 
+use std::collections::BTreeMap;
+
 use persona::Speaker;
 
+use super::error::PrepareError;
 use crate::chats::Message;
 use crate::chats::rhythm::SILENCE;
 
 /// Part of the conversations of each chat that is held back, the latest ones: 1 in this many.
 const VALIDATION: usize = 20;
+
+/// Messages with each chat in one run, in the order of time, whatever order they came in: what
+/// [`Split`] counts on.
+///
+/// # Errors
+/// If the persona writes in none of them, or nobody else does.
+pub fn both_sides(mut messages: Vec<Message>, persona: &str) -> Result<Vec<Message>, PrepareError> {
+    messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
+    let mut senders: BTreeMap<&str, usize> = BTreeMap::new();
+    for message in &messages {
+        *senders.entry(message.sender.as_str()).or_default() += 1;
+    }
+    let name = persona.to_owned();
+    if !senders.contains_key(persona) {
+        return Err(PrepareError::NoPersona { name, found: most_frequent(senders) });
+    }
+    if senders.len() == 1 {
+        return Err(PrepareError::OneSided { name });
+    }
+    Ok(messages)
+}
+
+/// The names with the most messages, for a hint.
+pub(crate) fn most_frequent(counts: BTreeMap<&str, usize>) -> String {
+    let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
+    names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let names = names.iter().take(10).map(|(name, count)| format!("{name} ({count} messages)"));
+    names.collect::<Vec<_>>().join(", ")
+}
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]

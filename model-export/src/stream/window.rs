@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::encode::Unit;
-use crate::bpe::{BEGIN, GAP_MARKS};
+use persona::Style;
+
+use super::encode::{Unit, Writer};
+use super::turn::Document;
 
 /// Part of a row that a cut conversation repeats from the row before: 1 in this many.
 const OVERLAP: usize = 4;
 
-/// One row: begins with [`BEGIN`], at most context + 1 tokens.
+/// One row: begins with the mark that begins a text, at most context + 1 tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// The tokens.
@@ -27,12 +29,46 @@ pub enum Packing {
     BestFit,
 }
 
-/// Packs units into rows of `context + 1` tokens.
+/// The rows of documents that are held back: in their order, and each message once. What `prepare`
+/// writes as `valid.…`, and what `eval` measures a persona by.
+pub fn held_back(
+    documents: &[Document],
+    writer: &mut Writer<'_>,
+    context: usize,
+    each: impl FnMut(),
+) -> Vec<Row> {
+    rows(documents, writer, context, Packing::InOrder, false, each)
+}
+
+/// Documents as rows: see [`pack`]. `each` is called after every document.
+pub fn rows(
+    documents: &[Document],
+    writer: &mut Writer<'_>,
+    context: usize,
+    packing: Packing,
+    overlap: bool,
+    mut each: impl FnMut(),
+) -> Vec<Row> {
+    let mut units: Vec<Unit> = Vec::with_capacity(documents.len());
+    for document in documents {
+        units.push(writer.write(document));
+        each();
+    }
+    pack(units, writer.style(), context, packing, overlap)
+}
+
+/// Packs units, written with the marks of `style`, into rows of `context + 1` tokens.
 ///
 /// A unit longer than a row is cut where it may be, and inside a message only if that message is
 /// longer than a row. With `overlap` each further part repeats the end of the part before, so that
 /// its first messages have something to refer to; without it every token is there once.
-pub fn pack(units: Vec<Unit>, context: usize, packing: Packing, overlap: bool) -> Vec<Row> {
+pub fn pack(
+    units: Vec<Unit>,
+    style: Style,
+    context: usize,
+    packing: Packing,
+    overlap: bool,
+) -> Vec<Row> {
     let overlap = if overlap { context / OVERLAP } else { 0 };
     let mut parts: Vec<Unit> = Vec::with_capacity(units.len());
     for unit in units {
@@ -43,8 +79,8 @@ pub fn pack(units: Vec<Unit>, context: usize, packing: Packing, overlap: bool) -
         }
     }
     match packing {
-        Packing::InOrder => in_order(parts, context),
-        Packing::BestFit => best_fit(parts, context),
+        Packing::InOrder => in_order(parts, style, context),
+        Packing::BestFit => best_fit(parts, style, context),
     }
 }
 
@@ -64,15 +100,17 @@ fn cut(unit: &Unit, longest: usize, overlap: usize, parts: &mut Vec<Unit>) {
     parts.push(unit.part(start, length));
 }
 
-fn in_order(units: Vec<Unit>, context: usize) -> Vec<Row> {
+fn in_order(units: Vec<Unit>, style: Style, context: usize) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for unit in units {
         match rows.last_mut() {
-            Some(row) if row.tokens.len() + unit.needs() <= context + 1 => row.add(&unit, true),
+            Some(row) if row.tokens.len() + unit.needs() <= context + 1 => {
+                row.add(&unit, style, true)
+            }
             _ => {
                 let mut row = Row::default();
                 // Every second row that begins with a conversation, so that the model knows both.
-                row.add(&unit, unit.is_rest || rows.len().is_multiple_of(2));
+                row.add(&unit, style, unit.is_rest || rows.len().is_multiple_of(2));
                 rows.push(row);
             }
         }
@@ -80,7 +118,7 @@ fn in_order(units: Vec<Unit>, context: usize) -> Vec<Row> {
     rows
 }
 
-fn best_fit(mut units: Vec<Unit>, context: usize) -> Vec<Row> {
+fn best_fit(mut units: Vec<Unit>, style: Style, context: usize) -> Vec<Row> {
     // Stable, so that the result depends on nothing but the input.
     units.sort_by_key(|unit| std::cmp::Reverse(unit.tokens.len()));
     let mut rows: Vec<Row> = Vec::new();
@@ -101,7 +139,7 @@ fn best_fit(mut units: Vec<Unit>, context: usize) -> Vec<Row> {
             rows.len() - 1
         });
         if let Some(row) = rows.get_mut(place) {
-            row.add(&unit, true);
+            row.add(&unit, style, true);
             by_room.entry(context + 1 - row.tokens.len()).or_default().push(place);
         }
     }
@@ -119,17 +157,23 @@ impl Row {
     /// Appends a unit. In a row that begins in the middle of a chat, `true_gap` keeps the silence
     /// before it; without it the row begins as the board writes the first message ever: with no
     /// silence.
-    fn add(&mut self, unit: &Unit, true_gap: bool) {
+    fn add(&mut self, unit: &Unit, style: Style, true_gap: bool) {
         let begins = self.tokens.is_empty();
         if begins || !unit.follows {
-            self.tokens.push(BEGIN as u16);
+            // Vocabularies have 65,536 tokens at most.
+            self.tokens.push(style.opening() as u16);
         }
         let first = self.tokens.len();
         self.tokens.extend_from_slice(&unit.tokens);
         if begins && !true_gap {
-            let gap = self.tokens.get_mut(first).filter(|it| GAP_MARKS.contains(&u32::from(**it)));
-            if let (Some(gap), Some(none)) = (gap, GAP_MARKS.first()) {
-                *gap = *none as u16;
+            // What is begun in the middle of a message has no silence before it.
+            let is_gap = |token: u16| match style {
+                Style::Chat { gaps, .. } => gaps.contains(&u32::from(token)),
+                Style::Story { .. } => false,
+            };
+            let gap = self.tokens.get_mut(first).filter(|token| is_gap(**token));
+            if let (Some(gap), Some(none)) = (gap, style.before_decision(0)) {
+                *gap = none as u16;
             }
         }
         self.bytes += unit.bytes.iter().map(|bytes| u64::from(*bytes)).sum::<u64>();
