@@ -39,6 +39,9 @@ pub struct MakePersona {
     /// Minutes to train; otherwise two hours for a small model, ten for one of 15M.
     #[arg(long)]
     minutes: Option<f64>,
+    /// Millions of tokens to see, instead: the same again gives the same model.
+    #[arg(long, conflicts_with = "minutes")]
+    tokens: Option<f64>,
     /// A general corpus to learn the language from, and its weight. May be given again.
     #[arg(long, value_name = "FILE[=WEIGHT]")]
     corpus: Vec<String>,

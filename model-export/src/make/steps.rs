@@ -234,8 +234,11 @@ impl Workshop {
                 size.usual_minutes()
             }
         };
-        let minutes = self.make.minutes.unwrap_or(minutes);
-        words.extend(["--minutes".into(), minutes.to_string().into()]);
+        let (option, value) = match self.make.tokens {
+            Some(millions) => ("--tokens", millions),
+            None => ("--minutes", self.make.minutes.unwrap_or(minutes)),
+        };
+        words.extend([option.into(), value.to_string().into()]);
         Ok(())
     }
 
