@@ -45,6 +45,9 @@ pub struct MakePersona {
     /// A general corpus to learn the language from, and its weight. May be given again.
     #[arg(long, value_name = "FILE[=WEIGHT]")]
     corpus: Vec<String>,
+    /// Number of tokens in the vocabulary; with --from, the model's are taken.
+    #[arg(long, default_value_t = 2048, conflicts_with = "from")]
+    vocabulary: u32,
     /// A file with licences and attributions of chats and corpora.
     #[arg(long, value_name = "FILE")]
     licences: Option<PathBuf>,

@@ -19,6 +19,7 @@ pub(super) struct Notes {
     minutes: Option<f64>,
     tokens: Option<f64>,
     corpora: Vec<String>,
+    vocabulary: u32,
     licences: Option<PathBuf>,
     from: Option<PathBuf>,
     format: String,
@@ -34,26 +35,28 @@ impl Notes {
             minutes: make.minutes,
             tokens: make.tokens,
             corpora: make.corpus.clone(),
+            vocabulary: make.vocabulary,
             licences: make.licences.as_ref().map(absolute),
             from: make.from.as_ref().map(absolute),
             format: make.format.to_string(),
         }
     }
 
-    /// Leaves the notes in an empty folder; in one that was begun, compares them.
+    /// Leaves the notes in a folder without results; in one with some, compares them.
     ///
     /// # Errors
     /// When they are others, or the folder is not one of `make-persona`.
     pub fn agree(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        if !path.exists() {
-            let mut entries = std::fs::read_dir(folder).map_err(Error::read(folder))?;
-            if entries.next().is_some() {
-                return Err(MakeError::Used { folder: folder.to_owned() }.into());
-            }
+        let is_begun = path.exists();
+        let entries = std::fs::read_dir(folder).map_err(Error::read(folder))?.count();
+        if entries == usize::from(is_begun) {
             // Only names and numbers: this cannot fail.
             let json = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
             return output::write_whole(&path, json.as_bytes());
+        }
+        if !is_begun {
+            return Err(MakeError::Used { folder: folder.to_owned() }.into());
         }
         let json = std::fs::read(&path).map_err(Error::read(&path))?;
         let begun: Notes = serde_json::from_slice(&json)
@@ -73,6 +76,7 @@ impl Notes {
             (self.minutes == begun.minutes, "--minutes"),
             (self.tokens == begun.tokens, "--tokens"),
             (self.corpora == begun.corpora, "--corpus"),
+            (self.vocabulary == begun.vocabulary, "--vocabulary"),
             (self.licences == begun.licences, "--licences"),
             (self.from == begun.from, "--from"),
             (self.format == begun.format, "--format"),

@@ -153,8 +153,12 @@ impl Workshop {
                 for corpus in &self.make.corpus {
                     words.extend(["--corpus".into(), corpus.into()]);
                 }
-                if let Some(folder) = &self.make.from {
-                    words.extend(["--like".into(), folder.into()]);
+                match &self.make.from {
+                    Some(folder) => words.extend(["--like".into(), folder.into()]),
+                    None => {
+                        let size = self.make.vocabulary.to_string();
+                        words.extend(["--vocabulary".into(), size.into()]);
+                    }
                 }
                 if let Some(file) = &self.make.licences {
                     words.extend(["--licences".into(), file.into()]);
