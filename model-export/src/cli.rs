@@ -22,6 +22,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[cfg(feature = "training")]
+    MakePersona(crate::make::MakePersona),
     Ingest(crate::chats::command::Ingest),
     Prepare(crate::stream::command::Prepare),
     #[cfg(feature = "training")]
@@ -73,6 +75,8 @@ impl Arguments {
     /// Does what was asked, and prints to `out`.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         match self.verb {
+            #[cfg(feature = "training")]
+            Verb::MakePersona(make) => make.run(out),
             Verb::Ingest(ingest) => ingest.run(out),
             Verb::Prepare(prepare) => prepare.run(out),
             #[cfg(feature = "training")]

@@ -53,6 +53,11 @@ pub enum Error {
     #[cfg(feature = "training")]
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Make(#[from] crate::make::MakeError),
+
+    #[cfg(feature = "training")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Train(#[from] training::Error),
 
     #[error("cannot read {}: {cause}", path.display())]

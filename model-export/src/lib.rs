@@ -16,6 +16,8 @@ pub mod hugging_face;
 pub mod import;
 pub mod inspect;
 pub mod llama2c;
+#[cfg(feature = "training")]
+pub mod make;
 pub mod output;
 pub mod persona_file;
 pub mod quantise;

@@ -59,6 +59,8 @@ impl Place {
             apart: Vec::new(),
             context: 64,
             vocabulary: 280,
+            like: None,
+            licences: String::new(),
             output: folder.path().join("dataset"),
         };
         Self { folder, request }
@@ -427,4 +429,53 @@ fn a_folder_that_is_there_stays_as_it_is() {
     );
     assert_eq!(std::fs::read(kept).unwrap(), b"mine");
     assert_eq!(std::fs::read_dir(&place.request.output).unwrap().count(), 1);
+}
+
+/// A model's folder, as far as `--like` looks at it.
+fn model_with(dataset: &Path, marks: Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(dataset.join("tokenizer.json"), folder.path().join("tokenizer.json")).unwrap();
+    let wisp = serde_json::json!({"name": "Moth", "special_tokens": marks}).to_string();
+    std::fs::write(folder.path().join("wisp.json"), wisp).unwrap();
+    folder
+}
+
+#[test]
+fn a_models_tokenizer_is_taken_as_it_is() {
+    let first = Place::new(&long_chat("hut", 30));
+    let dataset = first.run();
+    let model = model_with(&first.request.output, dataset.about["special_tokens"].clone());
+    let mut second = Place::new(&long_chat("another one with other words", 30));
+    second.request.like = Some(model.path().to_owned());
+    second.request.licences = "All of it is ours.".into();
+    let again = second.run();
+    let tokenizer =
+        |place: &Place| std::fs::read(place.request.output.join("tokenizer.json")).unwrap();
+    assert_eq!(tokenizer(&first), tokenizer(&second));
+    assert_eq!(again.about["vocabulary"], 280);
+    assert_eq!(again.about["licences"], "All of it is ours.");
+    let tokens = &again.about["sources"][0]["train"]["tokens"];
+    assert_eq!(again.about["source"], format!("chats ({tokens} tokens)"));
+    let shown = again.messages("train.chats");
+    assert!(shown.iter().any(|(.., text)| text.contains("another one with other words")));
+}
+
+#[test]
+fn only_a_model_with_our_marks_lends_its_tokenizer() {
+    let place = Place::new(&long_chat("hut", 30));
+    let dataset = place.run();
+    let mut other = dataset.about["special_tokens"].clone();
+    other["you"] = 3.into();
+    other["wisp"] = 2.into();
+    for marks in [other, Value::Null] {
+        let model = model_with(&place.request.output, marks);
+        let mut second = Place::new(&long_chat("hut", 30));
+        second.request.like = Some(model.path().to_owned());
+        let error = second.fails();
+        assert!(error.to_string().contains("marks of Wisp's chats"), "{error}");
+        std::fs::write(model.path().join("wisp.json"), "{").unwrap();
+        assert!(second.fails().to_string().contains("is damaged"));
+        std::fs::remove_file(model.path().join("wisp.json")).unwrap();
+        assert!(second.fails().to_string().contains("cannot read"));
+    }
 }

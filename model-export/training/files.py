@@ -7,6 +7,12 @@ from safetensors.torch import save_file
 KEPT = ("special_tokens", "sampler", "statistics", "source", "licences")  # of dataset.json, in wisp.json
 
 
+def same_tokenizer(model, dataset):
+    """Whether two folders mean the same by a token."""
+    words = [json.loads((folder / "tokenizer.json").read_text())["model"] for folder in (model, dataset)]
+    return all(words[0][part] == words[1][part] for part in ("vocab", "merges"))
+
+
 def write(path, save):
     """A file that is there whole or not at all."""
     part = path.with_name(path.name + ".part")

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from files import write, write_curve, write_model
+from files import same_tokenizer, write, write_curve, write_model
 from llama import IGNORED, Llama, Shape, load
 from packed import Dataset, Mixture, batch_of, is_chats
 from torch import nn
@@ -155,6 +155,10 @@ def main():
         if shape.vocabulary != data.vocabulary or shape.context < data.context:
             sys.exit(f"error: a model with {shape.vocabulary} tokens and context {shape.context} does not fit "
                      f"the dataset's {data.vocabulary} and {data.context}")
+    for folder in [options.start] * bool(options.start) + options.teacher:
+        if not same_tokenizer(folder, options.dataset):
+            sys.exit(f"error: the model in {folder} has another tokenizer than the data: prepare the data with it "
+                     "(wisp-model prepare --like FOLDER)")
     optimiser = optimiser_of(model, options.weight_decay, fused=cuda)
     mixture = Mixture(data.counts, options.seed)
     per_step = options.batch * data.context

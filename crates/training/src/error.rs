@@ -53,9 +53,19 @@ pub enum Error {
     )]
     #[diagnostic(
         code(wisp_model::train::fit),
-        help("Prepare the data with the tokenizer of this model, and no longer context.")
+        help(
+            "Prepare the data with this model's tokenizer (`wisp-model prepare --like FOLDER`), and \
+             with no longer context."
+        )
     )]
     DoesNotFit { model_vocabulary: usize, model_context: usize, vocabulary: usize, context: usize },
+
+    #[error("the model in {} has another tokenizer than the data", path.display())]
+    #[diagnostic(
+        code(wisp_model::train::tokenizer),
+        help("Prepare the data with its tokenizer: `wisp-model prepare --like FOLDER`.")
+    )]
+    OtherTokenizer { path: PathBuf },
 
     #[error("{} holds a model or an unfinished run already", path.display())]
     #[diagnostic(

@@ -25,6 +25,21 @@ pub fn read(folder: &Path) -> Result<(Shape, Vec<Weight>)> {
     Ok((shape, weights))
 }
 
+/// Refuses a model whose tokens mean something else than the dataset's.
+pub fn same_tokenizer(folder: &Path, dataset: &[u8]) -> Result<()> {
+    let path = folder.join("tokenizer.json");
+    let model = std::fs::read(&path).map_err(Error::read(&path))?;
+    // What decides which tokens a text becomes; how it is laid out does not matter.
+    let words = |json: &[u8]| -> Option<Value> {
+        let parsed: Value = serde_json::from_slice(json).ok()?;
+        Some(serde_json::json!([parsed.pointer("/model/vocab")?, parsed.pointer("/model/merges")?]))
+    };
+    match (words(&model), words(dataset)) {
+        (Some(model), Some(dataset)) if model == dataset => Ok(()),
+        _ => Err(Error::OtherTokenizer { path: folder.to_owned() }),
+    }
+}
+
 /// What a dataset says of its persona, for the model.
 const KEPT: [&str; 5] = ["special_tokens", "sampler", "statistics", "source", "licences"];
 

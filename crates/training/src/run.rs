@@ -114,6 +114,7 @@ fn open(data: &Dataset, output: &Path, begin: Begin) -> Result<Checkpoint> {
         }
         Begin::From(start, lora, options) => {
             let (shape, weights) = folder::read(&start)?;
+            folder::same_tokenizer(&start, &data.tokenizer)?;
             (shape, weights, lora, options)
         }
     };

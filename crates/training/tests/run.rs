@@ -182,6 +182,35 @@ fn folders_in_use_and_runs_that_are_over_are_refused() {
 }
 
 #[test]
+fn a_model_with_other_tokens_is_not_gone_on_with() {
+    let place = tempfile::tempdir().unwrap();
+    let start = place.path().join("start");
+    std::fs::create_dir(&start).unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(fixture().join(name), start.join(name)).unwrap();
+    }
+    let path = start.join("tokenizer.json");
+    let words = std::fs::read_to_string(&path).unwrap();
+    let go = |output: &str| {
+        let begin = Begin::From(start.clone(), None, options());
+        train(&dataset(), &place.path().join(output), begin, &mut Follower::default())
+    };
+    // Laid out otherwise, it is the same tokenizer.
+    std::fs::write(&path, words.replace('\n', " ")).unwrap();
+    go("same").unwrap();
+    let mut other: serde_json::Value = serde_json::from_str(&words).unwrap();
+    let vocabulary = other.pointer_mut("/model/vocab").unwrap().as_object_mut().unwrap();
+    let two: Vec<String> = vocabulary.keys().take(2).cloned().collect();
+    let (one, another) = (vocabulary[&two[0]].clone(), vocabulary[&two[1]].clone());
+    vocabulary.insert(two[0].clone(), another);
+    vocabulary.insert(two[1].clone(), one);
+    std::fs::write(&path, other.to_string()).unwrap();
+    assert!(matches!(go("other"), Err(Error::OtherTokenizer { .. })));
+    std::fs::write(&path, "{").unwrap();
+    assert!(matches!(go("damaged"), Err(Error::OtherTokenizer { .. })));
+}
+
+#[test]
 fn every_cut_of_a_checkpoint_is_refused() {
     let data = dataset();
     let place = tempfile::tempdir().unwrap();

@@ -37,6 +37,13 @@ pub struct Prepare {
     #[arg(long, default_value_t = 2048,
           value_parser = clap::value_parser!(u32).range(SMALLEST as i64 + 1..=65536))]
     vocabulary: u32,
+    /// Take the tokenizer of this model, to go on training it: a folder that `wisp-model train` or
+    /// `wisp-model export hf` wrote.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "vocabulary")]
+    like: Option<PathBuf>,
+    /// A file with licences and attributions of chats and corpora: it travels with the persona.
+    #[arg(long, value_name = "FILE")]
+    licences: Option<PathBuf>,
     /// The folder to write.
     #[arg(short, long)]
     output: PathBuf,
@@ -52,6 +59,7 @@ impl Prepare {
     /// Whatever is wrong with the input; then nothing is written.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         let corpora = self.corpus.into_iter().map(|(path, weight)| (path.into(), weight));
+        let licences = self.licences.as_deref().map(crate::cli::read_text).transpose()?;
         let request = Request {
             chats: self.chats,
             persona: self.persona,
@@ -59,6 +67,8 @@ impl Prepare {
             apart: self.apart,
             context: usize::from(self.context),
             vocabulary: self.vocabulary as usize,
+            like: self.like,
+            licences: licences.unwrap_or_default().trim().to_owned(),
             output: self.output,
         };
         let bar = ProgressBar::new_spinner();

@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde::Serialize;
 
 use super::error::PrepareError;
+use super::prepare::CHATS;
 use super::statistics::Statistics;
 use super::window::Row;
 use crate::bpe::{BEGIN, END, GAP_MARKS, WISP, YOU};
@@ -23,6 +24,10 @@ pub struct About {
     pub vocabulary: usize,
     /// Ids of the marks.
     pub special_tokens: Marks,
+    /// Chats and corpora in a sentence, for who gets the persona.
+    pub source: String,
+    /// Their licences and attributions; empty when nothing was said.
+    pub licences: String,
     /// The persona's chats first.
     pub sources: Vec<Source>,
     /// How the persona chats in the chats of the source `chats`.
@@ -59,6 +64,19 @@ pub struct Source {
     pub train: Amount,
     /// Rows held back.
     pub valid: Amount,
+}
+
+impl Source {
+    /// The sources with their tokens, as a persona file tells them. A chat is called like a person
+    /// often, and a persona goes to others: chats have no names here.
+    pub fn list(sources: &[Source]) -> String {
+        let name = |it: &Source| match it.name.split_once('_') {
+            Some((CHATS, _)) => "more chats".to_owned(),
+            _ => it.name.clone(),
+        };
+        let tokens = |it: &Source| format!("{} ({} tokens)", name(it), it.train.tokens);
+        sources.iter().map(tokens).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// How much there is of a source.

@@ -105,6 +105,23 @@ pub enum PrepareError {
     )]
     OutputExists { path: PathBuf },
 
+    #[error("{} has no tokenizer with the marks of Wisp's chats", path.display())]
+    #[diagnostic(
+        code(wisp_model::prepare::foreign),
+        help(
+            "--like takes a folder that `wisp-model train` or `wisp-model export hf` wrote. Other \
+             models have no tokens for speakers and silences; train a new one without --like."
+        )
+    )]
+    Foreign { path: PathBuf },
+
+    #[error("{} is damaged: {cause}", path.display())]
+    #[diagnostic(
+        code(wisp_model::prepare::model),
+        help("Give --like a folder that `wisp-model train` or `wisp-model export hf` wrote.")
+    )]
+    Model { path: PathBuf, cause: serde_json::Error },
+
     #[error("the tokens cannot be stored: {cause}")]
     #[diagnostic(
         code(wisp_model::prepare::store),

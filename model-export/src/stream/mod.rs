@@ -14,5 +14,6 @@ pub mod prepare;
 pub mod statistics;
 pub mod turn;
 pub mod window;
+pub mod words;
 
 pub use error::PrepareError;

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tokenizer::Tokenizer;
-
 use super::corpus;
 use super::dataset::{About, Amount, Marks, Source, write};
 use super::encode::Writer;
@@ -12,9 +10,10 @@ use super::error::PrepareError;
 use super::statistics::Statistics;
 use super::turn::{Document, Split, both_sides, most_frequent};
 use super::window::{Packing, held_back, rows};
+use super::words::{self, Words};
 use crate::bpe::{self, PieceCounts};
 use crate::chats::{Message, canonical};
-use crate::{Error, Result, hugging_face};
+use crate::{Error, Result};
 
 /// The source that a persona is measured on.
 pub const CHATS: &str = "chats";
@@ -35,8 +34,12 @@ pub struct Request {
     pub apart: Vec<(String, f64)>,
     /// Tokens that a row predicts.
     pub context: usize,
-    /// Number of tokens.
+    /// Number of tokens to train.
     pub vocabulary: usize,
+    /// A model's folder, whose tokenizer is taken instead of training one.
+    pub like: Option<PathBuf>,
+    /// What is to be said of the licences of chats and corpora.
+    pub licences: String,
     /// The folder to write.
     pub output: PathBuf,
 }
@@ -82,14 +85,13 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     let documents = sources.iter().map(|source| source.split.documents().count()).sum();
     progress(Step::Counted(documents));
 
-    let vocabulary = vocabulary(&sources, request.vocabulary)?;
+    let words = match &request.like {
+        Some(folder) => Words::of_model(folder)?,
+        None => train_words(&sources, request.vocabulary)?,
+    };
     progress(Step::Trained);
-    let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
-    let table_error = |cause| PrepareError::Table { cause: tokenizer::BuildError::Invalid(cause) };
-    let tokenizer = Tokenizer::open(&table).map_err(table_error)?;
-    // Only names and numbers: this cannot fail.
-    let json = hugging_face::tokenizer_json(&tokenizer)?;
-    let json = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
+    let tokenizer = words::open(&words.table)?;
+    let vocabulary = tokenizer.vocabulary();
     let mut writer = Writer::new(bpe::STYLE, tokenizer);
 
     let (mut about, mut tensors) = (Vec::new(), Vec::new());
@@ -119,12 +121,14 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     let about = About {
         persona: request.persona.clone(),
         context: request.context,
-        vocabulary: vocabulary.size(),
+        vocabulary,
         special_tokens: Marks::default(),
-        sources: about,
+        source: Source::list(&about),
+        licences: request.licences.clone(),
         statistics: Statistics::of(&messages, &request.persona),
+        sources: about,
     };
-    write(&request.output, &about, &json, &tensors)?;
+    write(&request.output, &about, &words.json, &tensors)?;
     Ok(about)
 }
 
@@ -195,7 +199,7 @@ fn plain(name: &str) -> String {
 }
 
 /// Trains the vocabulary on what is trained on, half of it chats.
-fn vocabulary(sources: &[Gathered], size: usize) -> Result<bpe::Vocabulary> {
+fn train_words(sources: &[Gathered], size: usize) -> Result<Words> {
     let mut counted: Vec<(PieceCounts, f64, bool)> = Vec::new();
     for source in sources {
         let mut counts = PieceCounts::default();
@@ -215,8 +219,7 @@ fn vocabulary(sources: &[Gathered], size: usize) -> Result<bpe::Vocabulary> {
     };
     let shares: Vec<(&PieceCounts, f64)> =
         counted.iter().map(|(counts, weighed, is)| (counts, share(*weighed, *is))).collect();
-    let failed = |cause| PrepareError::Vocabulary { wanted: size, cause };
-    Ok(bpe::train(&shares, size).map_err(failed)?)
+    Words::train(&shares, size)
 }
 
 impl From<PrepareError> for Error {

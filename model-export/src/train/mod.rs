@@ -2,6 +2,7 @@
 
 mod watch;
 
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -125,7 +126,7 @@ struct LoraArguments {
 
 /// Sizes to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Size {
+pub enum Size {
     /// 1.07 million weights: for first tries.
     #[value(name = "tiny")]
     Tiny,
@@ -138,6 +139,24 @@ enum Size {
     /// 42 million weights.
     #[value(name = "42M")]
     M42,
+}
+
+impl Size {
+    /// Minutes of training on a processor, unless a person says otherwise.
+    pub fn usual_minutes(self) -> f64 {
+        match self {
+            Size::Tiny => 20.0,
+            Size::M3 => 120.0,
+            Size::M15 => 600.0,
+            Size::M42 => 1500.0,
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
+    }
 }
 
 impl From<Size> for Preset {

@@ -1,0 +1,96 @@
+//! The verb `make-persona`: from exported chats to a persona file, one step after the other.
+//!
+//! Each step is another verb of this program with its arguments, as a person would type them. A step
+//! whose result is there is not done again: so the same command goes on where it was interrupted.
+
+mod error;
+mod notes;
+mod steps;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::train::Size;
+use crate::weight_format::FormatName;
+use crate::{Error, Result};
+pub use error::MakeError;
+use notes::Notes;
+use steps::{Step, Workshop};
+
+/// Make a persona of exported chats: ingest, prepare, train, import, quantise, eval, memory, sample.
+///
+/// Shows each step as the command that does it alone. Ctrl-C stops it, and the same command goes on.
+#[derive(Clone, Debug, Args)]
+pub struct MakePersona {
+    /// Folders, files and zip archives with exports.
+    #[arg(required = true)]
+    exports: Vec<PathBuf>,
+    /// Who the persona is, as written in the chats. Asked if missing.
+    #[arg(long)]
+    name: Option<String>,
+    /// The folder for everything that comes out.
+    #[arg(short, long, default_value = "persona")]
+    output: PathBuf,
+    /// The size of the model; otherwise what the chats are enough for.
+    #[arg(long, value_enum, conflicts_with = "from")]
+    preset: Option<Size>,
+    /// Minutes to train; otherwise two hours for a small model, ten for one of 15M.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Millions of tokens to see, instead: the same again gives the same model.
+    #[arg(long, conflicts_with = "minutes")]
+    tokens: Option<f64>,
+    /// A general corpus to learn the language from, and its weight. May be given again.
+    #[arg(long, value_name = "FILE[=WEIGHT]")]
+    corpus: Vec<String>,
+    /// Number of tokens in the vocabulary; with --from, the model's are taken.
+    #[arg(long, default_value_t = 2048, conflicts_with = "from")]
+    vocabulary: u32,
+    /// A file with licences and attributions of chats and corpora.
+    #[arg(long, value_name = "FILE")]
+    licences: Option<PathBuf>,
+    /// Go on from this model instead of beginning with nothing: a folder that `wisp-model train` or
+    /// `wisp-model export hf` wrote.
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// How weights are stored: fp8, int8 or int4.
+    #[arg(long, default_value = "fp8")]
+    format: FormatName,
+}
+
+impl MakePersona {
+    /// Does what is still to be done, and prints what comes next.
+    ///
+    /// # Errors
+    /// Those of the steps; what the steps before made stays.
+    pub fn run(self, out: &mut impl Write) -> Result<()> {
+        std::fs::create_dir_all(&self.output).map_err(Error::write(&self.output))?;
+        Notes::of(&self).agree(&self.output)?;
+        let workshop = Workshop::new(self);
+        let count = Step::ALL.len();
+        for (number, step) in (1..).zip(Step::ALL) {
+            if workshop.is_done(step) {
+                say(out, &format!("== {number}/{count} {step}: done before\n"))?;
+                continue;
+            }
+            let command = workshop.command(step)?;
+            say(out, &format!("== {number}/{count} {step}\n{}\n", command.shown()))?;
+            command.run(out)?;
+            if !workshop.is_done(step) {
+                // Training was stopped by Ctrl-C, and has said so.
+                return say(out, "To go on, give the same `wisp-model make-persona` again.\n");
+            }
+        }
+        let page = workshop.end()?;
+        say(out, &page)
+    }
+}
+
+fn say(out: &mut impl Write, text: &str) -> Result<()> {
+    let to = || Error::write(Path::new("the standard output"));
+    out.write_all(text.as_bytes()).map_err(to())?;
+    // A step that takes hours follows.
+    out.flush().map_err(to())
+}

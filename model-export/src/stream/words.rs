@@ -1,0 +1,90 @@
+//! The tokenizer of a dataset: trained on its texts, or that of a model which will learn from them.
+
+use std::path::{Path, PathBuf};
+
+use model_format::Style;
+use serde_json::Value;
+use tokenizer::{BuildError, Tokenizer};
+
+use super::error::PrepareError;
+use crate::bpe::{self, BEGIN, END, GAP_MARKS, PieceCounts, WISP, YOU};
+use crate::hugging_face::{self, SpecialTokens, WISP_JSON};
+use crate::{Error, Result};
+
+/// Tokens are stored in two bytes.
+const MOST_TOKENS: usize = 1 << 16;
+
+/// How a conversation is written by a persona that is trained here.
+const STYLE: Style = Style::Chat { begin: BEGIN, you: YOU, wisp: WISP, end: END, gaps: GAP_MARKS };
+
+/// A tokenizer in both its forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The board's table.
+    pub table: Vec<u8>,
+    /// `tokenizer.json`.
+    pub json: String,
+}
+
+impl Words {
+    /// Trains `size` tokens on sources, each with its share of the text.
+    ///
+    /// # Errors
+    /// When the texts are too few.
+    pub fn train(shares: &[(&PieceCounts, f64)], size: usize) -> Result<Self> {
+        let failed = |cause| PrepareError::Vocabulary { wanted: size, cause };
+        let vocabulary = bpe::train(shares, size).map_err(failed)?;
+        let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
+        let json = hugging_face::tokenizer_json(&open(&table)?)?;
+        // Only names and numbers: this cannot fail.
+        let json = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
+        Ok(Words { table, json })
+    }
+
+    /// Takes the tokenizer of a model that was trained here: a folder with tokenizer.json and
+    /// wisp.json. The file stays as it is, byte for byte.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the model was not trained here.
+    pub fn of_model(folder: &Path) -> Result<Self> {
+        let path = folder.join("tokenizer.json");
+        let json = read(&path)?;
+        let about = folder.join(WISP_JSON);
+        let about: Value =
+            serde_json::from_str(&read(&about)?).map_err(not_json(&about)).map_err(Error::from)?;
+        let marks = about.get("special_tokens").cloned().unwrap_or_default();
+        let is_ours = serde_json::from_value(marks)
+            .is_ok_and(|marks: SpecialTokens| marks == SpecialTokens::from(STYLE));
+        if !is_ours {
+            return Err(PrepareError::Foreign { path: folder.to_owned() }.into());
+        }
+        let parsed: Value =
+            serde_json::from_str(&json).map_err(not_json(&path)).map_err(Error::from)?;
+        let tokens =
+            parsed.pointer("/model/vocab").and_then(Value::as_object).map_or(0, |it| it.len());
+        if tokens > MOST_TOKENS {
+            return Err(PrepareError::Foreign { path: folder.to_owned() }.into());
+        }
+        let table = hugging_face::table(&path, json.as_bytes(), tokens, &STYLE)?;
+        open(&table)?;
+        Ok(Words { table, json })
+    }
+}
+
+/// Opens a table that was just made.
+///
+/// # Errors
+/// None that a text or a file can cause.
+pub fn open(table: &[u8]) -> Result<Tokenizer<'_>> {
+    let failed = |cause| PrepareError::Table { cause: BuildError::Invalid(cause) };
+    Ok(Tokenizer::open(table).map_err(failed)?)
+}
+
+fn read(path: &Path) -> Result<String> {
+    crate::cli::read_text(path)
+}
+
+fn not_json(path: &Path) -> impl Fn(serde_json::Error) -> PrepareError {
+    let path: PathBuf = path.to_owned();
+    move |cause| PrepareError::Model { path: path.clone(), cause }
+}

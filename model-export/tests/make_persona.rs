@@ -1,0 +1,119 @@
+//! `make-persona`: from an export to a persona that talks, stopped and gone on with, and refusals.
+#![cfg(feature = "training")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use model_format::{AlignedBytes, Model};
+
+/// Two people who talk about small things. Our own writing, put together in many ways, because a
+/// vocabulary of 2048 tokens needs different words.
+const THINGS: [&str; 12] = [
+    "lantern", "teapot", "umbrella", "bicycle", "sandwich", "snowman", "violin", "ladder",
+    "cushion", "harbour", "marble", "pumpkin",
+];
+const DOINGS: [&str; 10] = [
+    "found",
+    "painted",
+    "lost",
+    "borrowed",
+    "cleaned",
+    "hid",
+    "forgot",
+    "carried",
+    "mended",
+    "described",
+];
+
+/// An export as JSON Lines, in a folder of its own.
+fn export(folder: &Path) -> PathBuf {
+    let exports = folder.join("exports");
+    std::fs::create_dir(&exports).unwrap();
+    let mut lines = String::new();
+    let mut time = 1_600_000_000_000u64;
+    for number in 0..600usize {
+        let (thing, doing) = (THINGS[number % 12], DOINGS[number * 7 / 3 % 10]);
+        let other = THINGS[number * 5 / 2 % 12];
+        time += if number % 5 == 0 { 9_000_000 } else { 45_000 };
+        let (sender, text) = match number % 3 {
+            0 => ("Ada", format!("guess who {doing} the {thing} in week {}", number * 31 % 97)),
+            1 => ("Moth", format!("not me, i only {doing} a {other} for you")),
+            _ => ("Moth", format!("the {thing} and the {other} say hello, {} times", number % 41)),
+        };
+        let record =
+            serde_json::json!({"time": time, "sender": sender, "text": text, "chat": "hut"});
+        writeln!(lines, "{record}").unwrap();
+    }
+    std::fs::write(exports.join("chats.jsonl"), lines).unwrap();
+    exports
+}
+
+fn make(exports: &Path, output: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+    command.arg("make-persona").arg(exports).arg("-o").arg(output).args(["--name", "Moth"]);
+    command.args(["--preset", "tiny", "--tokens", "0.02", "--vocabulary", "400"]).args(more);
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn one_command_makes_a_persona_and_the_same_command_goes_on() {
+    let place = tempfile::tempdir().unwrap();
+    let exports = export(place.path());
+    let folder = place.path().join("moth");
+    let output = make(&exports, &folder, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    for part in ["== 1/8", "== 8/8", "wisp-model train", "Moth is made", "wisp load --persona"] {
+        assert!(page.contains(part), "{part} is not in: {page}");
+    }
+    let file = AlignedBytes::read(folder.join("persona.wisp")).unwrap();
+    let model = Model::open(&file).unwrap();
+    assert_eq!(model.persona().name, "Moth");
+    assert!(model.persona().provenance.source.contains("chats ("));
+
+    // What is there stays; what is missing is made again, and comes out the same.
+    let persona = std::fs::read(folder.join("persona.wisp")).unwrap();
+    std::fs::remove_file(folder.join("persona.wisp")).unwrap();
+    std::fs::remove_file(folder.join("samples.md")).unwrap();
+    let output = make(&exports, &folder, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    assert_eq!(page.matches("done before").count(), 6, "{page}");
+    assert_eq!(std::fs::read(folder.join("persona.wisp")).unwrap(), persona);
+
+    let output = make(&exports, &folder, &["--format", "int8"]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("begun with another --format"), "{said}");
+    assert!(said.contains("wisp_model::make::other"), "{said}");
+}
+
+#[test]
+fn a_step_that_fails_says_so_and_what_was_there_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let exports = export(place.path());
+    let taken = place.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    std::fs::write(taken.join("diary.txt"), "mine").unwrap();
+    let said = text(&make(&exports, &taken, &[]).stderr);
+    assert!(said.contains("wisp_model::make::used"), "{said}");
+    assert_eq!(std::fs::read_dir(&taken).unwrap().count(), 1);
+
+    // Nobody of that name: nothing is begun, and another try may give another name.
+    let folder = place.path().join("other");
+    for name in ["Zed", "Zod"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+        command.arg("make-persona").arg(&exports).args(["--name", name]).arg("-o").arg(&folder);
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        let said = text(&output.stderr);
+        assert!(said.contains(name) && !said.contains("make::other"), "{said}");
+        assert!(!folder.join("chats").exists());
+    }
+}
