@@ -38,6 +38,11 @@ pub enum Error {
     #[diagnostic(transparent)]
     Export(#[from] crate::export::ExportError),
 
+    #[cfg(feature = "synthesise")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Synthesise(#[from] crate::synthesise::SynthesiseError),
+
     #[cfg(feature = "training")]
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -21,6 +21,8 @@ pub mod quantise;
 pub mod report;
 pub mod rope_layout;
 pub mod stream;
+#[cfg(feature = "synthesise")]
+pub mod synthesise;
 #[cfg(feature = "training")]
 pub mod train;
 mod vocabulary;
