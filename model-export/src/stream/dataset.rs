@@ -1,5 +1,6 @@
 //! The folder with the packed tokens: what is in it, and how it is written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use persona::GAPS;
@@ -55,6 +56,9 @@ pub struct Source {
     pub weight: f64,
     /// Whether its silences are made up, because it has no times.
     pub made_up_gaps: bool,
+    /// The language models that wrote some of it, from chats called `synthetic/MODEL`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub teachers: BTreeSet<String>,
     /// Rows to train on.
     pub train: Amount,
     /// Rows held back.

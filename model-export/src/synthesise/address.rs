@@ -37,7 +37,9 @@ impl Address {
         };
         let authority = uri.authority().ok_or(wrong("it has no host"))?.as_str();
         if authority.contains('@') {
-            return Err(wrong("names and passwords do not belong in it; a key goes into a variable"));
+            return Err(wrong(
+                "names and passwords do not belong in it; a key goes into a variable",
+            ));
         }
         if uri.query().is_some() {
             return Err(wrong("it has a part behind `?`"));

@@ -29,7 +29,9 @@ impl Sending<'_> {
         let Self { address, examples, conversations, messages, .. } = self;
         let place = match (address.is_loopback(), address.is_encrypted()) {
             (true, _) => "this computer".to_owned(),
-            (false, true) => format!("over the network, encrypted, to {}", showable(address.host())),
+            (false, true) => {
+                format!("over the network, encrypted, to {}", showable(address.host()))
+            }
             (false, false) => {
                 format!("over the network, NOT ENCRYPTED, to {}", showable(address.host()))
             }
@@ -116,9 +118,17 @@ mod tests {
     #[test]
     fn it_says_what_where_and_how() {
         let far = page("http://far.example/v1", 3);
-        for part in ["http://far.example/v1", "NOT ENCRYPTED", "50 or more", "about.txt (321 bytes)",
-                     "3 conversations of anna", "72 messages", "4321 messages", "$MY_KEY", "Ask the people"]
-        {
+        for part in [
+            "http://far.example/v1",
+            "NOT ENCRYPTED",
+            "50 or more",
+            "about.txt (321 bytes)",
+            "3 conversations of anna",
+            "72 messages",
+            "4321 messages",
+            "$MY_KEY",
+            "Ask the people",
+        ] {
             assert!(far.contains(part), "{part} in {far}");
         }
         assert!(page("https://far.example/v1", 3).contains("network, encrypted, to far.example"));

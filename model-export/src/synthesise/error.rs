@@ -156,10 +156,7 @@ pub enum SynthesiseError {
     TooLarge { url: String, limit: u64 },
 
     #[error("{url} has {count} models")]
-    #[diagnostic(
-        code(wisp_model::synthesise::models),
-        help("Choose one with --model: {names}")
-    )]
+    #[diagnostic(code(wisp_model::synthesise::models), help("Choose one with --model: {names}"))]
     Models { url: String, count: usize, names: String },
 
     #[error("{url} does not say which model it has")]

@@ -124,7 +124,8 @@ pub fn models(body: &[u8]) -> Vec<String> {
 pub fn complaint(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let error = body.get("error");
-    let fields = [error.and_then(|it| it.get("message")), error, body.get("message"), body.get("detail")];
+    let fields =
+        [error.and_then(|it| it.get("message")), error, body.get("message"), body.get("detail")];
     let said = fields.into_iter().flatten().find_map(Value::as_str)?;
     Some(showable(said)).filter(|it| !it.is_empty())
 }
@@ -178,7 +179,8 @@ mod tests {
         assert_eq!(Answer::read(whole), Answer { text: Some("hi".into()), cut: true, tokens });
         let parts = br#"{"choices":[{"message":{"content":[{"text":"a"},{"x":1},{"text":"b"}]}}]}"#;
         assert_eq!(Answer::read(parts).text.as_deref(), Some("ab"));
-        for bad in [&b""[..], b"{", b"[]", b"{\"choices\":{}}", b"{\"choices\":[3]}", &whole[..40]] {
+        for bad in [&b""[..], b"{", b"[]", b"{\"choices\":{}}", b"{\"choices\":[3]}", &whole[..40]]
+        {
             assert_eq!(Answer::read(bad), Answer::default());
         }
         assert_eq!(models(br#"{"data":[{"id":"a"},{"id":3},{"id":"b"}]}"#), ["a", "b"]);

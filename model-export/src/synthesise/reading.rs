@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn the_form_that_is_asked_for() {
-        let answer = "=== rain\nfriend 4000: hi: you\npersona 5: \"hello\"\n\n=== tea\npersona 0: x\n";
+        let answer =
+            "=== rain\nfriend 4000: hi: you\npersona 5: \"hello\"\n\n=== tea\npersona 0: x\n";
         let first = vec![turn(Speaker::You, 4000, "hi: you"), turn(Speaker::Wisp, 5, "hello")];
         let second = vec![turn(Speaker::Wisp, 0, "x")];
         assert_eq!(read(answer, false), [Draft::Whole(first.clone()), Draft::Whole(second)]);

@@ -21,9 +21,7 @@ pub const MOST: usize = 60;
 pub const LONGEST: u64 = 86_400;
 
 /// Why a conversation is not taken.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // `meaning` says it.
 pub enum Rejection {
@@ -121,8 +119,7 @@ fn repeats(turns: &[Turn]) -> bool {
     let texts: HashSet<String> = turns.iter().map(|turn| turn.text.to_lowercase()).collect();
     let words: Vec<&str> = turns.iter().flat_map(|turn| turn.text.split_whitespace()).collect();
     let different: HashSet<&&str> = words.iter().collect();
-    texts.len() * 3 < turns.len() * 2
-        || words.len() >= WORDS && different.len() * 4 < words.len()
+    texts.len() * 3 < turns.len() * 2 || words.len() >= WORDS && different.len() * 4 < words.len()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::reading::{Draft, read};
 use super::rules::{Rejection, check, fitted};
 use super::store::{Store, Times};
 use crate::Result;
+use crate::stream::turn::Turn;
 
 /// Answers in a row without a usable conversation, after which asking ends.
 pub const FRUITLESS: u32 = 8;
@@ -162,18 +163,29 @@ fn work(client: &Client, jobs: &Mutex<Receiver<Job>>, events: &Sender<Event>) {
     }
 }
 
-/// Decides what is taken.
-struct Judge<'a> {
-    material: &'a Material,
-    novelty: Novelty,
-    times: Times,
-    model: &'a str,
-    goal: u64,
-    run: Run,
+/// Decides what is taken of the answers.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    /// The chats.
+    pub material: &'a Material,
+    /// What is known already.
+    pub novelty: Novelty,
+    /// When conversations happen.
+    pub times: Times,
+    /// The model that answers.
+    pub model: &'a str,
+    /// How many conversations there are to be.
+    pub goal: u64,
+    /// What came of it so far.
+    pub run: Run,
 }
 
 impl Judge<'_> {
-    fn answer(&mut self, answer: Answer, store: &mut Store) -> Result<()> {
+    /// Puts what is good in the store, and counts.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn answer(&mut self, answer: Answer, store: &mut Store) -> Result<()> {
         self.run.requests += 1;
         let tokens = answer.tokens.unwrap_or_default();
         self.run.tokens_read = self.run.tokens_read.saturating_add(tokens.read);
@@ -198,10 +210,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn judged(
-        &mut self,
-        draft: Draft,
-    ) -> std::result::Result<Vec<crate::stream::turn::Turn>, Rejection> {
+    fn judged(&mut self, draft: Draft) -> std::result::Result<Vec<Turn>, Rejection> {
         let turns = match draft {
             Draft::Whole(turns) => fitted(turns, &self.material.signs),
             Draft::Broken(why) => return Err(why),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::error::SynthesiseError;
 use super::prompt::FRIEND;
 use crate::chats::Message;
+use crate::chats::canonical::SYNTHETIC;
 use crate::stream::dice::Dice;
 use crate::stream::turn::Turn;
 use crate::{Error, Result};
@@ -40,13 +41,10 @@ pub struct Mark {
     pub messages: usize,
 }
 
-/// What every chat of a teacher is called; its model follows.
-pub const CHAT: &str = "synthetic/";
-
 /// The chat of a model's conversations, in signs that no option gives a meaning.
 pub fn chat(model: &str) -> String {
     let plain = |it: char| if it.is_alphanumeric() || "._-:/".contains(it) { it } else { '_' };
-    CHAT.chars().chain(model.chars().map(plain)).take(100).collect()
+    SYNTHETIC.chars().chain(model.chars().map(plain)).take(100).collect()
 }
 
 /// What the other side is called. It has no name: it was never the same person.
@@ -103,8 +101,10 @@ impl Store {
             let Some(b'\n') = line.last() else {
                 // Torn: a beginning of a record, or a whole one without its end.
                 let begins = b"{\"time\":";
-                let is_ours = record.is_ok() || line.starts_with(begins) || begins.starts_with(line);
-                let is_whole = record.is_err() && serde_json::from_slice::<serde_json::Value>(line).is_ok();
+                let is_ours =
+                    record.is_ok() || line.starts_with(begins) || begins.starts_with(line);
+                let is_whole =
+                    record.is_err() && serde_json::from_slice::<serde_json::Value>(line).is_ok();
                 if !is_ours || is_whole {
                     return Err(foreign(index + 1).into());
                 }
@@ -190,8 +190,7 @@ impl Store {
     pub fn append(&mut self, turns: &[Turn], model: &str, times: &Times) -> Result<()> {
         let number = self.conversations + 1;
         let before = self.records.last().map(|record| record.message.time_ms);
-        let mark =
-            Mark { teacher: model.to_owned(), conversation: number, messages: turns.len() };
+        let mark = Mark { teacher: model.to_owned(), conversation: number, messages: turns.len() };
         let mut time_ms = times.begin(before, turns.first().map_or(0, |it| it.gap_seconds), number);
         let mut records = Vec::with_capacity(turns.len());
         let mut lines = Vec::new();
