@@ -349,6 +349,8 @@ fn arguments_that_make_no_sense() {
     let url = "http://127.0.0.1:1/v1";
     let said = place.fails("http://me:secret@localhost/v1", &["--yes"]);
     assert!(said.contains("synthesise::address") && !said.contains("secret"), "{said}");
+    let said = place.fails(url, &["--yes", "--show", "nobody"]);
+    assert!(said.contains("synthesise::chat") && said.contains("nobody"), "{said}");
     let said = place.fails(url, &["--yes", "--describe", "none.txt"]);
     assert!(said.contains("none.txt"), "{said}");
     std::fs::write(place.path("long.txt"), "x".repeat(20_000)).unwrap();

@@ -56,6 +56,9 @@ pub struct Synthesise {
     /// Conversations of the chats that each request shows; with 0 no text of the chats is sent.
     #[arg(long, default_value_t = 3, value_name = "K", value_parser = clap::value_parser!(u8).range(0..=20))]
     examples: u8,
+    /// Draw those from this chat only. May be given again.
+    #[arg(long, value_name = "CHAT")]
+    show: Vec<String>,
     /// The environment variable with the server's key, if it wants one.
     #[arg(long, default_value = "OPENAI_API_KEY", value_name = "VARIABLE")]
     api_key_env: String,
@@ -98,7 +101,7 @@ impl Synthesise {
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         let address = Address::parse(&self.teacher)?;
         let messages = canonical::read(&self.chats)?;
-        let material = Material::of(&messages, &self.persona)?;
+        let material = Material::of(&messages, &self.persona, &self.show)?;
         let description = self.describe.as_deref().map(describe).transpose()?;
         let examples = usize::from(self.examples);
         if examples == 0 && description.is_none() {
@@ -209,9 +212,9 @@ impl Synthesise {
         let new = Rhythm::of(&messages, &self.persona);
         let row = |name: &str, of: fn(&Rhythm) -> f64, factor: f64, unit: &str| {
             let [old, new] = [&material.rhythm, &new].map(|it| factor * of(it));
-            format!("{name:<14} {old:>8.2} {unit:1} {new:>8.2} {unit}\n")
+            format!("{name:<16} {old:>8.2} {unit:1} {new:>8.2} {unit}\n")
         };
-        page += &format!("\n{:<14} {:>8}   {:>8}\n", "the persona", "chats", "new");
+        page += &format!("\n{:<16} {:>8}   {:>8}\n", "the persona", "chats", "new");
         page += &row("answers", Rhythm::reply_rate, 100.0, "%");
         page += &row("writes in a row", Rhythm::burst_length, 1.0, "");
         page += &row("speaks first", Rhythm::first_speech_rate, 100.0, "%");

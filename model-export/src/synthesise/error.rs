@@ -65,6 +65,13 @@ pub enum SynthesiseError {
     )]
     NoPersona { name: String },
 
+    #[error("there is no chat called {name}")]
+    #[diagnostic(
+        code(wisp_model::synthesise::chat),
+        help("Give --show the name of a chat as it stands in chats.jsonl and in the report.")
+    )]
+    NoChat { name: String },
+
     #[error("no conversation of these chats can serve as an example")]
     #[diagnostic(
         code(wisp_model::synthesise::examples),

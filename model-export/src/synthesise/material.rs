@@ -34,17 +34,29 @@ pub struct Material {
 }
 
 impl Material {
-    /// Reads canonical messages, sorted by time within each chat.
+    /// Reads canonical messages, sorted by time within each chat. Only the chats in `shown` may be
+    /// shown, or all if there are none.
     ///
     /// # Errors
     /// A name that nobody has.
-    pub fn of(messages: &[Message], persona: &str) -> Result<Self, SynthesiseError> {
+    pub fn of(
+        messages: &[Message],
+        persona: &str,
+        shown: &[String],
+    ) -> Result<Self, SynthesiseError> {
         if !messages.iter().any(|message| message.sender == persona) {
             return Err(SynthesiseError::NoPersona { name: persona.to_owned() });
         }
+        let is_there = |name: &&String| messages.iter().any(|message| message.chat == **name);
+        if let Some(name) = shown.iter().find(|name| !is_there(name)) {
+            return Err(SynthesiseError::NoChat { name: name.clone() });
+        }
         let mut split = Split::default();
         for chat in messages.chunk_by(|one, other| one.chat == other.chat) {
-            split.add_chat(chat, persona);
+            let name = chat.first().map(|message| &message.chat);
+            if shown.is_empty() || name.is_some_and(|name| shown.contains(name)) {
+                split.add_chat(chat, persona);
+            }
         }
         // What is held back stays unseen: otherwise the teacher would write it into what is
         // trained on.
@@ -126,7 +138,7 @@ mod tests {
 
     #[test]
     fn examples_are_clean_and_not_held_back() {
-        let material = Material::of(&chats(), "Moth").unwrap();
+        let material = Material::of(&chats(), "Moth", &["ada".to_owned()]).unwrap();
         assert_eq!(material.examples.len(), 38);
         let texts = || material.examples.iter().flatten().map(|turn| turn.text.as_str());
         assert!(texts().all(|text| !text.contains('@') && !text.contains('\n')));
@@ -135,12 +147,18 @@ mod tests {
         assert_eq!(texts().count(), 38 * 5);
         assert!(material.signs.iter().eq(&['☕']));
         assert_eq!(material.silences.len(), 37);
-        assert!(Material::of(&chats(), "Nobody").is_err());
+        assert!(Material::of(&chats(), "Nobody", &[]).is_err());
+        assert!(Material::of(&chats(), "Moth", &["ben".to_owned()]).is_err());
+        let mut two = chats();
+        two.extend(chats().into_iter().map(|it| Message { chat: "ben".into(), ..it }));
+        let both = Material::of(&two, "Moth", &[]).unwrap();
+        let one = Material::of(&two, "Moth", &["ben".to_owned()]).unwrap();
+        assert_eq!((both.examples.len(), one.examples.len()), (76, 38));
     }
 
     #[test]
     fn drawn_examples_differ() {
-        let material = Material::of(&chats(), "Moth").unwrap();
+        let material = Material::of(&chats(), "Moth", &[]).unwrap();
         let drawn = material.draw(5, &mut Dice::new(1));
         let firsts: std::collections::BTreeSet<_> = drawn.iter().map(|it| &it[0].text).collect();
         assert_eq!(firsts.len(), 5);

@@ -18,12 +18,13 @@ const COPY: usize = 5;
 /// Words of a stretch that two conversations are compared by.
 const ALIKE: usize = 3;
 
-/// Share of a conversation's stretches that may stand in the chats. Whole conversations of the
-/// demo persona have up to COPIED of them in common with the rest of its chats.
-const MOST_COPIED: f64 = 0.3;
+/// Share of a conversation's stretches that may stand in the chats. Of 2,682 conversations of one
+/// chat, each against the others, one in a hundred has more than 0.10, and none more than 0.23.
+const MOST_COPIED: f64 = 0.25;
 
-/// From this coefficient on two conversations are the same in other words.
-const MOST_ALIKE: f64 = 0.4;
+/// Above this coefficient two conversations are the same in other words. Of the same 2,682, none
+/// comes above 0.09 with any other.
+const MOST_ALIKE: f64 = 0.25;
 
 /// What is known already.
 #[derive(Debug, Default)]

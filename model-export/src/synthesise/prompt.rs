@@ -215,7 +215,7 @@ mod tests {
             text: format!("line {place}"),
             chat: "ada".into(),
         };
-        Material::of(&(0..100).map(message).collect::<Vec<_>>(), "Moth").unwrap()
+        Material::of(&(0..100).map(message).collect::<Vec<_>>(), "Moth", &[]).unwrap()
     }
 
     #[test]

@@ -138,7 +138,7 @@ mod tests {
             text: "the moon is out ☕ and it is very round tonight, i think, come and look".into(),
             chat: "ada".into(),
         };
-        Material::of(&(0..10).map(message).collect::<Vec<_>>(), "Moth").unwrap()
+        Material::of(&(0..10).map(message).collect::<Vec<_>>(), "Moth", &[]).unwrap()
     }
 
     fn talk(texts: &[&str]) -> Vec<Turn> {

@@ -150,7 +150,7 @@ pub fn sentence(number: u64) -> String {
 /// A good conversation of eight messages.
 pub fn conversation(number: u64) -> String {
     let line = |place: u64| {
-        let speaker = if place % 3 == 0 { "friend" } else { "persona" };
+        let speaker = if place.is_multiple_of(3) { "friend" } else { "persona" };
         let gap = if place == 0 { 5000 } else { 3 + place };
         format!("{speaker} {gap}: {}\n", sentence(1_000_000 + number * 10 + place))
     };
