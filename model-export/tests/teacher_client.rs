@@ -144,7 +144,6 @@ fn a_silent_server_is_not_waited_for_for_ever() {
     let teacher = Teacher::new(|_, _| Reply::Silence);
     let error = ask_within(&teacher.url(), &[], Duration::from_millis(200)).answer.unwrap_err();
     assert!(error.to_string().contains("in 4 attempts: it took too long"), "{error}");
-    assert_eq!(teacher.seen().len(), 4);
 }
 
 #[test]

@@ -251,11 +251,8 @@ impl Client {
             other => showable(&other.to_string()),
         };
         match error {
-            // A name or a certificate does not get better by waiting.
-            ureq::Error::HostNotFound
-            | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_)
-            | ureq::Error::BadUri(_) => {
+            // A certificate does not get better by waiting.
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::BadUri(_) => {
                 let url = self.address.to_string();
                 Trouble::Never(SynthesiseError::Unreachable { url, attempts: 1, why })
             }

@@ -22,8 +22,9 @@ use crate::stream::turn::Turn;
 /// Answers in a row without a usable conversation, after which asking ends.
 pub const FRUITLESS: u32 = 8;
 
-/// Most tokens of an answer: four conversations of 24 long messages.
-const LONGEST_ANSWER: u32 = 4096;
+/// Most tokens of an answer: four conversations of 24 messages of about 20 tokens. Some servers
+/// refuse a request if this and the prompt do not fit the context together.
+const LONGEST_ANSWER: u32 = 2048;
 
 /// What to do.
 #[derive(Clone, Debug)]
