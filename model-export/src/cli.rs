@@ -26,6 +26,8 @@ enum Verb {
     MakePersona(crate::make::MakePersona),
     Ingest(crate::chats::command::Ingest),
     Prepare(crate::stream::command::Prepare),
+    #[cfg(feature = "synthesise")]
+    Synthesise(Box<crate::synthesise::command::Synthesise>),
     #[cfg(feature = "training")]
     Train(Box<crate::train::Train>),
     /// Make a persona file from a checkpoint of another program.
@@ -79,6 +81,8 @@ impl Arguments {
             Verb::MakePersona(make) => make.run(out),
             Verb::Ingest(ingest) => ingest.run(out),
             Verb::Prepare(prepare) => prepare.run(out),
+            #[cfg(feature = "synthesise")]
+            Verb::Synthesise(synthesise) => synthesise.run(out),
             #[cfg(feature = "training")]
             Verb::Train(train) => train.run(out),
             Verb::Import { from } => from.import(out),

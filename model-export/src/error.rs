@@ -55,6 +55,11 @@ pub enum Error {
     #[diagnostic(transparent)]
     Make(#[from] crate::make::MakeError),
 
+    #[cfg(feature = "synthesise")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Synthesise(#[from] crate::synthesise::SynthesiseError),
+
     #[cfg(feature = "training")]
     #[error(transparent)]
     #[diagnostic(transparent)]

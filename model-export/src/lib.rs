@@ -25,6 +25,8 @@ pub mod report;
 pub mod rope_layout;
 pub mod sample;
 pub mod stream;
+#[cfg(feature = "synthesise")]
+pub mod synthesise;
 #[cfg(feature = "training")]
 pub mod train;
 mod vocabulary;

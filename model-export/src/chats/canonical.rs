@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::error::ChatError;
 use crate::{Error, Result};
 
-/// One message as everything after `ingest` sees it.
+/// One message as everything after `ingest` sees it. A record may have other fields, which are not
+/// looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// When it was sent: milliseconds since 1970, UTC.
@@ -22,6 +23,9 @@ pub struct Message {
     /// The conversation it belongs to; unique in a file.
     pub chat: String,
 }
+
+/// Chats that a language model wrote are called this and its name.
+pub const SYNTHETIC: &str = "synthetic/";
 
 /// The file's name in the folder that `ingest` writes.
 pub const FILE_NAME: &str = "chats.jsonl";

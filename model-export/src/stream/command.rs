@@ -27,8 +27,9 @@ pub struct Prepare {
     /// A general corpus, .jsonl or .jsonl.gz, and how much its tokens count. May be given again.
     #[arg(long, value_name = "FILE[=WEIGHT]", value_parser = weighed)]
     corpus: Vec<(String, f64)>,
-    /// Make a chat a source of its own, so that it can be weighed. May be given again.
-    #[arg(long, value_name = "CHAT[=WEIGHT]", value_parser = weighed)]
+    /// Make a chat a source of its own, so that it can be weighed; or take another file of chats,
+    /// as `wisp-model synthesise` writes them. May be given again.
+    #[arg(long, value_name = "CHAT|FILE[=WEIGHT]", value_parser = weighed)]
     apart: Vec<(String, f64)>,
     /// Longest stretch of tokens that the model sees.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=16384))]

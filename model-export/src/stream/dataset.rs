@@ -1,5 +1,6 @@
 //! The folder with the packed tokens: what is in it, and how it is written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use persona::GAPS;
@@ -60,6 +61,9 @@ pub struct Source {
     pub weight: f64,
     /// Whether its silences are made up, because it has no times.
     pub made_up_gaps: bool,
+    /// The language models that wrote some of it, from chats called `synthetic/MODEL`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub teachers: BTreeSet<String>,
     /// Rows to train on.
     pub train: Amount,
     /// Rows held back.
@@ -68,9 +72,14 @@ pub struct Source {
 
 impl Source {
     /// The sources with their tokens, as a persona file tells them. A chat is called like a person
-    /// often, and a persona goes to others: chats have no names here.
+    /// often, and a persona goes to others: chats have no names here, but what wrote them if no
+    /// person did.
     pub fn list(sources: &[Source]) -> String {
         let name = |it: &Source| match it.name.split_once('_') {
+            _ if !it.teachers.is_empty() => {
+                let teachers: Vec<&str> = it.teachers.iter().map(String::as_str).collect();
+                format!("chats written by {}", teachers.join(" and "))
+            }
             Some((CHATS, _)) => "more chats".to_owned(),
             _ => it.name.clone(),
         };

@@ -1,6 +1,6 @@
 //! Chats and corpora to the dataset folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::corpus;
@@ -30,7 +30,7 @@ pub struct Request {
     pub persona: String,
     /// Corpora and their weights.
     pub corpora: Vec<(PathBuf, f64)>,
-    /// Chats that become sources of their own, and their weights.
+    /// Chats and files of chats that become sources of their own, and their weights.
     pub apart: Vec<(String, f64)>,
     /// Tokens that a row predicts.
     pub context: usize,
@@ -62,6 +62,7 @@ struct Gathered {
     name: String,
     weight: f64,
     is_chats: bool,
+    teachers: BTreeSet<String>,
     split: Split,
 }
 
@@ -71,7 +72,7 @@ struct Gathered {
 /// Whatever is wrong with the input; then nothing is written.
 pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
     check_output(&request.output)?;
-    let mut messages = both_sides(canonical::read(&request.chats)?, &request.persona)?;
+    let mut messages = chats(request)?;
     let mut sources = chat_sources(request, &messages)?;
     for (path, weight) in &request.corpora {
         let name = source_name(path)?;
@@ -80,7 +81,8 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         }
         let mut split = Split::default();
         split.add_corpus(corpus::read(path, || progress(Step::Read))?);
-        sources.push(Gathered { name, weight: *weight, is_chats: false, split });
+        let teachers = BTreeSet::new();
+        sources.push(Gathered { name, weight: *weight, is_chats: false, teachers, split });
     }
     let documents = sources.iter().map(|source| source.split.documents().count()).sum();
     progress(Step::Counted(documents));
@@ -95,7 +97,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     let mut writer = Writer::new(bpe::STYLE, tokenizer);
 
     let (mut about, mut tensors) = (Vec::new(), Vec::new());
-    for Gathered { name, weight, is_chats, split } in sources {
+    for Gathered { name, weight, is_chats, teachers, split } in sources {
         let packing = if is_chats { Packing::InOrder } else { Packing::BestFit };
         let mut each = || progress(Step::Encoded);
         let context = request.context;
@@ -108,6 +110,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         about.push(Source {
             weight,
             made_up_gaps: !is_chats,
+            teachers,
             train: Amount::of(split.train.len(), &train),
             valid: Amount::of(split.valid.len(), &valid),
             name: name.clone(),
@@ -116,7 +119,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         tensors.push((format!("valid.{name}"), valid));
     }
     // Chats of their own are extra practice; how the persona chats is learnt from the others.
-    let is_apart = |chat: &str| request.apart.iter().any(|(name, _)| name == chat);
+    let is_apart = |chat: &str| request.apart.iter().any(|(name, _)| name == apart_name(chat));
     messages.retain(|message| !is_apart(&message.chat));
     let about = About {
         persona: request.persona.clone(),
@@ -144,14 +147,47 @@ fn check_output(path: &Path) -> Result<()> {
     }
 }
 
+/// The chats, in which the persona and somebody else write, and the files that are apart.
+fn chats(request: &Request) -> Result<Vec<Message>> {
+    let mut messages = both_sides(canonical::read(&request.chats)?, &request.persona)?;
+    for (name, _) in &request.apart {
+        let path = Path::new(name);
+        if path.is_file() && !messages.iter().any(|message| message.chat == *name) {
+            let chat = |it: Message| Message { chat: format!("{name}{IN_FILE}{}", it.chat), ..it };
+            messages.extend(canonical::read(path)?.into_iter().map(chat));
+        }
+    }
+    // Each chat in one run, whatever the files' order: what follows counts on it.
+    messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
+    Ok(messages)
+}
+
+/// Between the name of a file that is apart and the name of a chat in it.
+const IN_FILE: char = '\0';
+
+/// What `--apart` would have to say for this chat to be apart: its name, or its file's.
+fn apart_name(chat: &str) -> &str {
+    chat.split_once(IN_FILE).map_or(chat, |(file, _)| file)
+}
+
+/// The model that wrote this chat, if no person did.
+fn teacher(chat: &str) -> Option<&str> {
+    chat.split_once(IN_FILE).map_or(chat, |(_, chat)| chat).strip_prefix(canonical::SYNTHETIC)
+}
+
 /// `chats`, and the chats that are to be sources of their own.
 fn chat_sources(request: &Request, messages: &[Message]) -> Result<Vec<Gathered>> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for message in messages {
-        *counts.entry(message.chat.as_str()).or_default() += 1;
+        *counts.entry(apart_name(&message.chat)).or_default() += 1;
     }
-    let gathered =
-        |name, weight| Gathered { name, weight, is_chats: true, split: Split::default() };
+    let gathered = |name, weight| Gathered {
+        name,
+        weight,
+        is_chats: true,
+        teachers: BTreeSet::new(),
+        split: Split::default(),
+    };
     let mut sources = vec![gathered(CHATS.to_owned(), 1.0)];
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (chat, weight) in &request.apart {
@@ -159,7 +195,11 @@ fn chat_sources(request: &Request, messages: &[Message]) -> Result<Vec<Gathered>
             let found = most_frequent(counts);
             return Err(PrepareError::NoChat { name: chat.clone(), found }.into());
         }
-        let name = format!("{CHATS}_{}", plain(chat));
+        // A file's name without folders and ending, a chat's whole.
+        let is_file = messages.iter().any(|it| it.chat != *chat && apart_name(&it.chat) == *chat);
+        let stem = Path::new(chat).file_stem().filter(|_| is_file);
+        let name = stem.map_or(chat.into(), |stem| stem.to_string_lossy());
+        let name = format!("{CHATS}_{}", plain(&name));
         if sources.iter().any(|source| source.name == name) {
             return Err(PrepareError::SourceName { name }.into());
         }
@@ -167,9 +207,11 @@ fn chat_sources(request: &Request, messages: &[Message]) -> Result<Vec<Gathered>
         sources.push(gathered(name, *weight));
     }
     for chat in messages.chunk_by(|one, other| one.chat == other.chat) {
-        let place = chat.first().and_then(|message| places.get(message.chat.as_str()));
-        if let Some(source) = sources.get_mut(place.copied().unwrap_or(0)) {
+        let name = chat.first().map_or("", |message| message.chat.as_str());
+        let place = places.get(apart_name(name)).copied().unwrap_or(0);
+        if let Some(source) = sources.get_mut(place) {
             source.split.add_chat(chat, &request.persona);
+            source.teachers.extend(teacher(name).map(str::to_owned));
         }
     }
     match sources.first().map(|source| &source.split) {
