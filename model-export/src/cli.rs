@@ -25,6 +25,7 @@ pub struct Arguments {
 enum Verb {
     Ingest(crate::chats::command::Ingest),
     Prepare(crate::stream::command::Prepare),
+    MemoryReport(crate::memory_report::command::MemoryReport),
     #[cfg(feature = "training")]
     Train(Box<crate::train::Train>),
     /// Make a persona file from a checkpoint of another program.
@@ -92,6 +93,7 @@ impl Arguments {
         match self.verb {
             Verb::Ingest(ingest) => ingest.run(out),
             Verb::Prepare(prepare) => prepare.run(out),
+            Verb::MemoryReport(report) => report.run(out),
             #[cfg(feature = "training")]
             Verb::Train(train) => train.run(out),
             Verb::Import { from } => from.import(out),

@@ -15,6 +15,7 @@ pub mod hugging_face;
 pub mod import;
 pub mod inspect;
 pub mod llama2c;
+pub mod memory_report;
 pub mod output;
 pub mod persona_file;
 pub mod quantise;

@@ -56,6 +56,7 @@ impl Place {
             chats: folder.path().to_owned(),
             persona: "Moth".into(),
             corpora: Vec::new(),
+            without: Vec::new(),
             apart: Vec::new(),
             context: 64,
             vocabulary: 280,

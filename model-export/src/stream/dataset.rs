@@ -21,6 +21,8 @@ pub struct About {
     pub context: usize,
     /// Number of tokens.
     pub vocabulary: usize,
+    /// Messages that were left out because a list said so.
+    pub left_out: usize,
     /// Ids of the marks.
     pub special_tokens: Marks,
     /// The persona's chats first.

@@ -1,6 +1,6 @@
 //! Chats and corpora to the dataset folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use tokenizer::Tokenizer;
@@ -31,6 +31,8 @@ pub struct Request {
     pub persona: String,
     /// Corpora and their weights.
     pub corpora: Vec<(PathBuf, f64)>,
+    /// Files with records that are left out, as the memory report writes them.
+    pub without: Vec<PathBuf>,
     /// Chats that become sources of their own, and their weights.
     pub apart: Vec<(String, f64)>,
     /// Tokens that a row predicts.
@@ -68,7 +70,8 @@ struct Gathered {
 /// Whatever is wrong with the input; then nothing is written.
 pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
     check_output(&request.output)?;
-    let mut messages = chats(request)?;
+    let (mut messages, left_out) =
+        two_sided_chats(&request.chats, &request.persona, &request.without)?;
     let mut sources = chat_sources(request, &messages)?;
     for (path, weight) in &request.corpora {
         let name = source_name(path)?;
@@ -118,6 +121,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         persona: request.persona.clone(),
         context: request.context,
         vocabulary: vocabulary.size(),
+        left_out,
         special_tokens: Marks::default(),
         sources: about,
         statistics: Statistics::of(&messages, &request.persona),
@@ -138,23 +142,46 @@ fn check_output(path: &Path) -> Result<()> {
     }
 }
 
-/// The chats, if the persona and somebody else write in them.
-fn chats(request: &Request) -> Result<Vec<Message>> {
-    let mut messages = canonical::read(&request.chats)?;
+/// Removes the records of these files, and says how many there were.
+fn leave_out(messages: &mut Vec<Message>, without: &[PathBuf]) -> Result<usize> {
+    let before = messages.len();
+    for path in without {
+        let unwanted: HashSet<Message> = canonical::read_any(path)?.into_iter().collect();
+        let is_there = messages.iter().any(|message| unwanted.contains(message));
+        if !is_there && !unwanted.is_empty() {
+            return Err(PrepareError::NothingLeftOut { path: path.clone() }.into());
+        }
+        messages.retain(|message| !unwanted.contains(message));
+    }
+    Ok(before - messages.len())
+}
+
+/// The chats without the records of some files, sorted by chat and time, and how many were left
+/// out: if the persona and somebody else write in them.
+///
+/// # Errors
+/// Files that cannot be read, chats without one of the two sides, lists for other chats.
+pub fn two_sided_chats(
+    path: &Path,
+    persona: &str,
+    without: &[PathBuf],
+) -> Result<(Vec<Message>, usize)> {
+    let mut messages = canonical::read(path)?;
+    let left_out = leave_out(&mut messages, without)?;
     // Each chat in one run, whatever the file's order: what follows counts on it.
     messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
     let mut senders: BTreeMap<&str, usize> = BTreeMap::new();
     for message in &messages {
         *senders.entry(message.sender.as_str()).or_default() += 1;
     }
-    let name = request.persona.clone();
+    let name = persona.to_owned();
     if !senders.contains_key(name.as_str()) {
         return Err(PrepareError::NoPersona { name, found: most_frequent(senders) }.into());
     }
     if senders.len() == 1 {
         return Err(PrepareError::OneSided { name }.into());
     }
-    Ok(messages)
+    Ok((messages, left_out))
 }
 
 /// `chats`, and the chats that are to be sources of their own.
