@@ -74,9 +74,9 @@ impl MemoryReport {
         };
         let bar = progress_bar();
         let stop = stop_on_interrupt();
-        let progress = |done: usize, all: usize| {
+        let progress = |_: usize, all: usize| {
             bar.set_length(all as u64);
-            bar.set_position(done as u64);
+            bar.inc(1);
         };
         let report = report(&request, &stop, &progress);
         bar.finish_and_clear();
@@ -87,7 +87,8 @@ impl MemoryReport {
             true => serde_json::to_string_pretty(&report.summary).unwrap_or_default() + "\n",
             false => format!(
                 "{}\nwrote {}: {}\n",
-                terminal::page(&report.summary).replace("FOLDER", &self.output.display().to_string()),
+                terminal::page(&report.summary)
+                    .replace("FOLDER", &self.output.display().to_string()),
                 self.output.display(),
                 FILES.join(", ")
             ),
@@ -121,7 +122,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<()> {
 /// Shown on a terminal only. A piece of work is a conversation or some replies.
 fn progress_bar() -> ProgressBar {
     let style = ProgressStyle::with_template(
-        "{bar:30} {percent} %, {pos}/{len} conversations, {per_sec}, {eta} left",
+        "{bar:30} {percent} %, {pos}/{len} prompts, {per_sec}, {eta} left",
     );
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
@@ -135,7 +136,7 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("stopping after this conversation; once more to stop at once");
+        eprintln!("stopping after this prompt; once more to stop at once");
     });
     stop
 }

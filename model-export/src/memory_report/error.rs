@@ -13,7 +13,9 @@ pub enum MemoryError {
     #[error("{} tells stories: it was not trained on chats", path.display())]
     #[diagnostic(
         code(wisp_model::memory::story),
-        help("Give a persona that chats, as `wisp-model import hf` makes it of our trainers' folders.")
+        help(
+            "Give a persona that chats, as `wisp-model import hf` makes it of our trainers' folders."
+        )
     )]
     Story { path: PathBuf },
 
@@ -37,7 +39,9 @@ pub enum MemoryError {
     #[error("stopped before anything was measured")]
     #[diagnostic(
         code(wisp_model::memory::stopped),
-        help("Run it again. Ctrl-C later on still gives a report of what was measured until then.")
+        help(
+            "Run it again. Ctrl-C later on still gives a report of what was measured until then."
+        )
     )]
     Stopped,
 }

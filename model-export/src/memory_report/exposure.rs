@@ -112,6 +112,9 @@ impl Search<'_, '_> {
             return Ok(false);
         }
         let position = self.prompter.position();
+        if !open.is_empty() && position >= self.prompter.context() {
+            return Ok(false);
+        }
         for (token, logarithm, branch) in open {
             let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
             self.left = left;

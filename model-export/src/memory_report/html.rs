@@ -1,7 +1,7 @@
 //! The report as one page, with the texts that were found: no scripts, nothing from elsewhere.
 
-use super::report::{FoundMessage, FoundReply, FoundWord, How, PRIVATE, Report, Summary};
 use super::replies::STRETCH;
+use super::report::{FoundMessage, FoundReply, FoundWord, How, PRIVATE, Report, Summary};
 use super::terminal::{advice, headline, notes};
 use super::words::Look;
 use crate::chats::Message;
@@ -116,7 +116,9 @@ fn words(report: &Report) -> String {
             Look::Name => "name",
             Look::Word => "word",
         };
-        let guess = if found.worst_rank == 1 { "first".to_owned() } else {
+        let guess = if found.worst_rank == 1 {
+            "first".to_owned()
+        } else {
             format!("among {}", found.worst_rank)
         };
         let exposure = found.exposure.map_or("-".to_owned(), |bits| format!("{bits:.1}"));
@@ -159,7 +161,13 @@ fn replies(report: &Report) -> String {
     table("Free replies", &lead, head, &report.replies, row)
 }
 
-fn table<T>(title: &str, lead: &str, head: &str, found: &[T], row: impl Fn(&T) -> String) -> String {
+fn table<T>(
+    title: &str,
+    lead: &str,
+    head: &str,
+    found: &[T],
+    row: impl Fn(&T) -> String,
+) -> String {
     let rows: String = found.iter().take(SHOWN).map(row).collect();
     let body = match found.len() {
         0 => "<p>None.</p>".to_owned(),

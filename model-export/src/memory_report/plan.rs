@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::material::{Conversation, Material};
+use super::rows::Row;
 use super::words::Look;
 use crate::stream::dice::Dice;
 
@@ -22,9 +22,9 @@ pub struct Amounts {
 /// A piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// A conversation, by its place.
-    Conversation {
-        /// In the material.
+    /// A row, by its place.
+    Row {
+        /// Among all rows.
         place: usize,
         /// Whether chance drew it: only then it counts in the rates.
         is_sample: bool,
@@ -44,53 +44,50 @@ pub enum Job {
 const REPLIES: usize = 5;
 
 /// All pieces of work.
-pub fn jobs(material: &Material, openings: usize, amounts: &Amounts) -> Vec<Job> {
-    let tried = |it: &Conversation| it.lines.iter().filter(|line| line.is_tried).count();
+pub fn jobs(rows: &[Row], openings: usize, amounts: &Amounts) -> Vec<Job> {
+    let places = |is_held_back| {
+        let all = rows.iter().enumerate().filter(move |(_, it)| it.is_held_back == is_held_back);
+        all.map(|(place, _)| place)
+    };
     let mut dice = Dice::new(amounts.seed);
     let mut draw = |is_held_back| {
-        let mut places: Vec<usize> = material.places(is_held_back).collect();
+        let mut places: Vec<usize> = places(is_held_back).collect();
         shuffle(&mut places, &mut dice);
-        until(material, places, amounts.messages, tried)
+        until(rows, places, amounts.messages, Row::tried)
     };
     let (trained, held_back) = (draw(false), draw(true));
     let sample: HashSet<usize> = trained.iter().copied().collect();
-    let mut telling: Vec<usize> =
-        material.places(false).filter(|place| !sample.contains(place)).collect();
+    let mut telling: Vec<usize> = places(false).filter(|place| !sample.contains(place)).collect();
     shuffle(&mut telling, &mut dice);
     // Stable: chance decides among equals.
-    telling.sort_by_key(|place| material.conversations.get(*place).map(most_telling));
-    let rare = |it: &Conversation| it.lines.iter().map(|line| line.rare_words.len()).sum();
-    let telling = until(material, telling, amounts.words, rare);
+    telling.sort_by_key(|place| rows.get(*place).map(most_telling));
+    let telling = until(rows, telling, amounts.words, Row::rare_words);
 
-    let conversations = |places: Vec<usize>, is_sample| -> Vec<Job> {
-        places.into_iter().map(|place| Job::Conversation { place, is_sample }).collect()
+    let jobs = |places: Vec<usize>, is_sample| -> Vec<Job> {
+        places.into_iter().map(|place| Job::Row { place, is_sample }).collect()
     };
     let replies = (0..amounts.replies).step_by(REPLIES).enumerate().map(|(number, first)| {
         let count = REPLIES.min(amounts.replies - first);
         Job::Replies { opening: number % openings.max(1), first, count }
     });
-    let queues = [
-        conversations(trained, true),
-        conversations(held_back, true),
-        conversations(telling, false),
-        replies.collect(),
-    ];
+    let queues =
+        [jobs(trained, true), jobs(held_back, true), jobs(telling, false), replies.collect()];
     evenly(queues)
 }
 
 /// Numbers before names before words; many before few.
-fn most_telling(conversation: &Conversation) -> (Look, std::cmp::Reverse<usize>) {
-    let words = conversation.lines.iter().flat_map(|line| &line.rare_words);
+fn most_telling(row: &Row) -> (Look, std::cmp::Reverse<usize>) {
+    let words = row.items.iter().flat_map(|item| &item.rare_words);
     let look = words.clone().map(|word| word.look).min().unwrap_or(Look::Word);
     (look, std::cmp::Reverse(words.filter(|word| word.look == look).count()))
 }
 
 /// The first of these until they have as many things as wanted.
 fn until(
-    material: &Material,
+    rows: &[Row],
     places: Vec<usize>,
     wanted: usize,
-    things: impl Fn(&Conversation) -> usize,
+    things: impl Fn(&Row) -> usize,
 ) -> Vec<usize> {
     let mut counted = 0;
     let mut taken = Vec::new();
@@ -98,7 +95,7 @@ fn until(
         if counted >= wanted {
             break;
         }
-        let here = material.conversations.get(place).map_or(0, &things);
+        let here = rows.get(place).map_or(0, &things);
         if here > 0 {
             taken.push(place);
         }

@@ -1,14 +1,15 @@
-//! Leading the model through true conversations, and noting what it would have said by itself.
+//! Leading the model through what it was trained on, and noting what it would have said by itself.
 //!
 //! The likeliest continuation repeats a text word for word exactly if at each of its tokens the true
-//! one is the model's first guess. So one reading of a conversation answers for all its messages,
+//! one is the model's first guess. So one reading of a row answers for all its messages,
 //! for their second halves and for every word in them, and nothing needs to be generated.
 
 use std::ops::Range;
 
 use super::exposure::Candidates;
-use super::material::{Conversation, Line, Material};
+use super::material::Material;
 use super::prompter::Prompter;
+use super::rows::{Item, Row};
 use super::words::{Look, Word};
 use crate::Result;
 
@@ -69,88 +70,56 @@ impl Rivals {
     }
 }
 
-/// Goes through a conversation. Messages that do not fit the model's context are left out.
+/// Goes through a row.
 ///
 /// # Errors
 /// When the model does not run.
-pub fn conversation(
+pub fn row(
     prompter: &mut Prompter<'_>,
     material: &Material,
-    conversation: &Conversation,
+    row: &Row,
     rivals: &Rivals,
 ) -> Result<Vec<Prompted>> {
     let end = prompter.style.after_message();
     let mut results = Vec::new();
     prompter.rollback(0);
-    prompter.read(&[prompter.style.opening()])?;
-    for (place, line) in conversation.lines.iter().enumerate() {
+    // Read when something is asked: so the last token of a row, which has no place, never is.
+    let mut unread: Vec<u32> = Vec::new();
+    for item in &row.items {
+        let line = &item.line;
         let text = material.text(line);
-        let (lead, text_tokens) = prompter.message(line.speaker, line.gap_seconds, text);
-        let needed = lead.len() + text_tokens.len() + usize::from(end.is_some());
-        if !make_room(prompter, material, conversation, place, needed)? {
-            continue;
+        if item.is_opened {
+            unread.push(prompter.style.opening());
         }
-        let start = prompter.position();
-        if line.is_tried || !line.rare_words.is_empty() {
-            let guesses = guesses(prompter, &lead, &text_tokens)?;
-            results.push(judge(prompter, line, text, &text_tokens, &guesses));
-            for word in results.last_mut().map(|it| it.words.as_mut_slice()).unwrap_or_default() {
+        let (lead, tokens) = prompter.message(line.speaker, line.gap_seconds, text);
+        unread.extend(lead);
+        if item.is_tried || !item.rare_words.is_empty() {
+            let start = prompter.position();
+            let guesses = guesses(prompter, &unread, &tokens)?;
+            let mut result = judge(prompter, item, text, &tokens, &guesses);
+            if result.words.is_empty() {
+                // All but the last token was read.
+                unread.clear();
+                unread.extend(tokens.last());
+            } else {
                 prompter.rollback(start);
-                let spans = spans(prompter, text, &text_tokens);
-                let Some(tokens) = spans.and_then(|spans| inside(&spans, &word.word.bytes)) else {
-                    continue;
-                };
-                let (Some(before), Some(own)) =
-                    (text_tokens.get(..tokens.start), text_tokens.get(tokens))
-                else {
-                    continue;
-                };
-                let before = [&lead, before].concat();
-                word.exposure = rivals.of(word.word.look).exposure(prompter, &before, own)?;
+                let spans = spans(prompter, text, &tokens).unwrap_or_default();
+                for word in &mut result.words {
+                    let Some(place) = inside(&spans, &word.word.bytes) else { continue };
+                    let before = tokens.get(..place.start).unwrap_or_default();
+                    let own = tokens.get(place).unwrap_or_default();
+                    let before = [&unread, before].concat();
+                    word.exposure = rivals.of(word.word.look).exposure(prompter, &before, own)?;
+                }
+                unread.extend(&tokens);
             }
-            prompter.rollback(start);
+            results.push(result);
+        } else {
+            unread.extend(&tokens);
         }
-        prompter.read(&lead)?;
-        prompter.read(&text_tokens)?;
-        prompter.read(end.as_slice())?;
+        unread.extend(end);
     }
     Ok(results)
-}
-
-/// Makes room for a message by beginning anew with the messages right before it, as many as fill
-/// half the context. `false` if even an empty context is too small.
-fn make_room(
-    prompter: &mut Prompter<'_>,
-    material: &Material,
-    conversation: &Conversation,
-    place: usize,
-    needed: usize,
-) -> Result<bool> {
-    // One more: the engine asks for room for what it is asked about.
-    if prompter.position() + needed < prompter.context() {
-        return Ok(true);
-    }
-    let opening = prompter.style.opening();
-    prompter.rollback(0);
-    prompter.read(&[opening])?;
-    let most = prompter.context().saturating_sub(needed + 2);
-    let mut kept: Vec<Vec<u32>> = Vec::new();
-    let mut length = 0;
-    for line in conversation.lines.iter().take(place).rev() {
-        let (lead, text) =
-            prompter.message(line.speaker, line.gap_seconds, material.text(line));
-        let mut tokens = [lead, text].concat();
-        tokens.extend(prompter.style.after_message());
-        length += tokens.len();
-        if length > most.min(prompter.context() / 2) {
-            break;
-        }
-        kept.push(tokens);
-    }
-    for tokens in kept.iter().rev() {
-        prompter.read(tokens)?;
-    }
-    Ok(prompter.position() + needed < prompter.context())
 }
 
 /// How the model took one token of the text.
@@ -169,9 +138,8 @@ fn guesses(prompter: &mut Prompter<'_>, lead: &[u32], text: &[u32]) -> Result<Ve
         let place = usize::try_from(*token).unwrap_or(usize::MAX);
         let own = chances.get(place).copied().unwrap_or(f64::NEG_INFINITY);
         // Among equals the lowest wins, as in greedy drawing.
-        let is_before = |(other, chance): &(usize, &f64)| {
-            **chance > own || (**chance == own && *other < place)
-        };
+        let is_before =
+            |(other, chance): &(usize, &f64)| **chance > own || (**chance == own && *other < place);
         let rank = 1 + chances.iter().enumerate().filter(is_before).count();
         guesses.push(Guess { rank, logarithm: own });
         before = std::slice::from_ref(token);
@@ -181,7 +149,7 @@ fn guesses(prompter: &mut Prompter<'_>, lead: &[u32], text: &[u32]) -> Result<Ve
 
 fn judge(
     prompter: &Prompter<'_>,
-    line: &Line,
+    item: &Item,
     text: &str,
     tokens: &[u32],
     guesses: &[Guess],
@@ -191,7 +159,7 @@ fn judge(
     let spans = spans(prompter, text, tokens);
     let half = spans.as_ref().and_then(|spans| second_half(text, spans));
     let half = half.and_then(|half| guesses.get(half));
-    let tried = line.is_tried.then(|| Tried {
+    let tried = item.is_tried.then(|| Tried {
         tokens: tokens.len(),
         nats: nats(guesses),
         is_repeated: is_first(guesses),
@@ -207,8 +175,8 @@ fn judge(
             exposure: None,
         })
     };
-    let words = line.rare_words.iter().filter_map(word).collect();
-    Prompted { message: line.message, text: tried, words }
+    let words = item.rare_words.iter().filter_map(word).collect();
+    Prompted { message: item.line.message, text: tried, words }
 }
 
 /// The bytes of a text behind each of its tokens; `None` where a vocabulary leaves some out.

@@ -121,3 +121,46 @@ impl Stretches {
 pub fn is_long(text: &str) -> bool {
     plain(text).len() >= STRETCH
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, Stretches, openings};
+    use crate::chats::Message;
+    use crate::memory_report::material::Material;
+
+    /// Each conversation is a friend's text and the persona's; the last is held back.
+    fn material(conversations: &[[&str; 2]]) -> Material {
+        let mut messages = Vec::new();
+        for (hour, texts) in (0..).zip(conversations) {
+            for (sender, text) in ["Friend", "Wisp"].iter().zip(texts) {
+                messages.push(Message {
+                    time_ms: hour * 7_200_000,
+                    sender: (*sender).into(),
+                    text: (*text).into(),
+                    chat: "c".into(),
+                });
+            }
+        }
+        Material::new(messages, "Wisp")
+    }
+
+    #[test]
+    fn the_longest_stretch_of_one_conversation_is_found() {
+        let material = material(&[
+            ["hi", "We bury the tin box behind the old mill, at noon."],
+            ["hi", "one two three four five six seven"],
+            ["yo", "so: one two three four five six!"],
+            ["hi", "this was never ever seen before by anybody"],
+        ]);
+        let stretches = Stretches::new(&material);
+        let found = stretches.longest("ok, THE tin box behind the old mill at ten").unwrap();
+        assert_eq!(found, Found { message: 1, start: 1, words: 8 });
+        // In two conversations, but with one word more in one only.
+        assert_eq!(stretches.longest("one two three four five six"), None);
+        let found = stretches.longest("one two three four five six seven").unwrap();
+        assert_eq!((found.message, found.words), (3, 6));
+        assert_eq!(stretches.longest("this was never ever seen before by anybody"), None);
+        assert_eq!(stretches.longest("the tin box behind the"), None);
+        assert_eq!(openings(&material), ["hi"]);
+    }
+}

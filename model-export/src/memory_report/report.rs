@@ -7,7 +7,8 @@ use super::words::Look;
 use crate::chats::Message;
 
 /// What stands first in every file with finds.
-pub const PRIVATE: &str = "Private: these are messages out of your chats. Keep this file to yourself.";
+pub const PRIVATE: &str =
+    "Private: these are messages out of your chats. Keep this file to yourself.";
 
 /// Figures; no message text is in them.
 #[derive(Clone, Debug, Serialize)]

@@ -17,6 +17,7 @@ use super::prompter::{Prompter, chat_style, encode};
 use super::prompting::{self, Prompted, Rivals};
 use super::replies::openings;
 use super::report::Report;
+use super::rows::{Row, rows};
 use super::summing::Sums;
 use super::words::Look;
 use crate::stream::prepare::two_sided_chats;
@@ -40,7 +41,7 @@ pub struct Request {
 /// What a piece of work has brought.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    /// Of a conversation.
+    /// Of a row.
     Prompted(Vec<Prompted>),
     /// The texts of replies.
     Replies(Vec<String>),
@@ -53,6 +54,7 @@ struct Bench<'m> {
     tokenizer: Tokenizer<'m>,
     style: Style,
     material: &'m Material,
+    rows: &'m [Row],
     rivals: Rivals,
     openings: Vec<String>,
     seed: u64,
@@ -80,22 +82,24 @@ pub fn report(
     if material.places(true).next().is_none() {
         return Err(MemoryError::NothingHeldBack.into());
     }
+    let rows = rows(&material, &tokenizer, model.architecture().context);
     let bench = Bench {
         path: &request.model,
         model,
         tokenizer,
         style,
         material: &material,
-        rivals: rivals(&material, &tokenizer),
+        rows: &rows,
+        rivals: rivals(&material, &rows, &tokenizer),
         openings: openings(&material),
         seed: request.amounts.seed,
     };
-    let jobs = plan::jobs(&material, bench.openings.len(), &request.amounts);
+    let jobs = plan::jobs(&rows, bench.openings.len(), &request.amounts);
     let outcomes = bench.work(&jobs, stop, progress)?;
     if outcomes.iter().all(Option::is_none) {
         return Err(MemoryError::Stopped.into());
     }
-    let mut sums = Sums::new(request, &model, &tokenizer, &material, &bench.openings);
+    let mut sums = Sums::new(request, &model, &tokenizer, &material, &rows, &bench.openings);
     for (job, outcome) in jobs.iter().zip(&outcomes) {
         sums.add(job, outcome.as_ref());
     }
@@ -103,12 +107,12 @@ pub fn report(
 }
 
 /// The rare words of all chats as tokens.
-fn rivals(material: &Material, tokenizer: &Tokenizer<'_>) -> Rivals {
+fn rivals(material: &Material, rows: &[Row], tokenizer: &Tokenizer<'_>) -> Rivals {
     let (mut encoder, mut longest) = (tokenizer::Encoder::new(0), 0);
     let (mut numbers, mut words) = (Vec::new(), Vec::new());
-    for line in material.conversations.iter().flat_map(|it| &it.lines) {
-        for word in &line.rare_words {
-            let text = material.text(line).get(word.bytes.clone()).unwrap_or_default();
+    for item in rows.iter().flat_map(|it| &it.items) {
+        for word in &item.rare_words {
+            let text = material.text(&item.line).get(word.bytes.clone()).unwrap_or_default();
             let tokens = encode(&mut encoder, &mut longest, tokenizer, text);
             if word.look == Look::Number { numbers.push(tokens) } else { words.push(tokens) }
         }
@@ -128,8 +132,7 @@ impl Bench<'_> {
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let outcomes = Mutex::new(vec![None; jobs.len()]);
         let worker = || -> Result<()> {
-            let mut prompter =
-                Prompter::new(self.path, &self.model, self.tokenizer, self.style)?;
+            let mut prompter = Prompter::new(self.path, &self.model, self.tokenizer, self.style)?;
             while !stop.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(job) = jobs.get(number) else { break };
@@ -145,7 +148,8 @@ impl Bench<'_> {
         };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let results: Vec<Result<()>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers.min(jobs.len())).map(|_| scope.spawn(worker)).collect();
+            let threads: Vec<_> =
+                (0..workers.min(jobs.len())).map(|_| scope.spawn(worker)).collect();
             // A panic goes on here, as if there were one thread.
             let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
                 thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -158,12 +162,11 @@ impl Bench<'_> {
 
     fn job(&self, prompter: &mut Prompter<'_>, job: &Job) -> Result<Outcome> {
         match *job {
-            Job::Conversation { place, .. } => {
-                let Some(conversation) = self.material.conversations.get(place) else {
+            Job::Row { place, .. } => {
+                let Some(row) = self.rows.get(place) else {
                     return Ok(Outcome::Prompted(Vec::new()));
                 };
-                prompting::conversation(prompter, self.material, conversation, &self.rivals)
-                    .map(Outcome::Prompted)
+                prompting::row(prompter, self.material, row, &self.rivals).map(Outcome::Prompted)
             }
             Job::Replies { opening, first, count } => {
                 self.replies(prompter, opening, first, count).map(Outcome::Replies)

@@ -1,17 +1,18 @@
 //! Puts together what was measured: rates from what chance drew, finds from everything.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use model_format::Model;
 use persona::Speaker;
-use tokenizer::{Encoder, Tokenizer};
+use tokenizer::Tokenizer;
 
-use super::material::{Conversation, Material};
+use super::counting::Counting;
+use super::material::Material;
 use super::plan::Job;
-use super::prompter::encode;
 use super::prompting::{Prompted, Tried, TriedWord};
 use super::replies::{Stretches, is_long};
 use super::report::{FoundMessage, FoundReply, FoundWord, How, PRIVATE, Report, Summary};
+use super::rows::Row;
 use super::run::{Outcome, Request};
 use super::verdict::{Comparison, Verdict};
 use super::words::Look;
@@ -22,6 +23,7 @@ const LISTED_RANK: usize = 5;
 /// The sums so far.
 pub(super) struct Sums<'m> {
     material: &'m Material,
+    rows: &'m [Row],
     openings: &'m [String],
     stretches: Stretches,
     counting: Counting,
@@ -43,12 +45,13 @@ impl<'m> Sums<'m> {
         model: &Model<'_>,
         tokenizer: &Tokenizer<'_>,
         material: &'m Material,
+        rows: &'m [Row],
         openings: &'m [String],
     ) -> Self {
         let counting = Counting::new(material, tokenizer);
-        let both = |count: &dyn Fn(&Conversation) -> usize| {
+        let both = |count: fn(&Row) -> usize| {
             [false, true].map(|is_held_back| {
-                let all = material.conversations.iter();
+                let all = rows.iter();
                 all.filter(|it| it.is_held_back == is_held_back).map(count).sum()
             })
         };
@@ -61,8 +64,8 @@ impl<'m> Sums<'m> {
             verdict: Verdict::TooFewTries,
             is_complete: true,
             done: [0, 0],
-            messages: both(&|it| it.lines.iter().filter(|line| line.is_tried).count()),
-            rare_words: both(&|it| it.lines.iter().map(|line| line.rare_words.len()).sum()),
+            messages: both(Row::tried),
+            rare_words: both(Row::rare_words),
             whole: nothing,
             halves: nothing,
             numbers: nothing,
@@ -77,6 +80,7 @@ impl<'m> Sums<'m> {
         };
         Self {
             material,
+            rows,
             openings,
             stretches: Stretches::new(material),
             counting,
@@ -99,9 +103,8 @@ impl<'m> Sums<'m> {
         };
         self.summary.done[0] += 1;
         match (job, outcome) {
-            (Job::Conversation { place, is_sample }, Outcome::Prompted(results)) => {
-                let conversation = self.material.conversations.get(*place);
-                let is_held_back = conversation.is_some_and(|it| it.is_held_back);
+            (Job::Row { place, is_sample }, Outcome::Prompted(results)) => {
+                let is_held_back = self.rows.get(*place).is_some_and(|row| row.is_held_back);
                 for result in results {
                     self.add_message(result, is_held_back, *is_sample);
                 }
@@ -111,7 +114,7 @@ impl<'m> Sums<'m> {
                     self.add_reply(*opening, reply);
                 }
             }
-            (Job::Conversation { .. }, _) | (Job::Replies { .. }, _) => {}
+            (Job::Row { .. }, _) | (Job::Replies { .. }, _) => {}
         }
     }
 
@@ -211,9 +214,8 @@ impl<'m> Sums<'m> {
         };
         let messages = self.messages.iter().filter(|(_, (it, _))| how(*it)).map(|it| *it.0);
         let words = self.words.iter().filter(|(_, word)| {
-            let measure =
-                if word.word.look == Look::Number { &summary.numbers } else { &summary.words };
-            word.worst_rank == 1 && counts(measure)
+            // Numbers are too few for much of a test of their own: they are rare words, too.
+            word.worst_rank == 1 && (counts(&summary.words) || counts(&summary.numbers))
         });
         let words = words.map(|(message, _)| *message);
         let quoted = self.quoted.iter().copied().filter(|_| counts(&summary.replies));
@@ -225,7 +227,7 @@ impl<'m> Sums<'m> {
         let found = std::mem::take(&mut self.messages).into_iter().filter_map(|(place, found)| {
             let message = self.material.messages.get(place)?.clone();
             let (how, tried) = found;
-            let counting = self.counting.nats.get(&place).copied().unwrap_or(0.0);
+            let counting = self.counting.nats(place);
             let bits_known = (counting - tried.nats) / std::f64::consts::LN_2;
             Some(FoundMessage { how, tokens: tried.tokens, bits_known, message })
         });
@@ -280,51 +282,12 @@ impl<'m> Sums<'m> {
             );
         }
         if self.openings.is_empty() {
-            notes.push("The friend never wrote first: replies were drawn without an opening.".into());
+            notes.push(
+                "The friend never wrote first: replies were drawn without an opening.".into(),
+            );
         }
         notes
     }
-}
-
-/// Somebody who knows nothing but how often each token occurs in what was trained on.
-struct Counting {
-    counts: HashMap<u32, usize>,
-    total: usize,
-    /// Nats for each message, by its place.
-    nats: HashMap<usize, f64>,
-}
-
-impl Counting {
-    fn new(material: &Material, tokenizer: &Tokenizer<'_>) -> Self {
-        let (mut encoder, mut longest) = (Encoder::new(0), 0);
-        let (mut counts, mut total) = (HashMap::new(), 0usize);
-        let mut texts = Vec::new();
-        for conversation in material.conversations.iter().filter(|it| !it.is_held_back) {
-            for line in &conversation.lines {
-                let tokens = encode(&mut encoder, &mut longest, tokenizer, material.text(line));
-                for token in &tokens {
-                    *counts.entry(*token).or_insert(0usize) += 1;
-                }
-                total += tokens.len();
-                texts.push((line.message, tokens));
-            }
-        }
-        let of = |token: &u32| nats(counts.get(token).copied().unwrap_or(1), total);
-        let texts = texts.iter().map(|(place, tokens)| (*place, tokens.iter().map(of).sum()));
-        let nats = texts.collect();
-        Self { counts, total, nats }
-    }
-
-    /// Nats for a token, on average.
-    fn entropy(&self) -> f64 {
-        let all = self.total.max(1) as f64;
-        let sums = self.counts.values().map(|count| *count as f64 * nats(*count, self.total));
-        sums.sum::<f64>() / all
-    }
-}
-
-fn nats(count: usize, total: usize) -> f64 {
-    -(count as f64 / total.max(1) as f64).ln()
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {

@@ -100,7 +100,7 @@ pub(super) fn advice(summary: &Summary) -> Vec<String> {
     if is_clear {
         let total = summary.messages[0] as f64;
         let excess = (summary.whole.rate() - summary.whole.base_rate()).max(0.0);
-        if summary.is_above_chance(&summary.whole) {
+        if summary.is_above_chance(&summary.whole) && summary.whole.tried < summary.messages[0] {
             advice.push(format!(
                 "Of all {} messages it would repeat about {}: more than are on the list. \
                  --messages {} tries all.",
