@@ -429,3 +429,18 @@ fn a_folder_that_is_there_stays_as_it_is() {
     assert_eq!(std::fs::read(kept).unwrap(), b"mine");
     assert_eq!(std::fs::read_dir(&place.request.output).unwrap().count(), 1);
 }
+
+#[test]
+fn listed_messages_are_left_out() {
+    let messages = long_chat("sea", 30);
+    let mut place = Place::new(&messages);
+    let listed: String = messages[3..6].iter().map(|message| format!("{message}\n")).collect();
+    place.request.without = vec![place.file("remember.jsonl", listed.as_bytes())];
+    assert_eq!(place.run().about["left_out"], 3);
+
+    let mut place = Place::new(&messages);
+    let other = record(1, "Ada", "not in these chats", "sea").to_string();
+    place.request.without = vec![place.file("other.jsonl", other.as_bytes())];
+    let Error::Prepare(error) = place.fails() else { panic!("another kind of error") };
+    assert!(matches!(*error, PrepareError::NothingLeftOut { .. }), "{error}");
+}
