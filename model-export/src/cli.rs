@@ -28,6 +28,7 @@ enum Verb {
     Prepare(crate::stream::command::Prepare),
     #[cfg(feature = "synthesise")]
     Synthesise(Box<crate::synthesise::command::Synthesise>),
+    MemoryReport(crate::memory_report::command::MemoryReport),
     #[cfg(feature = "training")]
     Train(Box<crate::train::Train>),
     /// Make a persona file from a checkpoint of another program.
@@ -83,6 +84,7 @@ impl Arguments {
             Verb::Prepare(prepare) => prepare.run(out),
             #[cfg(feature = "synthesise")]
             Verb::Synthesise(synthesise) => synthesise.run(out),
+            Verb::MemoryReport(report) => report.run(out),
             #[cfg(feature = "training")]
             Verb::Train(train) => train.run(out),
             Verb::Import { from } => from.import(out),

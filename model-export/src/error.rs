@@ -28,6 +28,10 @@ pub enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Memory(#[from] crate::memory_report::MemoryError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     HuggingFace(#[from] crate::hugging_face::HuggingFaceError),
 
     #[error(transparent)]

@@ -15,9 +15,11 @@ pub mod gguf;
 pub mod hugging_face;
 pub mod import;
 pub mod inspect;
+mod interrupt;
 pub mod llama2c;
 #[cfg(feature = "training")]
 pub mod make;
+pub mod memory_report;
 pub mod output;
 pub mod persona_file;
 pub mod quantise;

@@ -25,6 +25,16 @@ pub fn write_in_parts(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<
     Ok(())
 }
 
+/// The same for a file that only its owner may read (on Unix; elsewhere the folder decides).
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Temporary files are made that way.
+    let mut file = NamedTempFile::new_in(parent(path)).map_err(Error::write(path))?;
+    file.write_all(bytes).map_err(Error::write(path))?;
+    file.as_file().sync_all().map_err(Error::write(path))?;
+    file.persist(path).map_err(|error| Error::Write { path: path.into(), cause: error.error })?;
+    Ok(())
+}
+
 /// Fills a folder beside its place and moves it there when it is complete. There may be an empty
 /// folder already.
 pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {

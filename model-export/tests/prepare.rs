@@ -56,6 +56,7 @@ impl Place {
             chats: folder.path().to_owned(),
             persona: "Moth".into(),
             corpora: Vec::new(),
+            without: Vec::new(),
             apart: Vec::new(),
             context: 64,
             vocabulary: 280,
@@ -478,4 +479,19 @@ fn only_a_model_with_our_marks_lends_its_tokenizer() {
         std::fs::remove_file(model.path().join("wisp.json")).unwrap();
         assert!(second.fails().to_string().contains("cannot read"));
     }
+}
+
+#[test]
+fn listed_messages_are_left_out() {
+    let messages = long_chat("sea", 30);
+    let mut place = Place::new(&messages);
+    let listed: String = messages[3..6].iter().map(|message| format!("{message}\n")).collect();
+    place.request.without = vec![place.file("remember.jsonl", listed.as_bytes())];
+    assert_eq!(place.run().about["left_out"], 3);
+
+    let mut place = Place::new(&messages);
+    let other = record(1, "Ada", "not in these chats", "sea").to_string();
+    place.request.without = vec![place.file("other.jsonl", other.as_bytes())];
+    let Error::Prepare(error) = place.fails() else { panic!("another kind of error") };
+    assert!(matches!(*error, PrepareError::NothingLeftOut { .. }), "{error}");
 }

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// One message as everything after `ingest` sees it. A record may have other fields, which are not
 /// looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// When it was sent: milliseconds since 1970, UTC.
     #[serde(rename = "time")]
@@ -48,6 +48,18 @@ pub fn write(output: &mut dyn Write, messages: &[Message]) -> std::io::Result<()
 /// # Errors
 /// A file that cannot be read, a line that is no record, a file without messages.
 pub fn read(path: &Path) -> Result<Vec<Message>> {
+    let messages = read_any(path)?;
+    if messages.is_empty() {
+        return Err(ChatError::NoMessages { file: path.display().to_string() }.into());
+    }
+    Ok(messages)
+}
+
+/// As [`read`], for a list that may be empty.
+///
+/// # Errors
+/// A file that cannot be read, a line that is no record.
+pub fn read_any(path: &Path) -> Result<Vec<Message>> {
     let file_path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
     let file = File::open(&file_path).map_err(Error::read(&file_path))?;
     let mut messages = Vec::new();
@@ -64,9 +76,6 @@ pub fn read(path: &Path) -> Result<Vec<Message>> {
         if !line.trim().is_empty() {
             messages.push(serde_json::from_str(&line).map_err(|_| damaged())?);
         }
-    }
-    if messages.is_empty() {
-        return Err(ChatError::NoMessages { file: file_path.display().to_string() }.into());
     }
     Ok(messages)
 }

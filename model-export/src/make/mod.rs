@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::interrupt;
 use crate::train::Size;
 use crate::weight_format::FormatName;
 use crate::{Error, Result};
@@ -68,6 +69,7 @@ impl MakePersona {
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         std::fs::create_dir_all(&self.output).map_err(Error::write(&self.output))?;
         Notes::of(&self).agree(&self.output)?;
+        interrupt::listen("stopping after this step; once more to stop at once");
         let workshop = Workshop::new(self);
         let count = Step::ALL.len();
         for (number, step) in (1..).zip(Step::ALL) {
@@ -78,8 +80,8 @@ impl MakePersona {
             let command = workshop.command(step)?;
             say(out, &format!("== {number}/{count} {step}\n{}\n", command.shown()))?;
             command.run(out)?;
-            if !workshop.is_done(step) {
-                // Training was stopped by Ctrl-C, and has said so.
+            if interrupt::is_asked() || !workshop.is_done(step) {
+                // It was stopped by Ctrl-C, and has said so.
                 return say(out, "To go on, give the same `wisp-model make-persona` again.\n");
             }
         }

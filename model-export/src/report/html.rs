@@ -7,7 +7,8 @@ use super::{ChatReport, GAPS, Report, grouped, percent};
 use crate::chats::clean::Reason;
 use crate::chats::rhythm::{LONGEST_BURST, share};
 
-const STYLE: &str = include_str!("report.css");
+/// How pages look.
+pub(crate) const STYLE: &str = include_str!("report.css");
 
 /// The page.
 pub fn page(report: &Report) -> String {

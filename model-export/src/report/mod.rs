@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub(crate) use html::STYLE;
+pub(crate) use plot::escape;
 pub use tally::Tally;
 
 use crate::chats::clean::Reason;

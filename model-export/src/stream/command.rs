@@ -31,6 +31,10 @@ pub struct Prepare {
     /// as `wisp-model synthesise` writes them. May be given again.
     #[arg(long, value_name = "CHAT|FILE[=WEIGHT]", value_parser = weighed)]
     apart: Vec<(String, f64)>,
+    /// Leave out the messages in this file: remember.jsonl, which `memory-report` writes. May be
+    /// given again.
+    #[arg(long, value_name = "FILE")]
+    without: Vec<PathBuf>,
     /// Longest stretch of tokens that the model sees.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=16384))]
     context: u16,
@@ -65,6 +69,7 @@ impl Prepare {
             chats: self.chats,
             persona: self.persona,
             corpora: corpora.collect(),
+            without: self.without,
             apart: self.apart,
             context: usize::from(self.context),
             vocabulary: self.vocabulary as usize,
@@ -152,6 +157,9 @@ fn write_page(page: &mut String, about: &About, folder: &Path) -> std::fmt::Resu
         statistics.burst_length,
         100.0 * statistics.first_speech_rate,
     )?;
+    if about.left_out > 0 {
+        writeln!(page, "{} messages were left out, as the lists say.", about.left_out)?;
+    }
     if about.sources.iter().any(|source| source.made_up_gaps) {
         writeln!(
             page,

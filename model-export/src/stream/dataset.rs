@@ -23,6 +23,8 @@ pub struct About {
     pub context: usize,
     /// Number of tokens.
     pub vocabulary: usize,
+    /// Messages that were left out because a list said so.
+    pub left_out: usize,
     /// Ids of the marks.
     pub special_tokens: Marks,
     /// Chats and corpora in a sentence, for who gets the persona.

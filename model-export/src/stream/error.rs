@@ -34,6 +34,16 @@ pub enum PrepareError {
     )]
     TooShort,
 
+    #[error("none of the messages in {} is in these chats", path.display())]
+    #[diagnostic(
+        code(wisp_model::prepare::nothing_left_out),
+        help(
+            "Give --without the remember.jsonl that `wisp-model memory-report` made from the same \
+             chats. After a new `ingest`, make it again."
+        )
+    )]
+    NothingLeftOut { path: PathBuf },
+
     #[error("there is no chat called {name}")]
     #[diagnostic(code(wisp_model::prepare::apart), help("Give --apart one of these: {found}."))]
     NoChat { name: String, found: String },

@@ -7,7 +7,7 @@
 pub mod command;
 pub mod corpus;
 pub mod dataset;
-pub(crate) mod dice;
+pub mod dice;
 pub mod encode;
 pub mod error;
 pub mod prepare;

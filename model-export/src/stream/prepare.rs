@@ -1,6 +1,6 @@
 //! Chats and corpora to the dataset folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::corpus;
@@ -30,6 +30,8 @@ pub struct Request {
     pub persona: String,
     /// Corpora and their weights.
     pub corpora: Vec<(PathBuf, f64)>,
+    /// Files with records that are left out, as the memory report writes them.
+    pub without: Vec<PathBuf>,
     /// Chats and files of chats that become sources of their own, and their weights.
     pub apart: Vec<(String, f64)>,
     /// Tokens that a row predicts.
@@ -72,7 +74,7 @@ struct Gathered {
 /// Whatever is wrong with the input; then nothing is written.
 pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
     check_output(&request.output)?;
-    let mut messages = chats(request)?;
+    let (mut messages, left_out) = chats(request)?;
     let mut sources = chat_sources(request, &messages)?;
     for (path, weight) in &request.corpora {
         let name = source_name(path)?;
@@ -125,6 +127,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         persona: request.persona.clone(),
         context: request.context,
         vocabulary,
+        left_out,
         special_tokens: Marks::default(),
         source: Source::list(&about),
         licences: request.licences.clone(),
@@ -147,9 +150,39 @@ fn check_output(path: &Path) -> Result<()> {
     }
 }
 
-/// The chats, in which the persona and somebody else write, and the files that are apart.
-fn chats(request: &Request) -> Result<Vec<Message>> {
-    let mut messages = both_sides(canonical::read(&request.chats)?, &request.persona)?;
+/// Removes the records of these files, and says how many there were.
+fn leave_out(messages: &mut Vec<Message>, without: &[PathBuf]) -> Result<usize> {
+    let before = messages.len();
+    for path in without {
+        let unwanted: HashSet<Message> = canonical::read_any(path)?.into_iter().collect();
+        let is_there = messages.iter().any(|message| unwanted.contains(message));
+        if !is_there && !unwanted.is_empty() {
+            return Err(PrepareError::NothingLeftOut { path: path.clone() }.into());
+        }
+        messages.retain(|message| !unwanted.contains(message));
+    }
+    Ok(before - messages.len())
+}
+
+/// The chats without the records of some files, sorted by chat and time, and how many were left
+/// out: if the persona and somebody else write in them.
+///
+/// # Errors
+/// Files that cannot be read, chats without one of the two sides, lists for other chats.
+pub fn two_sided_chats(
+    path: &Path,
+    persona: &str,
+    without: &[PathBuf],
+) -> Result<(Vec<Message>, usize)> {
+    let mut messages = canonical::read(path)?;
+    let left_out = leave_out(&mut messages, without)?;
+    Ok((both_sides(messages, persona)?, left_out))
+}
+
+/// The chats without what is left out, and the files that are apart; how many were left out.
+fn chats(request: &Request) -> Result<(Vec<Message>, usize)> {
+    let (mut messages, left_out) =
+        two_sided_chats(&request.chats, &request.persona, &request.without)?;
     for (name, _) in &request.apart {
         let path = Path::new(name);
         if path.is_file() && !messages.iter().any(|message| message.chat == *name) {
@@ -159,7 +192,7 @@ fn chats(request: &Request) -> Result<Vec<Message>> {
     }
     // Each chat in one run, whatever the files' order: what follows counts on it.
     messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
-    Ok(messages)
+    Ok((messages, left_out))
 }
 
 /// Between the name of a file that is apart and the name of a chat in it.

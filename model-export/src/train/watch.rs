@@ -1,7 +1,6 @@
 //! What a person sees of a run: a bar on a terminal, plain lines elsewhere; and Ctrl-C.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,12 +9,14 @@ use training::curve::Record;
 use training::run::{Progress, Watcher};
 use training::schedule::Phase;
 
+use crate::interrupt;
+
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Follows a run on the standard error.
 pub(super) struct Watch {
-    stop: Arc<AtomicBool>,
+    stop: &'static AtomicBool,
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
 }
@@ -23,16 +24,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Takes over Ctrl-C: the first ends the run in order, the second at once.
     pub(super) fn new() -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        // It fails only if something else took the signal over; then Ctrl-C ends the program, and
-        // the last checkpoint is what remains.
-        let _ = ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-            eprintln!("stopping after this step; once more to stop at once");
-        });
+        let stop = interrupt::listen("stopping after this step; once more to stop at once");
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

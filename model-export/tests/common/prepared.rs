@@ -57,6 +57,9 @@ impl Place {
             apart: apart.iter().map(|name| ((*name).to_owned(), 1.0)).collect(),
             context,
             vocabulary: 290,
+            like: None,
+            licences: String::new(),
+            without: Vec::new(),
             output: dataset.clone(),
         };
         prepare::prepare(&request, &mut |_| {}).unwrap();
