@@ -38,6 +38,10 @@ pub enum Error {
     #[diagnostic(transparent)]
     Export(#[from] crate::export::ExportError),
 
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Compress(#[from] crate::compress::CompressError),
+
     #[cfg(feature = "training")]
     #[error(transparent)]
     #[diagnostic(transparent)]

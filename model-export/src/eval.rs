@@ -47,7 +47,7 @@ pub fn evaluate(models: &[PathBuf], ways: &Ways, text: &Path) -> Result<Report> 
 }
 
 /// The parts of a text between empty lines, without the line ends around them.
-fn documents(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn documents(text: &str) -> impl Iterator<Item = &str> {
     // Files from Windows: the empty line is "\r\n\r\n".
     text.split("\n\n")
         .flat_map(|part| part.split("\r\n\r\n"))
