@@ -24,8 +24,8 @@ pub fn quantise(path: &Path, format: WeightFormat) -> Result<AlignedBytes> {
 
 /// What is wrong with a source that has smaller weights than f32: names the first such format.
 pub(crate) fn already_quantised(path: &Path, model: &Model<'_>) -> Error {
-    let formats = model.tensors().map(|(_, _, tensor)| tensor.format);
-    let found = formats.filter(|format| *format != WeightFormat::F32).next();
+    let mut formats = model.tensors().map(|(_, _, tensor)| tensor.format);
+    let found = formats.find(|format| *format != WeightFormat::F32);
     let found = FormatName(found.unwrap_or(WeightFormat::F32));
     Error::AlreadyQuantised { path: path.to_owned(), found }
 }

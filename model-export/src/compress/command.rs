@@ -1,19 +1,18 @@
 //! The verbs `quantise` and `prune`: their arguments, and what they print.
 
-use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use model_format::{AlignedBytes, Model, TensorRole, WeightFormat};
+use model_format::{AlignedBytes, Model, WeightFormat};
 
 use super::budget::{self, Budget};
 use super::calibration::Calibration;
 use super::error::CompressError;
 use super::network::Network;
-use super::quantise::{Method, compensated};
+use super::note::{note, table};
+use super::quantise::compensated;
 use super::sensitivity::{Candidate, Choice, measure, stored_bytes};
-use super::tensor_name::tensor_name;
 use super::{output_file, prune};
 use crate::weight_format::FormatName;
 use crate::{Result, cli, output, persona_file, quantise};
@@ -72,7 +71,7 @@ impl Quantise {
         let mut network =
             Network::new(&model).ok_or_else(|| quantise::already_quantised(&self.file, &model))?;
         let pieces = self.calibration.pieces(&model, tokenizer)?;
-        let encoded = compensated(&mut network, &pieces, &|_, _| format.0, Method::default())?;
+        let encoded = compensated(&mut network, &pieces, &|_, _| format.0)?;
         let note = format!("{format} with compensation on {} tokens", count(&pieces));
         output_file::build(&model, &network, encoded, None, &note)
     }
@@ -105,15 +104,15 @@ impl Quantise {
                     least: rest + reserve + budget::least(&candidates),
                     budget,
                 })?;
-            let note = format!(
+            let words = format!(
                 "{} with compensation on {} tokens",
                 note(&candidates, &places),
                 count(&pieces)
             );
             // Two bytes more where the length itself gets longer; the header is filled up.
-            let needed = (note.len() + 4).next_multiple_of(model_format::ALIGNMENT);
+            let needed = (words.len() + 4).next_multiple_of(model_format::ALIGNMENT);
             if needed <= reserve {
-                break (places, note);
+                break (places, words);
             }
             reserve = needed;
         };
@@ -122,7 +121,7 @@ impl Quantise {
             let found = chosen.iter().find(|(it, _)| (it.role, it.layer) == (role, layer));
             found.map_or(WeightFormat::F32, |(_, choice)| choice.format)
         };
-        let encoded = compensated(&mut network, &pieces, &format, Method::default())?;
+        let encoded = compensated(&mut network, &pieces, &format)?;
         let bytes = output_file::build(&model, &network, encoded, None, &note)?;
         Ok((bytes, table(&candidates, &places)))
     }
@@ -136,64 +135,6 @@ fn count(pieces: &[Vec<u32>]) -> usize {
 fn matrices_bytes(model: &Model<'_>) -> usize {
     let matrices = model.tensors().filter(|(role, ..)| !role.is_norm());
     matrices.map(|(_, _, tensor)| stored_bytes(tensor.format, tensor.rows, tensor.cols)).sum()
-}
-
-/// `int8: token_embedding, query 0 3; int4: the others`, the most frequent format being the others'.
-fn note(candidates: &[Candidate], places: &[usize]) -> String {
-    let mut formats: Vec<(WeightFormat, Vec<&Candidate>)> = Vec::new();
-    for (candidate, choice) in budget::chosen(candidates, places) {
-        match formats.iter_mut().find(|(format, _)| *format == choice.format) {
-            Some((_, list)) => list.push(candidate),
-            None => formats.push((choice.format, vec![candidate])),
-        }
-    }
-    formats.sort_by_key(|(_, list)| list.len());
-    let last = formats.len().saturating_sub(1);
-    let parts = formats.iter().enumerate().map(|(place, (format, list))| {
-        let format = FormatName(*format);
-        if place == last {
-            return format!("{format}: {}", if last == 0 { "all" } else { "the others" });
-        }
-        let mut roles: Vec<(TensorRole, String)> = Vec::new();
-        for candidate in list {
-            let layer = match candidate.role.is_per_layer() {
-                true => format!(" {}", candidate.layer),
-                false => String::new(),
-            };
-            match roles.iter_mut().find(|(role, _)| *role == candidate.role) {
-                Some((_, text)) => text.push_str(&layer),
-                None => {
-                    let name = crate::inspect::role_name(candidate.role);
-                    roles.push((candidate.role, format!("{name}{layer}")));
-                }
-            }
-        }
-        let roles: Vec<String> = roles.into_iter().map(|(_, text)| text).collect();
-        format!("{format}: {}", roles.join(", "))
-    });
-    parts.collect::<Vec<_>>().join("; ")
-}
-
-/// Every matrix with what each format would cost, and what it got.
-fn table(candidates: &[Candidate], places: &[usize]) -> String {
-    let mut table = format!("{:<28}", "matrix");
-    // Writing to a string cannot fail.
-    for choice in candidates.first().map_or(&[][..], |candidate| &candidate.options) {
-        let _ = write!(table, "  {:>12}", format!("KL {}", FormatName(choice.format)));
-    }
-    let _ = writeln!(table, "  {:<6} {:>10}", "gets", "bytes");
-    let mut total = 0.0;
-    for (candidate, chosen) in budget::chosen(candidates, places) {
-        let _ = write!(table, "{:<28}", tensor_name(candidate.role, candidate.layer));
-        for choice in &candidate.options {
-            let _ = write!(table, "  {:>12.6}", choice.divergence);
-        }
-        let format = FormatName(chosen.format).to_string();
-        let _ = writeln!(table, "  {format:<6} {:>10}", chosen.bytes);
-        total += chosen.divergence;
-    }
-    let _ = writeln!(table, "sum of the KL of what was chosen: {total:.6}");
-    table
 }
 
 /// Take the least useful hidden units out of an f32 persona's feed-forward blocks.

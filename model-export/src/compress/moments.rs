@@ -70,6 +70,19 @@ impl Moments {
         self.sums[row * self.size + col] / self.count.max(1) as f64
     }
 
+    /// Of some elements only, in this order.
+    pub fn of_elements(&self, elements: &[usize]) -> Self {
+        let size = elements.len();
+        let mut sums = vec![0.0; size * size];
+        for (row, sums) in sums.chunks_exact_mut(size.max(1)).enumerate() {
+            for (col, sum) in sums.iter_mut().enumerate().take(row + 1) {
+                let (one, other) = (elements[row], elements[col]);
+                *sum = self.sums[one.max(other) * self.size + one.min(other)];
+            }
+        }
+        Self { size, sums, count: self.count }
+    }
+
     /// The mean square of an element.
     pub fn square(&self, element: usize) -> f64 {
         self.at(element, element)

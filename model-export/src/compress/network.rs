@@ -4,13 +4,16 @@ use std::borrow::Cow;
 
 use model_format::{Architecture, Model, TensorRole};
 
+/// A tensor with its role and layer.
+type Named<'m> = ((TensorRole, usize), Cow<'m, [f32]>);
+
 /// All tensors of an f32 persona; those that were changed are its own.
 #[derive(Clone, Debug)]
 pub struct Network<'m> {
     /// Its shape in the file.
     pub architecture: Architecture<'m>,
     /// By place in the file's order.
-    tensors: Vec<((TensorRole, usize), Cow<'m, [f32]>)>,
+    tensors: Vec<Named<'m>>,
 }
 
 impl<'m> Network<'m> {

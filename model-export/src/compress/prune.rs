@@ -11,8 +11,8 @@ use std::borrow::Cow;
 
 use model_format::TensorRole;
 
+use super::drift::{damped_factor, solve};
 use super::error::CompressError;
-use super::feedback::{DAMPING, cholesky};
 use super::forward::{self, Station};
 use super::moments::Moments;
 use super::network::Network;
@@ -188,15 +188,7 @@ fn remove(
 fn rebuilt(down: &[f32], units: usize, kept: &[usize], moments: &Moments) -> Option<Vec<f32>> {
     let size = kept.len();
     let gone: Vec<usize> = (0..units).filter(|unit| kept.binary_search(unit).is_err()).collect();
-    let mut factor = vec![0.0; size * size];
-    let damping = damping(moments);
-    for (i, row) in factor.chunks_exact_mut(size.max(1)).enumerate() {
-        for (value, &other) in row.iter_mut().zip(kept).take(i + 1) {
-            *value = moments.at(kept[i], other);
-        }
-        row[i] += damping;
-    }
-    cholesky(&mut factor, size)?;
+    let factor = damped_factor(&moments.of_elements(kept))?;
     let mut out = vec![0.0f32; down.len() / units.max(1) * size];
     in_parallel((down, units), (&mut out, size), |_, down, out| {
         for (row, out) in down.chunks_exact(units).zip(out.chunks_exact_mut(size)) {
@@ -213,40 +205,10 @@ fn rebuilt(down: &[f32], units: usize, kept: &[usize], moments: &Moments) -> Opt
     Some(out)
 }
 
-fn damping(moments: &Moments) -> f64 {
-    match moments.mean_square() {
-        mean if mean > 0.0 => DAMPING * mean,
-        _ => 1.0,
-    }
-}
-
-/// Solves L Lᵀ x = b in place, L the lower triangle.
-fn solve(factor: &[f64], x: &mut [f64]) {
-    let size = x.len();
-    for i in 0..size {
-        let row = &factor[i * size..][..=i];
-        x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
-    }
-    for i in (0..size).rev() {
-        let row = &factor[i * size..][..=i];
-        x[i] /= row[i];
-        let (before, from) = x.split_at_mut(i);
-        before.iter_mut().zip(row).for_each(|(x, factor)| *x -= factor * from[0]);
-    }
-}
-
 /// The inverse of the damped moments, all of it.
 fn damped_inverse(moments: &Moments) -> Option<Vec<f64>> {
     let size = moments.size();
-    let damping = damping(moments);
-    let mut factor = vec![0.0; size * size];
-    for i in 0..size {
-        for j in 0..=i {
-            factor[i * size + j] = moments.at(i, j);
-        }
-        factor[i * size + i] += damping;
-    }
-    cholesky(&mut factor, size)?;
+    let factor = damped_factor(moments)?;
     let mut inverse = vec![0.0; size * size];
     let places: Vec<usize> = (0..size).collect();
     in_parallel((&places, 1), (&mut inverse, size), |_, places, rows| {

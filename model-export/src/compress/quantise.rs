@@ -1,8 +1,9 @@
 //! From f32 to smaller formats with compensation, layer after layer.
 //!
-//! The inputs of each layer are computed with the layers before it already rounded, so that a later
-//! matrix also makes up for what the earlier ones have done. The token embedding comes first; where
-//! it is the classifier too, it is rounded for that, with the inputs that the f32 model gives it.
+//! The inputs of each matrix are computed with what comes before it already rounded. They are compared
+//! with those of the f32 model, which is computed beside it: so a later matrix also makes up for what
+//! the earlier ones have done. The token embedding comes first; where it is the classifier too, it is
+//! rounded for that, with the inputs that the f32 model gives it.
 
 use std::borrow::Cow;
 
@@ -10,28 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use model_format::quantise::EncodedTensor;
 use model_format::{TensorRole, WeightFormat};
 
+use super::drift::Drift;
 use super::error::CompressError;
 use super::forward::{self, Station};
 use super::moments::Moments;
 use super::network::Network;
-use super::rounding::{self, Rounded, round};
+use super::rounding::{Rounded, round, scales_to_try};
 use super::tensor_name::tensor_name;
 use crate::Result;
-
-/// How to round.
-#[derive(Clone, Copy, Debug)]
-pub struct Method {
-    /// Whether the layers before are rounded already when a layer's inputs are computed.
-    pub sequential: bool,
-    /// Whether scales are searched for.
-    pub searches_scales: bool,
-}
-
-impl Default for Method {
-    fn default() -> Self {
-        Self { sequential: true, searches_scales: true }
-    }
-}
 
 /// Rounds a matrix for these inputs.
 ///
@@ -42,15 +29,14 @@ pub fn matrix(
     (role, layer): (TensorRole, usize),
     format: WeightFormat,
     moments: &Moments,
-    method: Method,
 ) -> Result<Rounded> {
-    let factors = match method.searches_scales {
-        true => rounding::scales_to_try(format),
-        false => rounding::PLAIN_SCALES,
-    };
-    let rounded = round(network.weights(role, layer), format, moments, factors);
-    let tensor = || tensor_name(role, layer);
-    Ok(rounded.ok_or_else(|| CompressError::NotFinite { tensor: tensor() })?)
+    let scales = scales_to_try(format);
+    let rounded = round(network.weights(role, layer), format, moments, scales);
+    Ok(rounded.ok_or_else(|| not_finite(role, layer))?)
+}
+
+fn not_finite(role: TensorRole, layer: usize) -> CompressError {
+    CompressError::NotFinite { tensor: tensor_name(role, layer) }
 }
 
 /// All matrices in the formats that `format` names for them, in the order they were made; norms and
@@ -62,12 +48,13 @@ pub fn compensated(
     network: &mut Network<'_>,
     pieces: &[Vec<u32>],
     format: &dyn Fn(TensorRole, usize) -> WeightFormat,
-    method: Method,
 ) -> Result<Vec<(TensorRole, usize, EncodedTensor)>> {
     let layers = network.architecture.layers;
+    let tokens: usize = pieces.iter().map(Vec::len).sum();
     let progress = progress("layers", 2 * layers);
     let mut done = Vec::new();
 
+    let mut original = network.clone();
     // What the classifier will see, of the f32 model.
     let mut stream = forward::embed(network, pieces);
     for layer in 0..layers {
@@ -86,49 +73,46 @@ pub fn compensated(
     for (role, moments) in outer {
         let format = format(role, 0);
         if format != WeightFormat::F32 {
-            let Rounded { tensor, values, .. } =
-                matrix(network, (role, 0), format, &moments, method)?;
+            let Rounded { tensor, values, .. } = matrix(network, (role, 0), format, &moments)?;
             network.replace(role, 0, Cow::Owned(values));
             done.push((role, 0, tensor));
         }
     }
 
+    let mut original_stream = forward::embed(&original, pieces);
     let mut stream = forward::embed(network, pieces);
     for layer in 0..layers {
-        let mut rounded = Vec::new();
+        let mut before: Vec<Vec<f32>> = Vec::new();
+        let mut remember = |_: &mut Network<'_>, _: Station, inputs: &[f32]| {
+            before.push(inputs.to_vec());
+            Ok(())
+        };
+        forward::layer(&mut original, layer, pieces, &mut original_stream, &mut remember)?;
+        let mut before = before.into_iter();
         let mut visit = |network: &mut Network<'_>, station: Station, inputs: &[f32]| {
-            let width = match station {
-                Station::Down => inputs.len() / (stream_tokens(pieces)).max(1),
-                _ => dim,
-            };
-            let moments = Moments::of(inputs, width);
+            let moments = Moments::of(inputs, inputs.len() / tokens.max(1));
+            // Both come to the same stations in the same order.
+            let drift = Drift::new(&before.next().unwrap_or_default(), inputs, &moments);
             for &role in station.roles() {
                 let format = format(role, layer);
                 if format == WeightFormat::F32 {
                     continue;
                 }
+                let drift = drift.as_ref().ok_or_else(|| not_finite(role, layer))?;
+                let weights = drift.undo(network.weights(role, layer));
+                network.replace(role, layer, Cow::Owned(weights));
                 let Rounded { tensor, values, .. } =
-                    matrix(network, (role, layer), format, &moments, method)?;
+                    matrix(network, (role, layer), format, &moments)?;
                 done.push((role, layer, tensor));
-                match method.sequential {
-                    true => drop(network.replace(role, layer, Cow::Owned(values))),
-                    false => rounded.push((role, values)),
-                }
+                network.replace(role, layer, Cow::Owned(values));
             }
             Ok(())
         };
         forward::layer(network, layer, pieces, &mut stream, &mut visit)?;
-        for (role, values) in rounded {
-            network.replace(role, layer, Cow::Owned(values));
-        }
         progress.inc(1);
     }
     progress.finish_and_clear();
     Ok(done)
-}
-
-fn stream_tokens(pieces: &[Vec<u32>]) -> usize {
-    pieces.iter().map(Vec::len).sum()
 }
 
 /// A bar with rate and time left; nothing where there is no terminal.

@@ -8,7 +8,7 @@ use super::calibration;
 use super::forward::{self, Station};
 use super::moments::Moments;
 use super::network::Network;
-use super::quantise::{Method, matrix, progress};
+use super::quantise::{matrix, progress};
 use crate::Result;
 
 /// A matrix, and what it would take and cost in each format.
@@ -118,7 +118,7 @@ impl Reference {
         let (rows, cols) = network.architecture.shape(role, layer).unwrap_or_default();
         let mut options = Vec::new();
         for &format in formats {
-            let rounded = matrix(network, (role, layer), format, moments, Method::default())?;
+            let rounded = matrix(network, (role, layer), format, moments)?;
             let kept = network.replace(role, layer, Cow::Owned(rounded.values));
             let divergence = self.divergence(network, (role, layer));
             network.replace(role, layer, kept);
