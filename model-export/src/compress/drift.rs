@@ -116,8 +116,12 @@ mod tests {
     #[test]
     fn weights_undo_what_happened_to_their_inputs() {
         // Every input is doubled, so weights of half the size give the same outputs.
-        let number = |i: usize| ((i * 7919) % 31) as f32 - 15.0;
-        let before: Vec<f32> = (0..600 * 10).map(number).collect();
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let before: Vec<f32> = (0..600 * 10).map(|_| random()).collect();
         let now: Vec<f32> = before.iter().map(|x| 2.0 * x).collect();
         let moments = Moments::of(&now, 10);
         let weights: Vec<f32> = (0..30).map(|i| i as f32 / 10.0).collect();

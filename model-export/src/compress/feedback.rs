@@ -52,7 +52,7 @@ impl Feedback {
         let mut factors = vec![0.0; size * size];
         let places: Vec<usize> = (0..size).collect();
         in_parallel((&places, 1), (&mut factors, size), |_, places, rows| {
-            for (&place, row) in places.iter().zip(rows.chunks_exact_mut(size)) {
+            for (&place, row) in places.iter().zip(rows.chunks_exact_mut(size.max(1))) {
                 let diagonal = factor[(size - 1 - place) * (size + 1)];
                 for (earlier, value) in row.iter_mut().enumerate().take(place) {
                     *value = factor[(size - 1 - earlier) * size + size - 1 - place] / diagonal;

@@ -212,7 +212,7 @@ fn damped_inverse(moments: &Moments) -> Option<Vec<f64>> {
     let mut inverse = vec![0.0; size * size];
     let places: Vec<usize> = (0..size).collect();
     in_parallel((&places, 1), (&mut inverse, size), |_, places, rows| {
-        for (&place, row) in places.iter().zip(rows.chunks_exact_mut(size)) {
+        for (&place, row) in places.iter().zip(rows.chunks_exact_mut(size.max(1))) {
             row[place] = 1.0;
             solve(&factor, row);
         }
