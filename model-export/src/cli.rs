@@ -9,8 +9,7 @@ use crate::export::Target;
 use crate::gguf::ImportGguf;
 use crate::hugging_face::ImportHf;
 use crate::import::ImportLlama2c;
-use crate::weight_format::FormatName;
-use crate::{Error, Result, eval, inspect, output, quantise};
+use crate::{Error, Result, eval, inspect};
 
 /// Makes, checks and compares persona files (.wisp) for Wisp.
 #[derive(Debug, Parser)]
@@ -51,17 +50,8 @@ enum Verb {
     },
     Eval(eval::command::Eval),
     Sample(crate::sample::command::Sample),
-    /// Store the weights of an f32 persona in a smaller format.
-    Quantise {
-        /// The .wisp file with f32 weights.
-        file: PathBuf,
-        /// Where to write.
-        #[arg(short, long)]
-        output: PathBuf,
-        /// How to store weights: fp8, int8 or int4.
-        #[arg(long)]
-        format: FormatName,
-    },
+    Quantise(crate::compress::command::Quantise),
+    Prune(crate::compress::command::Prune),
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,10 +89,8 @@ impl Arguments {
                 print(out, if json { to_json(&report) } else { report.page() })
             }
             Verb::Sample(sample) => sample.run(out),
-            Verb::Quantise { file, output, format } => {
-                let bytes = quantise::quantise(&file, format.0)?;
-                finish(out, &output, &bytes, format)
-            }
+            Verb::Quantise(quantise) => quantise.run(out),
+            Verb::Prune(prune) => prune.run(out),
         }
     }
 }
@@ -127,12 +115,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-fn finish(out: &mut impl Write, path: &Path, bytes: &[u8], format: FormatName) -> Result<()> {
-    output::write_whole(path, bytes)?;
-    print(out, format!("wrote {} ({} bytes, {format} weights)\n", path.display(), bytes.len()))
-}
-
-fn print(out: &mut impl Write, text: String) -> Result<()> {
+pub(crate) fn print(out: &mut impl Write, text: String) -> Result<()> {
     out.write_all(text.as_bytes()).map_err(Error::write(Path::new("the standard output")))
 }
 

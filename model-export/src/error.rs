@@ -64,6 +64,10 @@ pub enum Error {
     #[diagnostic(transparent)]
     Synthesise(#[from] crate::synthesise::SynthesiseError),
 
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Compress(#[from] crate::compress::CompressError),
+
     #[cfg(feature = "training")]
     #[error(transparent)]
     #[diagnostic(transparent)]

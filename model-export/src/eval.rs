@@ -80,7 +80,7 @@ fn read(models: &[PathBuf]) -> Result<Vec<AlignedBytes>> {
 }
 
 /// The parts of a text between empty lines, without the line ends around them.
-fn documents(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn documents(text: &str) -> impl Iterator<Item = &str> {
     // Files from Windows: the empty line is "\r\n\r\n".
     text.split("\n\n")
         .flat_map(|part| part.split("\r\n\r\n"))

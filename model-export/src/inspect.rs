@@ -259,7 +259,7 @@ fn widths(hidden: &[usize]) -> String {
     }
 }
 
-fn role_name(role: TensorRole) -> &'static str {
+pub(crate) fn role_name(role: TensorRole) -> &'static str {
     match role {
         TensorRole::TokenEmbedding => "token_embedding",
         TensorRole::AttentionNorm => "attention_norm",

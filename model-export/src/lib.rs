@@ -7,6 +7,7 @@
 pub mod bpe;
 pub mod chats;
 pub mod cli;
+pub mod compress;
 pub mod conversation;
 pub mod error;
 pub mod eval;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model_format::{AlignedBytes, ArchitectureSpec, WeightFormat, WispBuilder};
+use model_format::{AlignedBytes, ArchitectureSpec, Model, WeightFormat, WispBuilder};
 
 use crate::weight_format::FormatName;
 use crate::{Error, Result, persona_file};
@@ -16,11 +16,16 @@ pub fn quantise(path: &Path, format: WeightFormat) -> Result<AlignedBytes> {
     let mut builder = WispBuilder::new(spec, *model.persona()).map_err(build)?;
     builder.tokenizer(model.tokenizer());
     for (role, layer, tensor) in model.tensors() {
-        let weights = tensor.as_f32().ok_or_else(|| Error::AlreadyQuantised {
-            path: path.to_owned(),
-            found: FormatName(tensor.format),
-        })?;
+        let weights = tensor.as_f32().ok_or_else(|| already_quantised(path, &model))?;
         builder.tensor(role, layer, format, weights).map_err(build)?;
     }
     builder.build().map_err(build)
+}
+
+/// What is wrong with a source that has smaller weights than f32: names the first such format.
+pub(crate) fn already_quantised(path: &Path, model: &Model<'_>) -> Error {
+    let mut formats = model.tensors().map(|(_, _, tensor)| tensor.format);
+    let found = formats.find(|format| *format != WeightFormat::F32);
+    let found = FormatName(found.unwrap_or(WeightFormat::F32));
+    Error::AlreadyQuantised { path: path.to_owned(), found }
 }

@@ -183,6 +183,7 @@ impl Workshop {
             Step::Quantise => {
                 words.extend(["quantise".into(), self.path("f32.wisp").into()]);
                 words.extend(["--format".into(), self.make.format.to_string().into()]);
+                self.add_chats(&mut words)?;
                 words.extend(["-o".into(), self.persona_file().into()]);
             }
             Step::Compare => {

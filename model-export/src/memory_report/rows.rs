@@ -10,7 +10,7 @@ use tokenizer::{Encoder, Tokenizer};
 use super::material::{Line, Material};
 use super::prompter::encode;
 use super::words::{Word, plain, words};
-use crate::bpe::BEGIN;
+use crate::bpe::{BEGIN, STYLE};
 use crate::stream::encode::Unit;
 use crate::stream::window::{Packing, pack};
 
@@ -101,7 +101,7 @@ fn packed(
     }
     let mut reached = 0;
     let mut rows = Vec::new();
-    for (number, packed) in pack(units, context, Packing::InOrder, true).iter().enumerate() {
+    for (number, packed) in pack(units, STYLE, context, Packing::InOrder, true).iter().enumerate() {
         let mut row = Row::default();
         let mut is_opened = false;
         for run in packed.tokens.chunk_by(|one, other| one == other) {
