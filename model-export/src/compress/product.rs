@@ -87,7 +87,7 @@ fn dots(row: &[f32], x: &[f32], cols: usize) -> [f32; TILE] {
     })
 }
 
-/// Dot product in f64, in [`LANES`] interleaved sums.
+/// Dot product in f64, in eight interleaved sums.
 #[inline]
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0f64; LANES];
