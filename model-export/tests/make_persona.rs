@@ -53,7 +53,10 @@ fn export(folder: &Path) -> PathBuf {
 fn make(exports: &Path, output: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
     command.arg("make-persona").arg(exports).arg("-o").arg(output).args(["--name", "Moth"]);
-    command.args(["--preset", "tiny", "--tokens", "0.02", "--vocabulary", "400"]).args(more);
+    command
+        .args(["--preset", "tiny", "--tokens", "0.02", "--vocabulary", "400"])
+        .args(["--conversations", "2"])
+        .args(more);
     command.output().unwrap()
 }
 

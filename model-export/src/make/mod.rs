@@ -56,6 +56,9 @@ pub struct MakePersona {
     /// `wisp-model export hf` wrote.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
+    /// Conversations to let it write in the end.
+    #[arg(long, default_value_t = 50)]
+    conversations: u32,
     /// How weights are stored: fp8, int8 or int4.
     #[arg(long, default_value = "fp8")]
     format: FormatName,

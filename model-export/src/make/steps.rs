@@ -198,7 +198,9 @@ impl Workshop {
                 words.extend(["-o".into(), self.path("memory").into()]);
             }
             Step::Sample => {
+                let conversations = self.make.conversations.to_string();
                 words.extend(["sample".into(), self.persona_file().into()]);
+                words.extend(["--conversations".into(), conversations.into()]);
                 words.extend(["-o".into(), self.path("samples.md").into()]);
             }
         }
@@ -264,7 +266,7 @@ impl Workshop {
         Ok(format!(
             "\n{name} is made: {persona}\n\n\
              Read {}, and see what {} found before you give it away.\n\
-             Then, with the board's cable plugged in (docs/hardware.md), or without a board:\n\n    \
+             Then, with the board's cable plugged in (README.md), or without a board:\n\n    \
              wisp load --persona {persona}\n    wisp chat\n    wisp demo --persona {persona}\n",
             show("samples.md"),
             show("memory/memory.html"),

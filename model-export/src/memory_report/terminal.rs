@@ -14,6 +14,11 @@ pub fn page(summary: &Summary) -> String {
     page
 }
 
+/// Three places, or how small it is.
+fn probability(value: f64) -> String {
+    if value < 0.001 { format!("{value:.0e}") } else { format!("{value:.3}") }
+}
+
 fn write_page(page: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(
         page,
@@ -24,14 +29,14 @@ fn write_page(page: &mut String, summary: &Summary) -> std::fmt::Result {
         let mark = if summary.is_above_chance(&measure) { "  above chance" } else { "" };
         writeln!(
             page,
-            "{name:<22} {:>8} {:>8} {:>9}   {:>8} {:>8} {:>9}   {:>9.1e}{mark}",
+            "{name:<22} {:>8} {:>8} {:>9}   {:>8} {:>8} {:>9}   {:>9}{mark}",
             grouped(measure.repeated as u64),
             grouped(measure.tried as u64),
             percent(measure.rate()),
             grouped(measure.guessed as u64),
             grouped(measure.guesses as u64),
             percent(measure.base_rate()),
-            measure.chance(),
+            probability(measure.chance()),
         )?;
     }
     writeln!(
