@@ -8,11 +8,11 @@ static ANSWER: Mutex<&str> = Mutex::new("");
 
 /// Takes over Ctrl-C, whose first press is answered with a line. Gives what the work has to look at.
 ///
-/// A process has one handler: verbs that run one after the other share it.
+/// A process has one handler: verbs that run one after the other share it. Who was asked to end stays
+/// asked, also if it was between two of them.
 pub fn listen(answer: &'static str) -> &'static AtomicBool {
     static HANDLER: Once = Once::new();
     *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = answer;
-    ASKED.store(false, Ordering::Relaxed);
     HANDLER.call_once(|| {
         // It fails only if something else took the signal over; then Ctrl-C ends the program, and
         // what was written until then remains.

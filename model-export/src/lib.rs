@@ -1,4 +1,4 @@
-//! Checkpoints to persona files: import, quantise, inspect and evaluate, without a board.
+//! Chats to persona files: clean, train, import, make small and measure, without a board.
 //!
 //! The library behind the command line tool `wisp-model`; [`cli`] is its surface.
 

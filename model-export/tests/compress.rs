@@ -18,7 +18,7 @@ use small::Dice;
 use wisp_model::compress::forward;
 use wisp_model::compress::moments::Moments;
 use wisp_model::compress::network::Network;
-use wisp_model::compress::prune::prune;
+use wisp_model::compress::prune::{Keep, prune};
 use wisp_model::compress::quantise::compensated;
 use wisp_model::compress::rounding::{PLAIN_SCALES, Rounded, round, scales_to_try};
 
@@ -277,7 +277,7 @@ fn dead_units_go_first_and_nothing_changes() {
         (0..8).map(|piece| (0..50).map(|i| (i * 7 + piece * 11) % 67).collect()).collect();
     let pruned = |keep: f64, multiple: usize| {
         let mut network = Network::new(&opened).unwrap();
-        let widths = prune(&mut network, &pieces, keep, multiple).unwrap();
+        let widths = prune(&mut network, &pieces, Keep::Share(keep), multiple).unwrap();
         let note = format!("pruned to {keep}");
         let hidden = Some(widths.clone());
         let built =
@@ -423,6 +423,10 @@ fn a_pruned_persona_fits_its_budget_and_is_quantised_and_run() {
     let text = prepared(folder);
     let text = text.to_str().unwrap();
     let watch = ["--calibrate", text, "--tokens", "500"];
+    let prune = ["prune", "f32.wisp", "-o", "p.wisp", "--budget", "930000"];
+    works(folder, &[&prune[..], &watch].concat());
+    let size = std::fs::metadata(folder.join("p.wisp")).unwrap().len();
+    assert!(size <= 930_000, "{size} bytes with widths of whole blocks");
     let prune = ["prune", "f32.wisp", "-o", "p.wisp", "--budget", "930000", "--multiple", "4"];
     let said = works(folder, &[&prune[..], &watch].concat());
     assert!(said.contains("of 860 hidden units"), "{said}");
@@ -467,5 +471,5 @@ fn chats_that_are_held_back_are_not_looked_at() {
     assert_eq!(made[0], made[1]);
     let wrong = ["quantise", "f32.wisp", "-o", "x.wisp", "--format", "int4"];
     let message = fails(folder, &[&wrong[..], &["--chats", ".", "--persona", "C"]].concat());
-    assert!(message.contains("wisp_model::compress::persona"), "{message}");
+    assert!(message.contains("wisp_model::prepare::persona"), "{message}");
 }

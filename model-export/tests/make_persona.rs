@@ -1,10 +1,11 @@
-//! `make-persona`: from an export to a persona that talks, stopped and gone on with, and refusals.
+//! `make-persona`: from an export to a persona that talks, gone on with after Ctrl-C, and refusals.
 #![cfg(feature = "training")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use model_format::{AlignedBytes, Model};
 
@@ -80,15 +81,22 @@ fn one_command_makes_a_persona_and_the_same_command_goes_on() {
     assert_eq!(model.persona().name, "Moth");
     assert!(model.persona().provenance.source.contains("chats ("));
 
-    // What is there stays; what is missing is made again, and comes out the same.
+    // What is there stays; what is missing is made again, and with it what is made of it.
     let persona = std::fs::read(folder.join("persona.wisp")).unwrap();
     std::fs::remove_file(folder.join("persona.wisp")).unwrap();
-    std::fs::remove_file(folder.join("samples.md")).unwrap();
     let output = make(&exports, &folder, &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let page = text(&output.stdout);
-    assert_eq!(page.matches("done before").count(), 6, "{page}");
+    assert_eq!(page.matches("done before").count(), 4, "{page}");
     assert_eq!(std::fs::read(folder.join("persona.wisp")).unwrap(), persona);
+
+    // New chats, and a dataset of the old ones: hours of work are not thrown away unasked.
+    let chats = folder.join("chats/chats.jsonl");
+    std::fs::copy(&chats, folder.join("copy")).unwrap();
+    std::fs::rename(folder.join("copy"), &chats).unwrap();
+    let output = make(&exports, &folder, &[]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("make::stale"), "{}", text(&output.stderr));
 
     let output = make(&exports, &folder, &["--format", "int8"]);
     assert!(!output.status.success());
@@ -119,4 +127,35 @@ fn a_step_that_fails_says_so_and_what_was_there_stays() {
         assert!(said.contains(name) && !said.contains("make::other"), "{said}");
         assert!(!folder.join("chats").exists());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_in_training_is_gone_on_with() {
+    let place = tempfile::tempdir().unwrap();
+    let (exports, folder) = (export(place.path()), place.path().join("moth"));
+    let command = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+        command.arg("make-persona").arg(&exports).arg("-o").arg(&folder).args(["--name", "Moth"]);
+        command.args(["--preset", "tiny", "--tokens", "0.04", "--vocabulary", "400"]);
+        command.args(["--conversations", "1", "--format", "int8"]).stdout(Stdio::piped());
+        command.stderr(Stdio::piped());
+        command
+    };
+    let mut child = command().spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("step 1 of ")), "no progress is told");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let said: String = lines.map(|line| line.unwrap() + "\n").collect();
+    assert!(!child.wait().unwrap().success(), "it was not done");
+    assert!(said.contains("wisp_model::make::stopped"), "{said}");
+    assert!(folder.join("model/checkpoint.safetensors").exists());
+    assert!(!folder.join("f32.wisp").exists());
+
+    let output = command().output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    assert!(page.contains("--resume") && page.contains("Moth is made"), "{page}");
+    assert_eq!(page.matches("done before").count(), 2, "{page}");
 }

@@ -220,6 +220,8 @@ def main():
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "mixture": mixture.state, "run": run}
         write(checkpoint, lambda part: torch.save(state, part))
 
+    if rank == 0 and not options.resume:
+        save()  # there is a checkpoint from the beginning to the end: a folder without is that of a finished run
     losses, told, saved_at, steady, ended = [], began, began, None, "all steps done"
     while run["step"] < run["total"]:
         phase, rate = schedule(run["step"], run["total"], options)

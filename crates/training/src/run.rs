@@ -202,6 +202,11 @@ impl<'a> Run<'a> {
             tokens,
             self.checkpoint.state.step,
         );
+        let path = self.folder.join(CHECKPOINT);
+        if !path.exists() {
+            // There is one from the beginning to the end: a folder without is that of a finished run.
+            self.checkpoint.write(&path)?;
+        }
         let first = self.checkpoint.state.step;
         let (mut steady, mut saved) = (None, Instant::now());
         let mut outcome = Outcome::Finished;
@@ -248,7 +253,6 @@ impl<'a> Run<'a> {
             }
         }
         self.settle();
-        let path = self.folder.join(CHECKPOINT);
         match std::fs::remove_file(&path) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::Write { path, cause })

@@ -9,7 +9,7 @@ use tokenizer::{Encoder, Tokenizer};
 use super::error::CompressError;
 use crate::chats::canonical;
 use crate::stream::encode::{Unit, Writer};
-use crate::stream::turn::Split;
+use crate::stream::turn::{Split, both_sides};
 use crate::stream::window::{Packing, pack};
 use crate::{Result, bpe, cli, eval};
 
@@ -76,11 +76,7 @@ impl Calibration {
             return Err(CompressError::NoChatPersona.into());
         }
         let path = self.chats.as_deref().unwrap_or(std::path::Path::new(""));
-        let mut messages = canonical::read(path)?;
-        if !messages.iter().any(|message| message.sender == name) {
-            return Err(CompressError::NoSuchPersona { name: name.to_owned() }.into());
-        }
-        messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
+        let messages = both_sides(canonical::read(path)?, name)?;
         let mut split = Split::default();
         for chat in messages.chunk_by(|one, other| one.chat == other.chat) {
             split.add_chat(chat, name);

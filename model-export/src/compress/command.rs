@@ -11,6 +11,7 @@ use super::calibration::Calibration;
 use super::error::CompressError;
 use super::network::Network;
 use super::note::{note, table};
+use super::prune::Keep;
 use super::quantise::compensated;
 use super::sensitivity::{Candidate, Choice, measure, stored_bytes};
 use super::{output_file, prune};
@@ -66,6 +67,9 @@ impl Quantise {
     }
 
     fn compensated(&self, format: FormatName) -> Result<AlignedBytes> {
+        if format.0 == WeightFormat::F32 {
+            return Err(CompressError::NotRounded.into());
+        }
         let file = persona_file::read(&self.file)?;
         let (model, tokenizer) = persona_file::open(&self.file, &file)?;
         let mut network =
@@ -177,15 +181,21 @@ impl Prune {
         let units: usize = (0..architecture.layers).filter_map(|it| architecture.hidden(it)).sum();
         let keep = match (self.keep, self.budget) {
             (_, Some(budget)) => {
-                keep_for(budget.bytes(file.len()), file.len(), units, architecture.dim)?
+                units_for(budget.bytes(file.len()), file.len(), units, architecture.dim)?
             }
-            (keep, None) => keep.unwrap_or(100.0) / 100.0,
+            (keep, None) => Keep::Share(keep.unwrap_or(100.0) / 100.0),
         };
         let pieces = self.calibration.pieces(&model, tokenizer)?;
         let widths = prune::prune(&mut network, &pieces, keep, usize::from(self.multiple))?;
         let left: usize = widths.iter().map(|width| *width as usize).sum();
         let note = format!("pruned to {left} of {units} hidden units on {} tokens", count(&pieces));
         let bytes = output_file::build(&model, &network, Vec::new(), Some(widths.clone()), &note)?;
+        if let Some(budget) = self.budget.map(|budget| budget.bytes(file.len())) {
+            // Each layer keeps a block at least.
+            if bytes.len() > budget {
+                return Err(CompressError::Budget { least: bytes.len(), budget }.into());
+            }
+        }
         output::write_whole(&self.output, &bytes)?;
         let list: Vec<String> = widths.iter().map(u32::to_string).collect();
         let (path, list) = (self.output.display(), list.join("/"));
@@ -199,13 +209,13 @@ impl Prune {
     }
 }
 
-/// The share of hidden units that makes a file of `full` bytes as small as `budget`.
-fn keep_for(budget: usize, full: usize, units: usize, dim: usize) -> Result<f64> {
+/// How many hidden units make a file of `full` bytes as small as `budget`.
+fn units_for(budget: usize, full: usize, units: usize, dim: usize) -> Result<Keep> {
     // A row of gate and of up, a column of down; a kilobyte for what is filled up, and the note.
     let unit = 3 * dim * size_of::<f32>();
     let excess = (full + 1024).saturating_sub(budget);
     match units.checked_sub(excess.div_ceil(unit.max(1))) {
-        Some(left) if left > 0 => Ok(left as f64 / units as f64),
+        Some(left) if left > 0 => Ok(Keep::AtMost(left)),
         _ => Err(CompressError::Budget { least: full + 1024 - (units - 1) * unit, budget }.into()),
     }
 }

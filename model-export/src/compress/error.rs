@@ -26,13 +26,6 @@ pub enum CompressError {
     )]
     NoChatPersona,
 
-    #[error("nobody called {name} writes in these chats")]
-    #[diagnostic(
-        code(wisp_model::compress::persona),
-        help("`report.html` beside the chats shows who writes in them; give --persona that name.")
-    )]
-    NoSuchPersona { name: String },
-
     #[error("{tensor} or what goes into it is not finite")]
     #[diagnostic(
         code(wisp_model::compress::not_finite),
@@ -46,6 +39,10 @@ pub enum CompressError {
         help("Add --calibrate TEXT, or --chats CHATS --persona NAME.")
     )]
     NoCalibration,
+
+    #[error("f32 weights are not rounded, so there is nothing to make up for")]
+    #[diagnostic(code(wisp_model::compress::f32), help("Give --format fp8, int8 or int4."))]
+    NotRounded,
 
     #[error("{found} is no format to choose from")]
     #[diagnostic(

@@ -30,7 +30,16 @@ pub struct Removals {
     pub costs: Vec<f64>,
 }
 
-/// Removes units from all layers, `keep` of all that there are (from 0 to 1). Each layer's width becomes
+/// How many units stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Keep {
+    /// This share of all (from 0 to 1), or as few more as whole blocks allow.
+    Share(f64),
+    /// No more than so many.
+    AtMost(usize),
+}
+
+/// Removes units from all layers until only `keep` are left. Each layer's width becomes
 /// a multiple of `multiple`, or stays. Returns the widths. `network` has the smaller matrices afterwards.
 ///
 /// # Errors
@@ -38,7 +47,7 @@ pub struct Removals {
 pub fn prune(
     network: &mut Network<'_>,
     pieces: &[Vec<u32>],
-    keep: f64,
+    keep: Keep,
     multiple: usize,
 ) -> Result<Vec<u32>> {
     let layers = network.architecture.layers;
@@ -137,12 +146,19 @@ pub fn order(down: &[f32], moments: &Moments, size: f64) -> Option<Removals> {
 
 /// How wide each layer stays: whole blocks of units go, the cheapest first, until only `keep` of all are
 /// left. A layer keeps at least one block.
-pub fn widths(removals: &[Removals], keep: f64, multiple: usize) -> Vec<usize> {
+pub fn widths(removals: &[Removals], keep: Keep, multiple: usize) -> Vec<usize> {
     let multiple = multiple.max(1);
     let mut widths: Vec<usize> = removals.iter().map(|removals| removals.order.len()).collect();
-    let wanted = (widths.iter().sum::<usize>() as f64 * keep.clamp(0.0, 1.0)).round() as usize;
+    let all = widths.iter().sum::<usize>();
+    let (wanted, may_go_below) = match keep {
+        Keep::Share(share) => ((all as f64 * share.clamp(0.0, 1.0)).round() as usize, false),
+        Keep::AtMost(units) => (units, true),
+    };
     loop {
         let total: usize = widths.iter().sum();
+        if total <= wanted {
+            return widths;
+        }
         let next = |width: usize| (width.saturating_sub(1)) / multiple * multiple;
         let cost = |layer: usize| {
             let (costs, width) = (&removals[layer].costs, widths[layer]);
@@ -151,7 +167,7 @@ pub fn widths(removals: &[Removals], keep: f64, multiple: usize) -> Vec<usize> {
         };
         let can_go = |layer: &usize| {
             let then = next(widths[*layer]);
-            then > 0 && total - (widths[*layer] - then) >= wanted
+            then > 0 && (may_go_below || total - (widths[*layer] - then) >= wanted)
         };
         let layers = (0..widths.len()).filter(can_go);
         let Some(layer) = layers.min_by(|one, other| cost(*one).total_cmp(&cost(*other))) else {

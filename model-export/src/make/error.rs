@@ -20,6 +20,41 @@ pub enum MakeError {
     #[diagnostic(code(wisp_model::make::used), help("Give another folder with -o."))]
     Used { folder: PathBuf },
 
+    #[error("{} was made of what was there before, and takes long to make again", path.display())]
+    #[diagnostic(
+        code(wisp_model::make::stale),
+        help(
+            "Remove that folder, or the newer folder before it that you do not want, and give the \
+             same command again."
+        )
+    )]
+    Stale { path: PathBuf },
+
+    #[error("a persona is not stored as f32")]
+    #[diagnostic(code(wisp_model::make::format), help("Give --format fp8, int8 or int4."))]
+    Format,
+
+    #[error("a persona's name has 64 bytes at most, and this one has {bytes}")]
+    #[diagnostic(
+        code(wisp_model::make::name),
+        help(
+            "Shorten the name in chats/chats.jsonl and chats/report.json, in the folder of this \
+             persona, and give the same command again."
+        )
+    )]
+    Name { bytes: usize },
+
+    #[error("stopped before the end")]
+    #[diagnostic(
+        code(wisp_model::make::stopped),
+        help("To go on, give the same `wisp-model make-persona` again.")
+    )]
+    Stopped,
+
+    #[error("{} is not UTF-8", path.display())]
+    #[diagnostic(code(wisp_model::make::path), help("Give it another name."))]
+    Path { path: PathBuf },
+
     #[error("{} is not what a step before has written: {what}", path.display())]
     #[diagnostic(
         code(wisp_model::make::damaged),

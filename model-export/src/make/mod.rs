@@ -1,7 +1,8 @@
 //! The verb `make-persona`: from exported chats to a persona file, one step after the other.
 //!
 //! Each step is another verb of this program with its arguments, as a person would type them. A step
-//! whose result is there is not done again: so the same command goes on where it was interrupted.
+//! whose result is there, and no older than what it is made of, is not done again: so the same command
+//! goes on where it was interrupted.
 
 mod error;
 mod notes;
@@ -11,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use model_format::WeightFormat;
 
 use crate::interrupt;
 use crate::train::Size;
@@ -57,7 +59,7 @@ pub struct MakePersona {
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
     /// Conversations to let it write in the end.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     conversations: u32,
     /// How weights are stored: fp8, int8 or int4.
     #[arg(long, default_value = "fp8")]
@@ -70,22 +72,24 @@ impl MakePersona {
     /// # Errors
     /// Those of the steps; what the steps before made stays.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
+        if self.format.0 == WeightFormat::F32 {
+            return Err(MakeError::Format.into());
+        }
         std::fs::create_dir_all(&self.output).map_err(Error::write(&self.output))?;
-        Notes::of(&self).agree(&self.output)?;
-        interrupt::listen("stopping after this step; once more to stop at once");
+        Notes::of(&self)?.agree(&self.output)?;
         let workshop = Workshop::new(self);
         let count = Step::ALL.len();
         for (number, step) in (1..).zip(Step::ALL) {
-            if workshop.is_done(step) {
+            interrupt::listen("stopping after this step; once more to stop at once");
+            if workshop.is_done(step)? {
                 say(out, &format!("== {number}/{count} {step}: done before\n"))?;
                 continue;
             }
             let command = workshop.command(step)?;
             say(out, &format!("== {number}/{count} {step}\n{}\n", command.shown()))?;
             command.run(out)?;
-            if interrupt::is_asked() || !workshop.is_done(step) {
-                // It was stopped by Ctrl-C, and has said so.
-                return say(out, "To go on, give the same `wisp-model make-persona` again.\n");
+            if interrupt::is_asked() || !workshop.is_done(step)? {
+                return Err(MakeError::Stopped.into());
             }
         }
         let page = workshop.end()?;

@@ -13,33 +13,42 @@ const FILE: &str = "make-persona.json";
 /// The options that decide what comes out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Notes {
-    exports: Vec<PathBuf>,
+    exports: Vec<String>,
     name: Option<String>,
     preset: Option<String>,
     minutes: Option<f64>,
     tokens: Option<f64>,
     corpora: Vec<String>,
     vocabulary: u32,
-    licences: Option<PathBuf>,
-    from: Option<PathBuf>,
+    licences: Option<String>,
+    from: Option<String>,
+    conversations: u32,
     format: String,
 }
 
 impl Notes {
-    pub fn of(make: &MakePersona) -> Self {
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        Notes {
-            exports: make.exports.iter().map(absolute).collect(),
+    /// # Errors
+    /// A path that cannot be noted.
+    pub fn of(make: &MakePersona) -> Result<Self> {
+        let absolute = |path: &PathBuf| -> Result<String> {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            path.into_os_string()
+                .into_string()
+                .map_err(|path| MakeError::Path { path: path.into() }.into())
+        };
+        Ok(Notes {
+            exports: make.exports.iter().map(absolute).collect::<Result<_>>()?,
             name: make.name.clone(),
             preset: make.preset.map(|size| size.to_string()),
             minutes: make.minutes,
             tokens: make.tokens,
             corpora: make.corpus.clone(),
             vocabulary: make.vocabulary,
-            licences: make.licences.as_ref().map(absolute),
-            from: make.from.as_ref().map(absolute),
+            licences: make.licences.as_ref().map(absolute).transpose()?,
+            from: make.from.as_ref().map(absolute).transpose()?,
+            conversations: make.conversations,
             format: make.format.to_string(),
-        }
+        })
     }
 
     /// Leaves the notes in a folder without results; in one with some, compares them.
@@ -79,6 +88,7 @@ impl Notes {
             (self.vocabulary == begun.vocabulary, "--vocabulary"),
             (self.licences == begun.licences, "--licences"),
             (self.from == begun.from, "--from"),
+            (self.conversations == begun.conversations, "--conversations"),
             (self.format == begun.format, "--format"),
         ];
         pairs.into_iter().find(|(same, _)| !same).map(|(_, what)| what)

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Parser;
+use model_format::persona::MAX_NAME;
 use serde_json::Value;
 
 use super::{MakeError, MakePersona};
@@ -67,15 +69,8 @@ pub(super) struct Command {
 impl Command {
     /// As a person would type it.
     pub fn shown(&self) -> String {
-        let quoted = |word: &OsString| {
-            let word = printable(&word.to_string_lossy());
-            let is_plain = |it: char| it.is_alphanumeric() || "-_./=:,%+~".contains(it);
-            match !word.is_empty() && word.chars().all(is_plain) {
-                true => word,
-                false => format!("'{}'", word.replace('\'', r"'\''")),
-            }
-        };
-        self.words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+        let words = self.words.iter().map(|word| quoted(&word.to_string_lossy()));
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// Does it in this process.
@@ -90,6 +85,16 @@ impl Command {
         arguments.run(&mut page)?;
         out.write_all(&page).map_err(Error::write(Path::new("the standard output")))?;
         output::write_whole(&path, &page)
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let word = printable(word);
+    let is_plain = |it: char| it.is_alphanumeric() || "-_./=:,%+~".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -117,20 +122,55 @@ impl Workshop {
         self.path("persona.wisp")
     }
 
-    /// What a step leaves behind when it is done; writers make files and folders whole.
-    pub fn is_done(&self, step: Step) -> bool {
+    /// What a step leaves behind; writers make files and folders whole.
+    fn result(&self, step: Step) -> PathBuf {
         match step {
-            Step::Ingest => self.path("chats/chats.jsonl").exists(),
-            Step::Prepare => self.path("dataset/dataset.json").exists(),
-            Step::Train => {
-                let model = self.path("model");
-                model.join("model.safetensors").exists() && !has_checkpoint(&model)
+            Step::Ingest => self.path("chats/chats.jsonl"),
+            Step::Prepare => self.path("dataset/dataset.json"),
+            Step::Train => self.path("model/model.safetensors"),
+            Step::Import => self.path("f32.wisp"),
+            Step::Quantise => self.persona_file(),
+            Step::Compare => self.path("eval.txt"),
+            Step::Memory => self.path("memory/remember.jsonl"),
+            Step::Sample => self.path("samples.md"),
+        }
+    }
+
+    /// The step that a step goes on from.
+    fn before(step: Step) -> Option<Step> {
+        match step {
+            Step::Ingest => None,
+            Step::Prepare => Some(Step::Ingest),
+            Step::Train => Some(Step::Prepare),
+            Step::Import => Some(Step::Train),
+            Step::Quantise => Some(Step::Import),
+            Step::Compare | Step::Memory | Step::Sample => Some(Step::Quantise),
+        }
+    }
+
+    /// Whether the result of a step is there, whole, and no older than what it is made of.
+    ///
+    /// # Errors
+    /// When a folder is older that takes long to make again.
+    pub fn is_done(&self, step: Step) -> Result<bool> {
+        let result = self.result(step);
+        let Some(made) = time_of(&result) else { return Ok(false) };
+        let is_whole = match step {
+            Step::Train => !has_checkpoint(&self.path("model")),
+            Step::Memory => {
+                let report = read_json(&self.path("memory/memory.json"))?;
+                report.pointer("/summary/is_complete").and_then(Value::as_bool) == Some(true)
             }
-            Step::Import => self.path("f32.wisp").exists(),
-            Step::Quantise => self.persona_file().exists(),
-            Step::Compare => self.path("eval.txt").exists(),
-            Step::Memory => self.path("memory/memory.json").exists(),
-            Step::Sample => self.path("samples.md").exists(),
+            _ => true,
+        };
+        let source = Self::before(step).and_then(|step| time_of(&self.result(step)));
+        match is_whole && source.is_some_and(|source| made < source) {
+            false => Ok(is_whole),
+            true if matches!(step, Step::Prepare | Step::Train) => {
+                let path = result.parent().unwrap_or(&result).to_owned();
+                Err(MakeError::Stale { path }.into())
+            }
+            true => Ok(false),
         }
     }
 
@@ -143,7 +183,7 @@ impl Workshop {
                 words.push("ingest".into());
                 words.extend(self.make.exports.iter().map(OsString::from));
                 if let Some(name) = &self.make.name {
-                    words.extend(["--persona".into(), name.into()]);
+                    words.push(format!("--persona={name}").into());
                 }
                 words.extend(["-o".into(), self.path("chats").into()]);
             }
@@ -209,18 +249,19 @@ impl Workshop {
 
     fn add_chats(&self, words: &mut Vec<OsString>) -> Result<()> {
         words.extend(["--chats".into(), self.path("chats").into()]);
-        words.extend(["--persona".into(), self.name()?.into()]);
+        words.push(format!("--persona={}", self.name()?).into());
         Ok(())
     }
 
-    /// Who the persona is: `ingest` may have asked.
+    /// Who the persona is: `ingest` may have asked, and writes names its own way.
     fn name(&self) -> Result<String> {
-        if let Some(name) = &self.make.name {
-            return Ok(name.clone());
-        }
         let path = self.path("chats/report.json");
         let report = read_json(&path)?;
         match report.get("persona").and_then(Value::as_str) {
+            // Better now than after the training.
+            Some(name) if name.len() > MAX_NAME => {
+                Err(MakeError::Name { bytes: name.len() }.into())
+            }
             Some(name) => Ok(name.to_owned()),
             None => Err(MakeError::Damaged { path, what: "no name in it".into() }.into()),
         }
@@ -261,7 +302,7 @@ impl Workshop {
     /// What to do next.
     pub fn end(&self) -> Result<String> {
         let show = |name: &str| printable(&self.path(name).to_string_lossy());
-        let persona = printable(&self.persona_file().to_string_lossy());
+        let persona = quoted(&self.persona_file().to_string_lossy());
         let name = printable(&self.name()?);
         Ok(format!(
             "\n{name} is made: {persona}\n\n\
@@ -272,6 +313,11 @@ impl Workshop {
             show("memory/memory.html"),
         ))
     }
+}
+
+/// When a file was written last, if it is there.
+fn time_of(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|about| about.modified()).ok()
 }
 
 fn has_checkpoint(model: &Path) -> bool {

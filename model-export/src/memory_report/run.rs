@@ -20,7 +20,7 @@ use super::report::Report;
 use super::rows::{Row, rows};
 use super::summing::Sums;
 use super::words::Look;
-use crate::stream::prepare::two_sided_chats;
+use crate::stream::chosen::two_sided_chats;
 use crate::{Result, persona_file};
 
 /// What to report on.

@@ -62,10 +62,10 @@ fn write_page(page: &mut String, about: &About, talks: &[Talk]) -> std::fmt::Res
         write_talk(page, &about.name, talk)?;
     }
     writeln!(page, "\n## Rhythm\n")?;
-    writeln!(page, "{}", summary(&about.name, talks))
+    writeln!(page, "{}", summary(&escape(&about.name), talks))
 }
 
-/// The rhythm of conversations in a line.
+/// The rhythm of conversations in a line, for the page and the terminal.
 pub fn summary(name: &str, talks: &[Talk]) -> String {
     let Rates { reply_rate, burst_length, first_speech_rate, others, silences, .. } =
         rhythm(talks).rates();
@@ -74,7 +74,7 @@ pub fn summary(name: &str, talks: &[Talk]) -> String {
         "{messages} messages in {} conversations: {} answers {:.1} % of the friend's {others} \
          messages, writes {burst_length:.3} in a row",
         talks.len(),
-        escape(name),
+        name,
         100.0 * reply_rate,
     );
     if silences > 0 {

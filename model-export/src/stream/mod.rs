@@ -4,6 +4,7 @@
 //! [`encode`] writes both as the board does, [`window`] packs them into rows, [`dataset`] is the
 //! folder that comes out. [`prepare`] does one after the other.
 
+pub mod chosen;
 pub mod command;
 pub mod corpus;
 pub mod dataset;

@@ -1,18 +1,19 @@
 //! Chats and corpora to the dataset folder.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::chosen::{apart_name, chats, teacher};
 use super::corpus;
 use super::dataset::{About, Amount, Marks, Source, write};
 use super::encode::Writer;
 use super::error::PrepareError;
 use super::statistics::Statistics;
-use super::turn::{Document, Split, both_sides, most_frequent};
+use super::turn::{Document, Split, most_frequent};
 use super::window::{Packing, held_back, rows};
 use super::words::{self, Words};
 use crate::bpe::{self, PieceCounts};
-use crate::chats::{Message, canonical};
+use crate::chats::Message;
 use crate::{Error, Result};
 
 /// The source that a persona is measured on.
@@ -74,7 +75,8 @@ struct Gathered {
 /// Whatever is wrong with the input; then nothing is written.
 pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<About> {
     check_output(&request.output)?;
-    let (mut messages, left_out) = chats(request)?;
+    let (mut messages, left_out) =
+        chats(&request.chats, &request.persona, &request.without, &request.apart)?;
     let mut sources = chat_sources(request, &messages)?;
     for (path, weight) in &request.corpora {
         let name = source_name(path)?;
@@ -148,64 +150,6 @@ fn check_output(path: &Path) -> Result<()> {
         true => Err(PrepareError::OutputExists { path: path.to_owned() }.into()),
         false => Ok(()),
     }
-}
-
-/// Removes the records of these files, and says how many there were.
-fn leave_out(messages: &mut Vec<Message>, without: &[PathBuf]) -> Result<usize> {
-    let before = messages.len();
-    for path in without {
-        let unwanted: HashSet<Message> = canonical::read_any(path)?.into_iter().collect();
-        let is_there = messages.iter().any(|message| unwanted.contains(message));
-        if !is_there && !unwanted.is_empty() {
-            return Err(PrepareError::NothingLeftOut { path: path.clone() }.into());
-        }
-        messages.retain(|message| !unwanted.contains(message));
-    }
-    Ok(before - messages.len())
-}
-
-/// The chats without the records of some files, sorted by chat and time, and how many were left
-/// out: if the persona and somebody else write in them.
-///
-/// # Errors
-/// Files that cannot be read, chats without one of the two sides, lists for other chats.
-pub fn two_sided_chats(
-    path: &Path,
-    persona: &str,
-    without: &[PathBuf],
-) -> Result<(Vec<Message>, usize)> {
-    let mut messages = canonical::read(path)?;
-    let left_out = leave_out(&mut messages, without)?;
-    Ok((both_sides(messages, persona)?, left_out))
-}
-
-/// The chats without what is left out, and the files that are apart; how many were left out.
-fn chats(request: &Request) -> Result<(Vec<Message>, usize)> {
-    let (mut messages, left_out) =
-        two_sided_chats(&request.chats, &request.persona, &request.without)?;
-    for (name, _) in &request.apart {
-        let path = Path::new(name);
-        if path.is_file() && !messages.iter().any(|message| message.chat == *name) {
-            let chat = |it: Message| Message { chat: format!("{name}{IN_FILE}{}", it.chat), ..it };
-            messages.extend(canonical::read(path)?.into_iter().map(chat));
-        }
-    }
-    // Each chat in one run, whatever the files' order: what follows counts on it.
-    messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
-    Ok((messages, left_out))
-}
-
-/// Between the name of a file that is apart and the name of a chat in it.
-const IN_FILE: char = '\0';
-
-/// What `--apart` would have to say for this chat to be apart: its name, or its file's.
-fn apart_name(chat: &str) -> &str {
-    chat.split_once(IN_FILE).map_or(chat, |(file, _)| file)
-}
-
-/// The model that wrote this chat, if no person did.
-fn teacher(chat: &str) -> Option<&str> {
-    chat.split_once(IN_FILE).map_or(chat, |(_, chat)| chat).strip_prefix(canonical::SYNTHETIC)
 }
 
 /// `chats`, and the chats that are to be sources of their own.

@@ -100,7 +100,9 @@ impl Synthesise {
     /// everything here was found to be in order and the user agreed.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
         let address = Address::parse(&self.teacher)?;
-        let messages = canonical::read(&self.chats)?;
+        let mut messages = canonical::read(&self.chats)?;
+        // As `prepare` has them, or other conversations would be held back.
+        messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
         let material = Material::of(&messages, &self.persona, &self.show)?;
         let description = self.describe.as_deref().map(describe).transpose()?;
         let examples = usize::from(self.examples);
