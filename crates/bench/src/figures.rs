@@ -138,8 +138,11 @@ impl Figure {
             | Unit::InstructionsPerByte
             | Unit::Cycles
             | Unit::Milliseconds
-            | Unit::Bytes
-            | Unit::Misses => Some(Guard { most: 0.01, is_more_worse: true }),
+            | Unit::Bytes => Some(Guard { most: 0.01, is_more_worse: true }),
+            // What was measured before a figure, and where the code lies, decide what is still in
+            // the cache: the same program had 2.4 % more in a quick run than in a whole one. Their
+            // cost is a small part of the cycles, which are guarded more tightly.
+            Unit::Misses => Some(Guard { most: 0.1, is_more_worse: true }),
             Unit::Perplexity => Some(Guard { most: 0.001, is_more_worse: true }),
             Unit::Percent if self.name == KV_REUSE => {
                 Some(Guard { most: 0.01, is_more_worse: false })
