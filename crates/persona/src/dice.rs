@@ -12,6 +12,8 @@ pub enum Purpose {
     Decision,
     /// The words of a message.
     Words,
+    /// When to speak in a silence.
+    Moment,
 }
 
 /// The persona's dice at a place of the conversation.
@@ -23,6 +25,8 @@ pub struct Dice {
     pub message: u32,
     /// How often the answer was taken back to be given anew.
     pub roll: u32,
+    /// Which of its moments to speak in this silence: 0 right after the last message.
+    pub moment: u32,
 }
 
 impl Dice {
@@ -32,8 +36,9 @@ impl Dice {
         let purpose = match purpose {
             Purpose::Decision => 1,
             Purpose::Words => 2,
+            Purpose::Moment => 3,
         };
-        mix(mix(mix(self.seed) ^ place) ^ purpose)
+        mix(mix(mix(self.seed) ^ place) ^ (u64::from(self.moment) << 32 | purpose))
     }
 
     /// One number, uniform over all of `u32`.
@@ -64,15 +69,17 @@ mod tests {
 
     #[test]
     fn every_place_roll_and_purpose_has_dice_of_its_own() {
-        let mut seeds = [0u64; 200];
+        let mut seeds = [0u64; 900];
         let mut slots = seeds.iter_mut();
         for message in 0..10 {
             for roll in 0..10 {
-                for purpose in [Purpose::Decision, Purpose::Words] {
-                    let dice = Dice { seed: 7, message, roll };
-                    assert_eq!(dice.seed_for(purpose), dice.seed_for(purpose));
-                    if let Some(slot) = slots.next() {
-                        *slot = dice.seed_for(purpose);
+                for moment in 0..3 {
+                    for purpose in [Purpose::Decision, Purpose::Words, Purpose::Moment] {
+                        let dice = Dice { seed: 7, message, roll, moment };
+                        assert_eq!(dice.seed_for(purpose), dice.seed_for(purpose));
+                        if let Some(slot) = slots.next() {
+                            *slot = dice.seed_for(purpose);
+                        }
                     }
                 }
             }
@@ -83,7 +90,7 @@ mod tests {
 
     #[test]
     fn draws_are_spread_evenly() {
-        let dice = |message| Dice { seed: 1, message, roll: 0 };
+        let dice = |message| Dice { seed: 1, message, roll: 0, moment: 0 };
         let low = (0..10_000).filter(|m| dice(*m).draw(Purpose::Decision) < u32::MAX / 4).count();
         assert!((2_300..2_700).contains(&low), "{low}");
     }

@@ -8,12 +8,18 @@
 
 mod decision;
 mod dice;
+mod manners;
+mod moments;
 mod reply;
+mod silence;
 mod style;
 mod text;
 
-pub use decision::{Decision, decide};
+pub use decision::{Decision, chance_of_gap, chance_of_wisp, decide};
 pub use dice::{Dice, Purpose};
+pub use manners::{HIGHEST_TALKATIVENESS_MILLI, MOST_UNANSWERED, Manners, QuietHours};
+pub use moments::moment;
 pub use reply::{ReplyEnd, ReplyRule};
+pub use silence::{Moment, Silence};
 pub use style::{GAP_LIMITS, GAPS, Lead, Speaker, Style, gap_bucket};
 pub use text::TextFilter;
