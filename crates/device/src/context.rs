@@ -154,6 +154,12 @@ impl Context {
         self.messages.back().copied()
     }
 
+    /// Messages of Wisp since the friend's last.
+    pub(crate) fn unanswered(&self) -> usize {
+        let ours = |message: &&Message| message.speaker == Speaker::Wisp;
+        self.messages.iter().rev().take_while(ours).count()
+    }
+
     /// Longest text in tokens that a message may have.
     pub(crate) fn longest_text(&self) -> usize {
         (self.capacity / 2).saturating_sub(FRAME)

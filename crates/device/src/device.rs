@@ -184,7 +184,7 @@ impl<'m, K: Kernels> Device<'m, K> {
             self.session.handle_timeout(now);
         }
         self.note_session();
-        let heard = self.listen();
+        let heard = self.listen(now);
         if let Some(wanted) = self.desk.wanted.take() {
             return wanted;
         }
@@ -193,7 +193,8 @@ impl<'m, K: Kernels> Device<'m, K> {
         if heard || thought {
             Activity::Busy
         } else {
-            Activity::IdleUntil(self.session.poll_timeout())
+            let times = [self.session.poll_timeout(), self.mind.wakes()];
+            Activity::IdleUntil(times.into_iter().flatten().min())
         }
     }
 
@@ -255,14 +256,14 @@ impl<'m, K: Kernels> Device<'m, K> {
     }
 
     /// Handles some messages of the host. `true` when there may be more.
-    fn listen(&mut self) -> bool {
+    fn listen(&mut self, now: Instant) -> bool {
         for _ in 0..MESSAGES_PER_POLL {
             if self.desk.wanted.is_some() || !self.desk.outbox.has_room() {
                 return false;
             }
             let Some(bytes) = self.session.receive(&mut self.buffer) else { return false };
             match HostMessage::decode(bytes) {
-                Some(message) => self.desk.handle(&message, &mut self.mind),
+                Some(message) => self.desk.handle(&message, &mut self.mind, now),
                 None => self.desk.refuse(Refusal::Malformed, 0),
             }
         }
@@ -332,7 +333,12 @@ impl Desk {
         }
     }
 
-    fn handle<K: Kernels>(&mut self, message: &HostMessage<'_>, mind: &mut Mind<'_, K>) {
+    fn handle<K: Kernels>(
+        &mut self,
+        message: &HostMessage<'_>,
+        mind: &mut Mind<'_, K>,
+        now: Instant,
+    ) {
         match *message {
             HostMessage::Say { id, gap_seconds, text } => {
                 match String::<MAX_TEXT>::try_from(text) {
@@ -345,8 +351,10 @@ impl Desk {
             HostMessage::Stop => mind.stop(),
             HostMessage::Configure(settings) => mind.configure(settings),
             HostMessage::ConfigureDefault => mind.configure_default(),
-            // For the persona's rhythm, which is not built yet.
-            HostMessage::Typing | HostMessage::Clock { .. } => {}
+            HostMessage::Manners(manners) => mind.behave(manners),
+            HostMessage::Typing => mind.friend_types(now),
+            HostMessage::Clock { unix_seconds } => mind.set_clock(now, unix_seconds),
+            HostMessage::RestoreSilence { gap_seconds } => mind.coming_silence = gap_seconds,
             HostMessage::RestoreBegin { messages, last_id, pending } => {
                 mind.begin_restore(Restore::new(messages, last_id, pending));
             }

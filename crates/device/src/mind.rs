@@ -3,9 +3,10 @@
 //! ```text
 //!            Say                     read               <wisp>
 //!   Idle ───────────► Reading ───────────► Deciding ───────────► Replying
-//!    ▲  Regenerate                           │ ▲  ▲                 │ end
-//!    ├────────────► TakingBack ──────────────│─┘  └── burst ────────┤
-//!    └───────────────────────────────────────┴── <you> ─────────────┘
+//!    ▲│ Regenerate                          │ ▲ ▲ ▲                 │ end
+//!    │├───────────► TakingBack ─────────────│─┘ │ └──── burst ──────┤
+//!    │└─ a moment of the silence ───────────│───┘                   │
+//!    └──────────────────────────────────────┴── <you> ──────────────┘
 //! ```
 //! The rule for text that arrives while Wisp thinks: it enters the model at a message boundary
 //! only. While nothing of the running reply has been shown there is a boundary right before that
@@ -16,8 +17,8 @@ mod speech;
 
 use engine::{EngineError, Kernels, Sampler};
 use link::Instant;
-use link::message::{Event, Refusal, Settings, Work};
-use persona::Speaker;
+use link::message::{self, Event, Refusal, Settings, Work};
+use persona::{Dice, Manners, Moment, Silence, Speaker};
 
 use crate::computation::{Computation, Progress};
 use crate::context::Context;
@@ -41,17 +42,31 @@ enum Phase {
     /// The last answer is being taken back, message by message, for the `Regenerate` with this id.
     TakingBack { id: u32 },
     /// Speak or wait?
-    Deciding {
-        /// Messages that Wisp has written since the friend's last.
-        burst: u32,
-        /// The friend insists on an answer.
-        forced: bool,
-        /// Whether the silence to try stands at the end of the context.
-        trial: bool,
-    },
+    Deciding(Question),
     /// A message of Wisp is being written.
-    Replying { reply: Reply, burst: u32 },
+    Replying { reply: Reply, moment: Moment },
 }
+
+/// Whether to speak now.
+#[derive(Clone, Copy)]
+struct Question {
+    /// Which moment of the silence it is.
+    moment: Moment,
+    /// The friend insists on an answer.
+    forced: bool,
+    /// While the silence to try stands at the end of the context: the chance that the silence ends
+    /// in this bucket.
+    trial: Option<f32>,
+}
+
+impl Question {
+    fn new(moment: Moment) -> Self {
+        Self { moment, forced: false, trial: None }
+    }
+}
+
+/// Right after a message.
+const AT_ONCE: Moment = Moment { number: 0, gap_seconds: 0 };
 
 /// The conversation with everything that it needs.
 pub(crate) struct Mind<'m, K> {
@@ -60,6 +75,11 @@ pub(crate) struct Mind<'m, K> {
     pub(crate) settings: Settings,
     /// What the model's file says about them.
     default_settings: Settings,
+    manners: Manners,
+    /// The silence since the last message.
+    silence: Silence,
+    /// How long the conversation has been silent that is restored next, in seconds.
+    pub(crate) coming_silence: u32,
     words: Words<'m>,
     computation: Computation<'m, K>,
     context: Context,
@@ -99,6 +119,9 @@ impl<'m, K: Kernels> Mind<'m, K> {
             log,
             settings,
             default_settings: settings,
+            manners: Manners::default(),
+            silence: Silence::default(),
+            coming_silence: 0,
             words,
             computation: computation()?,
             context,
@@ -137,6 +160,40 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.settings = self.default_settings;
     }
 
+    /// Takes new manners.
+    pub(crate) fn behave(&mut self, wanted: message::Manners) {
+        self.manners = settings::manners(wanted);
+    }
+
+    /// The friend is typing: the persona does not begin to speak now.
+    pub(crate) fn friend_types(&mut self, now: Instant) {
+        self.silence.typing(now.0);
+    }
+
+    /// What time it is.
+    pub(crate) fn set_clock(&mut self, now: Instant, unix_seconds: u64) {
+        self.silence.set_clock(now.0, unix_seconds);
+    }
+
+    /// When there will be something to do although nothing happens.
+    pub(crate) fn wakes(&self) -> Option<Instant> {
+        let is_idle = matches!(self.phase, Phase::Idle) && self.log.has_room();
+        let due = || self.silence.due().filter(|_| self.may_speak());
+        is_idle.then(due).flatten().map(Instant)
+    }
+
+    /// Whether the persona may write one more message without a word from the friend.
+    fn may_speak(&self) -> bool {
+        let most = usize::from(self.manners.most_unanswered);
+        self.words.style.has_bursts() && self.context.unanswered() < most
+    }
+
+    /// The dice of this place, for what is right after the last message.
+    fn dice(&self) -> Dice {
+        let message = self.context.message_count();
+        Dice { seed: self.seed, message, roll: self.roll, moment: 0 }
+    }
+
     /// What was done since the start.
     pub(crate) fn work(&self) -> Work {
         self.work.done()
@@ -161,7 +218,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             return true;
         }
         match &self.phase {
-            Phase::Idle => return false,
+            Phase::Idle => return self.listen_to_silence(now),
             Phase::Restoring(restore) if !restore.is_complete() => return false,
             Phase::Restoring(restore) => {
                 let restore = *restore;
@@ -175,7 +232,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
                 let id = *id;
                 self.take_back(now, id);
             }
-            Phase::Deciding { .. } => self.decide(),
+            Phase::Deciding(_) => self.decide(),
             Phase::Replying { .. } => self.speak(now),
         }
         true
@@ -189,17 +246,14 @@ impl<'m, K: Kernels> Mind<'m, K> {
             Phase::Reading { id } => self.end_reading(now, id),
             Phase::Restoring(restore) if restore.is_complete() => self.end_restore(now, restore),
             Phase::Restoring(_) | Phase::TakingBack { .. } => return false,
-            Phase::Idle | Phase::Deciding { .. } | Phase::Replying { .. } => {}
+            Phase::Idle | Phase::Deciding(_) | Phase::Replying { .. } => {}
         }
         match &self.phase {
             Phase::Replying { .. } => self.stop_reply(now),
-            Phase::Deciding { burst, .. } => {
-                let unanswered = *burst == 0;
+            Phase::Deciding(Question { moment, .. }) => {
+                let moment = *moment;
                 self.cancel_trial();
-                self.phase = Phase::Idle;
-                if unanswered {
-                    self.log.push(Event::StayedSilent { after: self.last_read });
-                }
+                self.stay_silent(moment);
             }
             _ => {}
         }
@@ -219,7 +273,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             (Phase::Reading { .. }, _) => false,
             (Phase::Replying { reply, .. }, Order::Say { .. }) => !reply.is_shown(),
             (Phase::Replying { .. }, Order::Regenerate) => true,
-            (Phase::Idle | Phase::Deciding { .. }, _) => true,
+            (Phase::Idle | Phase::Deciding(_), _) => true,
         };
         if !may_interrupt {
             return false;
@@ -252,14 +306,15 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.context.clear();
         self.work.forget();
         self.phase = Phase::Idle;
+        self.silence.end();
         self.roll = 0;
         self.last_read = 0;
     }
 
     /// Takes the silence on trial out again: what really follows is something else.
     fn cancel_trial(&mut self) {
-        if let Phase::Deciding { trial, .. } = &mut self.phase
-            && core::mem::take(trial)
+        if let Phase::Deciding(question) = &mut self.phase
+            && question.trial.take().is_some()
         {
             self.context.truncate(self.context.tokens().len().saturating_sub(1));
         }
@@ -301,7 +356,9 @@ impl<'m, K: Kernels> Mind<'m, K> {
     }
 
     fn read(&mut self, now: Instant, id: u32) {
-        if self.caught_up(false) {
+        // What comes next is asked right after.
+        let asks = self.words.style.gaps().is_some();
+        if self.caught_up(asks) {
             self.end_reading(now, id);
         }
     }
@@ -311,7 +368,8 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.work.end_reading(now, self.computation.tokens());
         self.log.push(Event::Read { id });
         self.last_read = id;
-        self.phase = Phase::Deciding { burst: 0, forced: false, trial: false };
+        self.silence.begin(now.0, 0, self.dice());
+        self.phase = Phase::Deciding(Question::new(AT_ONCE));
     }
 
     fn take_back(&mut self, now: Instant, id: u32) {
@@ -324,7 +382,8 @@ impl<'m, K: Kernels> Mind<'m, K> {
                 self.work.end_reading(now, self.computation.tokens());
                 self.log.push(Event::Read { id });
                 self.roll = self.roll.wrapping_add(1);
-                self.phase = Phase::Deciding { burst: 0, forced: true, trial: false };
+                self.silence.begin(now.0, 0, self.dice());
+                self.phase = Phase::Deciding(Question { forced: true, ..Question::new(AT_ONCE) });
             }
         }
     }

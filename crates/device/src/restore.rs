@@ -9,12 +9,14 @@ pub(crate) struct Restore {
     pub last_id: u32,
     /// Whether the last message still waits for a decision.
     pub pending: bool,
+    /// Seconds since the last message.
+    pub silence: u32,
 }
 
 impl Restore {
     /// A transcript of `expected` messages is announced.
     pub(crate) fn new(expected: u32, last_id: u32, pending: bool) -> Self {
-        Self { expected, arrived: 0, last_id, pending }
+        Self { expected, arrived: 0, last_id, pending, silence: 0 }
     }
 
     /// One more message has come.

@@ -1,7 +1,8 @@
 //! How words are chosen: the model's own way, until the host says otherwise.
 
 use engine::SamplerSettings;
-use link::message::Settings;
+use link::message::{self, Settings};
+use persona::{Manners, QuietHours};
 
 /// Highest temperature and repetition penalty, in thousandths (as in the `.wisp` file).
 const HIGHEST_MILLI: u16 = 10_000;
@@ -35,4 +36,11 @@ pub(crate) fn for_sampler(settings: &Settings) -> SamplerSettings {
         settings.top_p_milli,
         settings.repetition_penalty_milli,
     )
+}
+
+/// As crate `persona` knows them, every number brought into the range in which it makes sense.
+pub(crate) fn manners(wanted: message::Manners) -> Manners {
+    let hours = |hours: message::QuietHours| QuietHours { from: hours.from, to: hours.to };
+    let message::Manners { talkativeness_milli, most_unanswered, quiet } = wanted;
+    Manners { talkativeness_milli, most_unanswered, quiet: quiet.map(hours) }.sane()
 }

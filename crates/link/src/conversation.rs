@@ -17,7 +17,7 @@ mod update;
 
 use alloc::collections::VecDeque;
 
-use crate::message::{DeviceMessage, HostMessage, MAX_TEXT, Refusal, Role, Settings};
+use crate::message::{DeviceMessage, HostMessage, MAX_TEXT, Manners, Refusal, Role, Settings};
 use crate::{SendError, Session, SessionEvent};
 use orders::{Orders, Task};
 use transcript::Transcript;
@@ -46,16 +46,26 @@ enum Phase {
     Down,
     /// The board will say where the conversation stands.
     Greeting { boot: u32 },
-    /// The board is given the conversation: this many messages so far, `None` before the first.
-    Restoring { given: Option<usize> },
+    /// The board is given the conversation.
+    Restoring { given: Given, silence: u32 },
     /// The conversation goes on, or will when the board has read it again.
     Ready,
+}
+
+/// How much of the conversation the board was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    Nothing,
+    Silence,
+    Messages(usize),
 }
 
 /// What comes next on the cable.
 enum Outgoing {
     Seen(u32),
     Settings,
+    Manners,
+    RestoreSilence(u32),
     RestoreBegin,
     RestoreMessage(usize),
     Order(usize, u32),
@@ -81,6 +91,9 @@ pub struct Conversation {
     settings: Option<Settings>,
     /// The board is to be told the settings.
     settings_due: bool,
+    manners: Option<Manners>,
+    /// The board is to be told the manners.
+    manners_due: bool,
 }
 
 impl Default for Conversation {
@@ -105,6 +118,8 @@ impl Conversation {
             seen_due: false,
             settings: None,
             settings_due: false,
+            manners: None,
+            manners_due: false,
         }
     }
 
@@ -161,6 +176,12 @@ impl Conversation {
     pub fn configure(&mut self, settings: Settings) {
         self.settings = Some(settings);
         self.settings_due = true;
+    }
+
+    /// How the persona is to behave, in this and all later sessions.
+    pub fn set_manners(&mut self, manners: Manners) {
+        self.manners = Some(manners);
+        self.manners_due = true;
     }
 
     /// The persona is to choose its words in its own way again, in this and all later sessions.
@@ -274,9 +295,17 @@ impl Conversation {
         if self.settings_due && self.settings.is_some() {
             return Some(Outgoing::Settings);
         }
+        if self.manners_due && self.manners.is_some() {
+            return Some(Outgoing::Manners);
+        }
         match self.phase {
-            Phase::Restoring { given: None } => Some(Outgoing::RestoreBegin),
-            Phase::Restoring { given: Some(given) } => Some(Outgoing::RestoreMessage(given)),
+            Phase::Restoring { given: Given::Nothing, silence } => {
+                Some(Outgoing::RestoreSilence(silence))
+            }
+            Phase::Restoring { given: Given::Silence, .. } => Some(Outgoing::RestoreBegin),
+            Phase::Restoring { given: Given::Messages(given), .. } => {
+                Some(Outgoing::RestoreMessage(given))
+            }
             _ => self.orders.next().map(|(place, id, _)| Outgoing::Order(place, id)),
         }
     }
@@ -285,6 +314,8 @@ impl Conversation {
         Some(match *next {
             Outgoing::Seen(event) => HostMessage::Seen { event },
             Outgoing::Settings => HostMessage::Configure(self.settings?),
+            Outgoing::Manners => HostMessage::Manners(self.manners?),
+            Outgoing::RestoreSilence(gap_seconds) => HostMessage::RestoreSilence { gap_seconds },
             Outgoing::RestoreBegin => HostMessage::RestoreBegin {
                 messages: count(self.transcript.known().len()),
                 last_id: self.orders.base(),
@@ -315,6 +346,10 @@ impl Conversation {
         match *next {
             Outgoing::Seen(_) => self.seen_due = false,
             Outgoing::Settings => self.settings_due = false,
+            Outgoing::Manners => self.manners_due = false,
+            Outgoing::RestoreSilence(silence) => {
+                self.phase = Phase::Restoring { given: Given::Silence, silence };
+            }
             Outgoing::RestoreBegin => self.restored_so_far(0),
             Outgoing::RestoreMessage(given) => self.restored_so_far(given.saturating_add(1)),
             Outgoing::Order(place, id) => {
@@ -330,7 +365,12 @@ impl Conversation {
     fn restored_so_far(&mut self, given: usize) {
         let is_whole = given >= self.transcript.known().len();
         self.rereading = is_whole;
-        self.phase = if is_whole { Phase::Ready } else { Phase::Restoring { given: Some(given) } };
+        self.phase = match self.phase {
+            Phase::Restoring { silence, .. } if !is_whole => {
+                Phase::Restoring { given: Given::Messages(given), silence }
+            }
+            _ => Phase::Ready,
+        };
     }
 
     fn signal(&mut self, signal: HostMessage<'static>) {
@@ -346,6 +386,7 @@ impl Conversation {
         self.phase = Phase::Down;
         self.seen_due = false;
         self.settings_due = true;
+        self.manners_due = true;
         let Self { orders, transcript, updates, .. } = self;
         orders.session_lost(|key| set_state(transcript, updates, key, MessageState::Waiting));
     }
@@ -387,7 +428,8 @@ impl Conversation {
             self.transcript.number_replies();
             let messages = count(self.transcript.known().len());
             self.updates.push_back(Update::Restoring { messages });
-            self.phase = Phase::Restoring { given: None };
+            let silence = self.transcript.silence(unix_seconds);
+            self.phase = Phase::Restoring { given: Given::Nothing, silence };
         }
     }
 

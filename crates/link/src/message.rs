@@ -142,6 +142,27 @@ pub struct Settings {
     pub max_reply_tokens: u16,
 }
 
+/// How the persona behaves beyond what it has learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Manners {
+    /// By how much the odds of speaking are multiplied, in thousandths: 1000 as it was learned, 0
+    /// never speaks.
+    pub talkativeness_milli: u16,
+    /// Messages in a row without a word from the friend, at most.
+    pub most_unanswered: u8,
+    /// When it does not speak first.
+    pub quiet: Option<QuietHours>,
+}
+
+/// A part of every day, in minutes after midnight UTC. May go over midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct QuietHours {
+    /// The first minute, below 1440.
+    pub from: u16,
+    /// The minute after the last, below 1440.
+    pub to: u16,
+}
+
 /// From the host to the board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostMessage<'a> {
@@ -245,6 +266,14 @@ pub enum HostMessage<'a> {
     ConfigureDefault,
     /// Asks for [`DeviceMessage::Details`].
     DetailsRequest,
+    /// Changes how the persona behaves.
+    Manners(Manners),
+    /// How long the conversation has been silent that the next `RestoreBegin` announces. Without
+    /// it, not at all.
+    RestoreSilence {
+        /// Seconds since its last message.
+        gap_seconds: u32,
+    },
 }
 
 /// What went wrong in the crash that a board reports after its restart.
@@ -316,7 +345,7 @@ pub enum Event<'a> {
         /// Id of the `Say`, `Regenerate` or `Forget`.
         id: u32,
     },
-    /// The persona has decided to answer.
+    /// The persona has decided to answer, within a minute.
     Thinking {
         /// Number of the reply, counting up.
         reply: u32,
@@ -362,6 +391,14 @@ pub enum Event<'a> {
     },
     /// The conversation is empty.
     Forgotten,
+    /// The persona has decided to write after a silence of more than a minute: a late answer, or it
+    /// speaks first. Stands for `Thinking`.
+    BreaksSilence {
+        /// Number of the reply, counting up.
+        reply: u32,
+        /// How long the silence was, as the model was told.
+        gap_seconds: u32,
+    },
 }
 
 /// Counters of a running board.

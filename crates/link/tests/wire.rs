@@ -83,6 +83,12 @@ fn host_messages() {
     host(PlantPanic, "12");
     host(ConfigureDefault, "13");
     host(DetailsRequest, "14");
+    let manners =
+        link::message::Manners { talkativeness_milli: 1500, most_unanswered: 4, quiet: None };
+    host(Manners(manners), "15dc0b0400");
+    let quiet = Some(QuietHours { from: 1320, to: 420 });
+    host(Manners(link::message::Manners { quiet, ..manners }), "15dc0b0401a80aa403");
+    host(RestoreSilence { gap_seconds: 3600 }, "16901c");
 }
 
 #[test]
@@ -163,6 +169,7 @@ fn events() {
     device(happened(1, Shifted { dropped: 128 }), "0b01068001");
     device(happened(1, Restored { messages: 2 }), "0b010702");
     device(happened(1, Forgotten), "0b0108");
+    device(happened(1, BreaksSilence { reply: 3, gap_seconds: 61 }), "0b0109033d");
 }
 
 /// The number on the wire of every value of the small enums.

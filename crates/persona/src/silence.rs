@@ -97,7 +97,12 @@ impl Silence {
             self.due = now.saturating_add(u64::from(left).saturating_mul(SECOND));
             return None;
         }
-        Some(Moment { number: self.next, gap_seconds: self.seconds(now) })
+        Some(self.moment(now))
+    }
+
+    /// The next moment as if it came now.
+    pub fn moment(&self, now: u64) -> Moment {
+        Moment { number: self.next, gap_seconds: self.seconds(now) }
     }
 
     fn come_to(&mut self, number: u32, dice: Dice) {

@@ -103,6 +103,15 @@ impl Style {
         }
     }
 
+    /// The tokens of the silences by bucket, which the model weighs against each other after each
+    /// message.
+    pub fn gaps(&self) -> Option<[u32; GAPS]> {
+        match *self {
+            Self::Story { .. } => None,
+            Self::Chat { gaps, .. } => Some(gaps),
+        }
+    }
+
     /// The two tokens between which the decision falls: `<wisp>` and `<you>`.
     pub fn candidates(&self) -> Option<(u32, u32)> {
         match *self {
@@ -175,6 +184,7 @@ mod tests {
         assert_eq!(CHAT.before_message(Speaker::Wisp, 0, false), [20, 11]);
         assert_eq!(CHAT.after_message(), Some(12));
         assert_eq!(CHAT.before_decision(61), Some(21));
+        assert_eq!(CHAT.gaps(), Some([20, 21, 22, 23, 24]));
         assert_eq!(CHAT.candidates(), Some((11, 10)));
     }
 

@@ -325,6 +325,7 @@ fn wordless(event: &Event<'_>) -> Event<'static> {
         Event::Shifted { dropped } => Event::Shifted { dropped },
         Event::Restored { messages } => Event::Restored { messages },
         Event::Forgotten => Event::Forgotten,
+        Event::BreaksSilence { reply, gap_seconds } => Event::BreaksSilence { reply, gap_seconds },
     }
 }
 

@@ -63,18 +63,23 @@ pub struct Differences {
 impl TurnTaking {
     /// Counts a message that has ended; with `None` nothing comes after it.
     pub fn add(&mut self, own: bool, next: Option<Next>) {
+        self.add_weighed(own, next.map(|next| (1.0, next)));
+    }
+
+    /// Counts a message that has ended and after which each of these may come, with its chance.
+    pub fn add_weighed(&mut self, own: bool, nexts: impl IntoIterator<Item = (f64, Next)>) {
         let (messages, went_on) = match own {
             true => (&mut self.own, &mut self.continued),
             false => (&mut self.others, &mut self.answered),
         };
         *messages += 1.0;
-        match next {
-            Some(Next { gap, persona }) if gap < SILENCE => *went_on += persona,
-            Some(Next { persona, .. }) => {
-                self.silences += 1.0;
-                self.ended += persona;
+        for (chance, Next { gap, persona }) in nexts {
+            if gap < SILENCE {
+                *went_on += chance * persona;
+            } else {
+                self.silences += chance;
+                self.ended += chance * persona;
             }
-            None => {}
         }
     }
 
@@ -87,10 +92,10 @@ impl TurnTaking {
             reply_rate: share(self.answered, self.others),
             burst_length: share(self.own, self.own - self.continued),
             first_speech_rate: share(self.ended, self.silences),
-            // Whole numbers.
+            // Whole numbers, but for expected silences.
             others: self.others as u64,
             own: self.own as u64,
-            silences: self.silences as u64,
+            silences: self.silences.round() as u64,
         }
     }
 }
@@ -164,6 +169,11 @@ mod tests {
         turns.add(true, Some(Next { gap: 2, persona: 0.25 }));
         turns.add(true, Some(Next { gap: 3, persona: 0.5 }));
         turns.add(false, None);
+        let mut weighed = TurnTaking::default();
+        let next = |gap, persona| Next { gap, persona };
+        weighed
+            .add_weighed(false, [(0.5, next(0, 0.5)), (0.25, next(2, 1.0)), (0.25, next(4, 0.8))]);
+        assert_eq!((weighed.rates().reply_rate, weighed.rates().first_speech_rate), (0.5, 0.8));
         let rates = turns.rates();
         assert_eq!(rates.reply_rate, 0.375);
         assert_eq!(rates.burst_length, 2.0 / 1.75);

@@ -176,6 +176,20 @@ impl<'m> Conversation<'m> {
         logits
     }
 
+    /// What the model thinks of how long the next message comes: the logits of the gaps. The
+    /// conversation is as before then, but for room that is made.
+    ///
+    /// # Errors
+    /// [`Error::Engine`].
+    pub fn silences(&mut self) -> Result<[f32; persona::GAPS]> {
+        // As the board does, which asks for the speakers next.
+        self.make_room(1, 1)?;
+        let gaps = self.style.gaps().unwrap_or_default();
+        let logits = self.logits()?;
+        let logit = |token: u32| usize::try_from(token).ok().and_then(|token| logits.get(token));
+        Ok(gaps.map(|gap| logit(gap).copied().unwrap_or(f32::NEG_INFINITY)))
+    }
+
     /// The logits of `<wisp>` and of `<you>` after the last token.
     ///
     /// # Errors

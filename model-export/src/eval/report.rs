@@ -42,8 +42,9 @@ pub struct ChatsReport {
 pub struct ModelRhythm {
     /// Told after how long the next message comes, as it did.
     pub real_silences: Compared,
-    /// Asked right after each message, as the board asks. Silences are not measured so.
-    pub asked_at_once: Compared,
+    /// Left to itself: how long the next message comes is what the model expects, too. So the board
+    /// behaves when the friend does as in the chats.
+    pub own_silences: Compared,
 }
 
 /// Rates, and by how many percent they are above those of the chats.
@@ -166,10 +167,10 @@ impl Report {
         page += &line("", "held back", cells(&chats.held_back, None));
         for score in &self.models {
             let Some(rhythm) = &score.rhythm else { continue };
-            let ModelRhythm { real_silences, asked_at_once } = rhythm;
+            let ModelRhythm { real_silences, own_silences } = rhythm;
             let at = |compared: &Compared| cells(&compared.rates, Some(&compared.above_held_back));
             page += &line(&score.file, "told when", at(real_silences));
-            page += &line("", "asked at once", at(asked_at_once));
+            page += &line("", "by itself", at(own_silences));
         }
         page
     }

@@ -6,8 +6,10 @@
 //! `persona` decides. Then it is told what really came. Nothing is drawn, so there is no seed.
 //!
 //! - *Told when*: after the token of the gap that really followed.
-//! - *Asked at once*: after the token of the shortest gap, as the board asks after each message.
+//! - *By itself*: after each gap, weighed with how likely the model thinks that gap is. So the board
+//!   draws too, where the friend writes as the model expects.
 
+use persona::{GAPS, chance_of_gap, chance_of_wisp};
 use tokenizer::{Encoder, Tokenizer};
 
 use super::chats::{HeldBack, chats, is_own};
@@ -16,7 +18,7 @@ use super::run::Run;
 use super::workers::{each_of, processors, progress};
 use crate::Result;
 use crate::chats::turn_taking::{Next, TurnTaking};
-use crate::conversation::{Conversation, chat_style};
+use crate::conversation::{Conversation, TYPICAL_GAPS, chat_style};
 use crate::stream::turn::{Document, Turn};
 
 /// Measures the rhythm of each persona, in their order.
@@ -39,10 +41,9 @@ fn listen(run: &Run<'_>, held: &HeldBack, mut each: impl FnMut()) -> Result<Mode
         conversation: Conversation::new(run.path, style, run.engine()?)?,
         tokenizer: run.tokenizer,
         encoder: Encoder::new(longest.unwrap_or(0)),
-        // The board does not draw then either.
         is_greedy: run.model.persona().sampler.temperature_milli == 0,
         real_silences: TurnTaking::default(),
-        asked_at_once: TurnTaking::default(),
+        own_silences: TurnTaking::default(),
     };
     for chat in chats(&held.documents) {
         listener.listen(chat, &mut each)?;
@@ -57,7 +58,7 @@ fn listen(run: &Run<'_>, held: &HeldBack, mut each: impl FnMut()) -> Result<Mode
     };
     Ok(ModelRhythm {
         real_silences: compared(listener.real_silences),
-        asked_at_once: compared(listener.asked_at_once),
+        own_silences: compared(listener.own_silences),
     })
 }
 
@@ -68,7 +69,7 @@ struct Listener<'m> {
     encoder: Encoder,
     is_greedy: bool,
     real_silences: TurnTaking,
-    asked_at_once: TurnTaking,
+    own_silences: TurnTaking,
 }
 
 impl Listener<'_> {
@@ -84,52 +85,47 @@ impl Listener<'_> {
             let text = self.encoder.encode(&self.tokenizer, &turn.text).unwrap_or_default();
             self.conversation.add_message(turn.speaker, turn.gap_seconds, text)?;
             let own = is_own(turn);
-            let at_once = self.ask(0)?;
-            self.asked_at_once.add(own, Some(at_once));
-            let next = match chat.peek() {
-                Some(next) if persona::gap_bucket(next.gap_seconds) == 0 => Some(at_once),
-                Some(next) => Some(self.ask(next.gap_seconds)?),
-                None => None,
-            };
-            self.real_silences.add(own, next);
+            let chances = chances(self.conversation.silences()?);
+            let nexts: Vec<Next> = (0..GAPS).map(|gap| self.ask(gap)).collect::<Result<_>>()?;
+            let real = chat.peek().map(|next| persona::gap_bucket(next.gap_seconds));
+            self.real_silences.add(own, real.and_then(|gap| nexts.get(gap)).copied());
+            self.own_silences.add_weighed(own, chances.into_iter().zip(nexts));
             each();
         }
         Ok(())
     }
 
-    /// How likely the persona is to speak after this silence.
-    fn ask(&mut self, gap_seconds: u32) -> Result<Next> {
-        let (wisp, you) = self.conversation.try_silence(gap_seconds)?;
-        let persona = match self.is_greedy {
-            true => f64::from(u8::from(wisp >= you)),
-            false => probability(wisp, you),
-        };
-        Ok(Next { gap: persona::gap_bucket(gap_seconds), persona })
+    /// How likely the persona is to speak after a silence of this bucket.
+    fn ask(&mut self, gap: usize) -> Result<Next> {
+        let seconds = TYPICAL_GAPS.get(gap).copied().unwrap_or_default();
+        let (wisp, you) = self.conversation.try_silence(seconds)?;
+        let persona = f64::from(chance_of_wisp(wisp, you));
+        // The board does not draw then either.
+        let persona = if self.is_greedy { persona.round() } else { persona };
+        Ok(Next { gap, persona })
     }
 }
 
-/// The share of draws in which `persona::decide` speaks.
-fn probability(wisp: f32, you: f32) -> f64 {
-    let difference = f64::from(wisp) - f64::from(you);
-    // A model that yields no number is given an answer there too.
-    if difference.is_nan() { 1.0 } else { 1.0 / (1.0 + (-difference).exp()) }
+/// The chance of each gap, from their logits.
+fn chances(gaps: [f32; GAPS]) -> [f64; GAPS] {
+    let mut left = 1.0;
+    std::array::from_fn(|bucket| {
+        let chance = left * f64::from(chance_of_gap(&gaps, bucket));
+        left -= chance;
+        chance
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use persona::{Decision, decide};
-
-    use super::probability;
+    use super::*;
 
     #[test]
-    fn it_is_the_share_of_draws_that_speak() {
-        for (wisp, you) in
-            [(0.0, 0.0), (1.5, -0.25), (-3.0, 1.0), (90.0, 0.0), (-90.0, 0.0), (f32::NAN, 0.0)]
-        {
-            let draws = (0..4096u32).map(|place| place << 20 | 1 << 19);
-            let speaks = draws.filter(|draw| decide(wisp, you, Some(*draw)) == Decision::Speak);
-            let share = speaks.count() as f64 / 4096.0;
-            assert!((probability(wisp, you) - share).abs() < 1e-3, "{wisp} {you}: {share}");
+    fn the_chances_of_all_gaps_are_their_softmax() {
+        let found = chances([0.5f32, 0.25, 0.125, 0.0625, 0.0625].map(f32::ln));
+        for (chance, expected) in found.into_iter().zip([0.5, 0.25, 0.125, 0.0625, 0.0625]) {
+            assert!((chance - expected).abs() < 1e-3, "{found:?}");
         }
+        assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-6);
     }
 }

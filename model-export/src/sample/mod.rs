@@ -97,7 +97,7 @@ pub fn answers(
             if talk.len() >= messages {
                 return Ok(talk);
             }
-            if voice.decide(0)? == Decision::Wait {
+            if voice.decide_at_once()? == Decision::Wait {
                 break;
             }
             // An empty message is none: the board is silent then.

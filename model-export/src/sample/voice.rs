@@ -8,7 +8,8 @@ use std::path::Path;
 use engine::{Engine, Options, Portable, Sampler, SamplerSettings};
 use model_format::{Model, SamplerDefaults};
 use persona::{
-    Decision, Dice, GAPS, Purpose, ReplyEnd, ReplyRule, Speaker, Style, TextFilter, decide,
+    Decision, Dice, GAPS, Purpose, ReplyEnd, ReplyRule, Speaker, Style, TextFilter, chance_of_gap,
+    chance_of_wisp, decide,
 };
 use tokenizer::{Encoder, Tokenizer, Utf8Stream};
 
@@ -70,14 +71,14 @@ impl<'m> Voice<'m> {
             sampler: sampler(settings)?,
             defaults,
             silences: sampler(as_learned)?,
-            dice: Dice { seed: 0, message: 0, roll: 0 },
+            dice: Dice { seed: 0, message: 0, roll: 0, moment: 0 },
         })
     }
 
     /// Forgets everything, and begins anew with this seed.
     pub fn begin(&mut self, seed: u64) {
         self.conversation.clear();
-        self.dice = Dice { seed, message: 0, roll: 0 };
+        self.dice = Dice { seed, message: 0, roll: 0, moment: 0 };
     }
 
     /// How many tokens it remembers.
@@ -117,14 +118,29 @@ impl<'m> Voice<'m> {
         Ok(gaps.iter().position(|gap| Some(*gap) == drawn).unwrap_or(0).min(GAPS - 1))
     }
 
-    /// Draws who speaks after a silence of this bucket.
+    /// Draws who speaks after a silence of this bucket, which is over then.
     ///
     /// # Errors
     /// When the engine fails.
     pub fn decide(&mut self, gap: usize) -> Result<Decision> {
         let (wisp, you) = self.conversation.try_silence(seconds(gap))?;
+        Ok(self.draw(chance_of_wisp(wisp, you)))
+    }
+
+    /// Draws whether it writes right after the last message, as the board does: it may also wait,
+    /// for the friend or to write later.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn decide_at_once(&mut self) -> Result<Decision> {
+        let of_gap = chance_of_gap(&self.conversation.silences()?, 0);
+        let (wisp, you) = self.conversation.try_silence(0)?;
+        Ok(self.draw(of_gap * chance_of_wisp(wisp, you)))
+    }
+
+    fn draw(&self, chance: f32) -> Decision {
         let greedy = self.defaults.temperature_milli == 0;
-        Ok(decide(wisp, you, (!greedy).then(|| self.dice.draw(Purpose::Decision))))
+        decide(chance, (!greedy).then(|| self.dice.draw(Purpose::Decision)))
     }
 
     /// Writes a message after a silence of this bucket. `None` if nothing of it is to be seen: then

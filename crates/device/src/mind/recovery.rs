@@ -5,17 +5,18 @@ use link::Instant;
 use link::message::{Event, Speaker as Who};
 use persona::Speaker;
 
-use super::{Mind, Phase};
+use super::{AT_ONCE, Mind, Phase, Question};
 use crate::restore::Restore;
 
 impl<K: Kernels> Mind<'_, K> {
     /// A transcript is announced: it replaces the conversation.
-    pub(crate) fn begin_restore(&mut self, restore: Restore) {
+    pub(crate) fn begin_restore(&mut self, mut restore: Restore) {
         self.empty();
         self.inbox.restart(restore.last_id);
         self.stop = None;
         self.last_read = restore.last_id;
         self.next_reply = 1;
+        restore.silence = core::mem::take(&mut self.coming_silence);
         self.phase = Phase::Restoring(restore);
     }
 
@@ -51,15 +52,22 @@ impl<K: Kernels> Mind<'_, K> {
         self.log.push(Event::Restored { messages: self.context.messages_kept() });
         let friend_spoke_last =
             self.context.last().is_some_and(|message| message.speaker == Speaker::You);
+        self.silence.begin_late(now.0, restore.silence, self.dice());
+        let moment = self.silence.moment(now.0);
         self.phase = if restore.pending && friend_spoke_last {
-            Phase::Deciding { burst: 0, forced: false, trial: false }
+            Phase::Deciding(Question::new(moment))
         } else {
+            if moment.number == AT_ONCE.number {
+                // That one was decided on before.
+                self.silence.go_on(moment, self.dice());
+            }
             Phase::Idle
         };
     }
 
     /// The session is gone. Half a transcript is none: the host begins again in the next one.
     pub(crate) fn session_lost(&mut self) {
+        self.coming_silence = 0;
         if let Phase::Restoring(restore) = &self.phase
             && !restore.is_complete()
         {

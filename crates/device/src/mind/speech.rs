@@ -3,75 +3,104 @@
 use engine::Kernels;
 use link::Instant;
 use link::message::{EndReason, Event};
-use persona::{Decision, Dice, Purpose, ReplyEnd, Speaker, decide};
+use persona::{
+    Decision, Dice, Moment, Purpose, ReplyEnd, Speaker, chance_of_gap, chance_of_wisp, decide,
+    gap_bucket,
+};
 
-use super::{Mind, Phase};
+use super::{AT_ONCE, Mind, Phase, Question};
 use crate::reply::{REPETITION_WINDOW, Reply};
 use crate::settings;
 
-/// Most messages in a row without a word from the friend.
-const MAX_BURST: u32 = 4;
-
 impl<K: Kernels> Mind<'_, K> {
-    fn dice(&self) -> Dice {
-        Dice { seed: self.seed, message: self.context.message_count(), roll: self.roll }
+    /// Nothing is going on: has a moment come at which Wisp may speak first?
+    pub(super) fn listen_to_silence(&mut self, now: Instant) -> bool {
+        if !self.may_speak() {
+            return false;
+        }
+        let Some(moment) = self.silence.take(now.0, &self.manners) else { return false };
+        self.work.end_reading(now, self.computation.tokens());
+        self.phase = Phase::Deciding(Question::new(moment));
+        true
     }
 
+    /// Asks the model two things, and draws once: how likely the silence ends in the bucket that it
+    /// has come to, and how likely it is then Wisp who ends it. So Wisp speaks in each bucket as
+    /// often as in the chats it has learned from, if the friend does.
     pub(super) fn decide(&mut self) {
-        let Phase::Deciding { burst, forced, trial } = self.phase else { return };
-        let silence = self.words.style.before_decision(0);
-        let (Some(silence), Some((wisp, you)), false) =
-            (silence, self.words.style.candidates(), forced)
+        let Phase::Deciding(question) = self.phase else { return };
+        let Question { moment, forced, trial } = question;
+        let style = self.words.style;
+        let silence = style.before_decision(moment.gap_seconds);
+        let (Some(silence), Some(gaps), Some((wisp, you)), false) =
+            (silence, style.gaps(), style.candidates(), forced)
         else {
-            return self.begin_reply(burst, 0);
+            return self.begin_reply(moment, 0);
         };
-        if !trial {
+        if trial.is_none() {
+            // Before anything is asked: both answers are about the same past.
             let dropped = self.context.make_room(1, 1).unwrap_or_default();
             self.note_shift(dropped);
-            self.context.push(silence);
-            self.phase = Phase::Deciding { burst, forced, trial: true };
         }
         if !self.caught_up(true) {
             return;
         }
-        let greedy = self.settings.temperature_milli == 0;
-        let draw = (!greedy).then(|| self.dice().draw(Purpose::Decision));
         let logits = self.computation.take_logits();
         let logit = |token: u32| {
             let index = usize::try_from(token).unwrap_or(usize::MAX);
             logits.get(index).copied().unwrap_or(f32::NEG_INFINITY)
         };
-        match decide(logit(wisp), logit(you), draw) {
-            Decision::Speak => self.begin_reply(burst, 1),
+        let Some(chance) = trial else {
+            let chance = chance_of_gap(&gaps.map(logit), gap_bucket(moment.gap_seconds));
+            self.context.push(silence);
+            self.phase = Phase::Deciding(Question { trial: Some(chance), ..question });
+            return;
+        };
+        let chance = self.manners.chance(chance * chance_of_wisp(logit(wisp), logit(you)));
+        let greedy = self.settings.temperature_milli == 0;
+        let dice = Dice { moment: moment.number, ..self.dice() };
+        match decide(chance, (!greedy).then(|| dice.draw(Purpose::Decision))) {
+            Decision::Speak => self.begin_reply(moment, 1),
             Decision::Wait => {
                 self.cancel_trial();
-                self.phase = Phase::Idle;
-                if burst == 0 {
-                    self.log.push(Event::StayedSilent { after: self.last_read });
-                }
+                self.stay_silent(moment);
             }
         }
     }
 
+    /// This moment passes without a word. The host is told only if the friend may wait for one.
+    pub(super) fn stay_silent(&mut self, moment: Moment) {
+        self.phase = Phase::Idle;
+        self.silence.go_on(moment, self.dice());
+        if moment.number == 0 && self.context.unanswered() == 0 {
+            self.log.push(Event::StayedSilent { after: self.last_read });
+        }
+    }
+
     /// Begins a message of Wisp, whose lead may stand at the end of the context in part.
-    fn begin_reply(&mut self, burst: u32, trial: usize) {
+    fn begin_reply(&mut self, moment: Moment, trial: usize) {
         if trial == 0 {
             let dropped = self.context.make_room(1, 1).unwrap_or_default();
             self.note_shift(dropped);
         }
         let number = self.next_reply;
         self.next_reply = number.wrapping_add(1);
-        let seed = self.dice().seed_for(Purpose::Words);
+        let Moment { number: moment_number, gap_seconds } = moment;
+        let dice = Dice { moment: moment_number, ..self.dice() };
+        let seed = dice.seed_for(Purpose::Words);
         let before = self.context.tokens().len().saturating_sub(trial);
-        self.context.begin_message(Speaker::Wisp, 0, number, trial);
+        self.context.begin_message(Speaker::Wisp, gap_seconds, number, trial);
         let lead = self.context.tokens().len().saturating_sub(before);
         self.sampler.set_settings(settings::for_sampler(&self.settings));
         self.sampler.seed(seed);
         let all_read = self.work.all_read();
         let reply = Reply::new(number, lead, self.words.style, &self.settings, all_read);
         self.work.begin_reply();
-        self.log.push(Event::Thinking { reply: number });
-        self.phase = Phase::Replying { reply, burst };
+        self.log.push(match gap_bucket(gap_seconds) {
+            0 => Event::Thinking { reply: number },
+            _ => Event::BreaksSilence { reply: number, gap_seconds },
+        });
+        self.phase = Phase::Replying { reply, moment };
     }
 
     /// Draws one token of the running reply, once the model is ready.
@@ -120,42 +149,34 @@ impl<K: Kernels> Mind<'_, K> {
 
     /// Ends the running reply as the model or its length want it.
     fn end_reply(&mut self, end: ReplyEnd, now: Instant) {
-        let Phase::Replying { reply, burst } = &self.phase else { return };
-        let closed = end == ReplyEnd::Closed;
+        let Phase::Replying { reply, moment } = &self.phase else { return };
+        let (closed, moment) = (end == ReplyEnd::Closed, *moment);
         if !reply.is_shown() {
             // An empty message is none.
-            let burst = *burst;
             self.withdraw_running();
             self.context.close_last(closed);
-            if burst == 0 {
-                self.log.push(Event::StayedSilent { after: self.last_read });
-            }
-            return;
+            return self.stay_silent(moment);
         }
         let reason = if end == ReplyEnd::Length { EndReason::Length } else { EndReason::Finished };
         self.log.push(Event::End { reply: reply.number, reason, timing: reply.timing(now) });
-        let burst = burst.saturating_add(1);
         self.context.end_message(closed);
         self.tokens_at_last_end = self.computation.tokens();
         self.work.end_reading(now, self.tokens_at_last_end);
-        self.phase = if self.words.style.has_bursts() && burst < MAX_BURST {
-            Phase::Deciding { burst, forced: false, trial: false }
-        } else {
-            Phase::Idle
+        self.silence.begin(now.0, 0, self.dice());
+        self.phase = match self.may_speak() {
+            true => Phase::Deciding(Question::new(AT_ONCE)),
+            false => Phase::Idle,
         };
     }
 
     /// Ends the running reply where it is: what was shown stays in the conversation.
     pub(super) fn stop_reply(&mut self, now: Instant) {
-        let Phase::Replying { reply, burst } = &self.phase else { return };
+        let Phase::Replying { reply, moment } = &self.phase else { return };
+        let moment = *moment;
         if !reply.is_shown() {
-            let unanswered = *burst == 0;
             self.withdraw_running();
-            if unanswered {
-                // Or the host would ask for the answer again after a crash.
-                self.log.push(Event::StayedSilent { after: self.last_read });
-            }
-            return;
+            // Or the host would ask for the answer again after a crash.
+            return self.stay_silent(moment);
         }
         let timing = reply.timing(now);
         self.log.push(Event::End { reply: reply.number, reason: EndReason::Stopped, timing });
@@ -165,5 +186,7 @@ impl<K: Kernels> Mind<'_, K> {
         self.context.end_message(false);
         self.tokens_at_last_end = self.computation.tokens();
         self.phase = Phase::Idle;
+        // It was told to be silent, so it says nothing more right now.
+        self.silence.begin(now.0, 1, self.dice());
     }
 }

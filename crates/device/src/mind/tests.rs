@@ -24,6 +24,9 @@ enum Act {
     Wait(u16),
     /// Waits until nothing is left to do.
     Rest,
+    /// Lets seconds pass.
+    Silence(u32),
+    Type,
 }
 
 fn acts(context_is_small: bool) -> impl Strategy<Value = Vec<Act>> {
@@ -36,6 +39,8 @@ fn acts(context_is_small: bool) -> impl Strategy<Value = Vec<Act>> {
         2 => Just(Act::Stop),
         6 => (0u16..400).prop_map(Act::Wait),
         3 => Just(Act::Rest),
+        3 => prop_oneof![0u32..100, 0u32..1000, 0u32..400_000].prop_map(Act::Silence),
+        1 => Just(Act::Type),
     ];
     proptest::collection::vec(act, 1..24)
 }
@@ -69,6 +74,8 @@ struct Watcher<'m> {
     running: Option<(u32, Dice, Text)>,
     decided_silence: u32,
     replies: u32,
+    /// Microseconds.
+    now: u64,
 }
 
 impl<'m> Watcher<'m> {
@@ -84,6 +91,7 @@ impl<'m> Watcher<'m> {
             running: None,
             decided_silence: 0,
             replies: 0,
+            now: 0,
         }
     }
 
@@ -97,6 +105,11 @@ impl<'m> Watcher<'m> {
             Act::Regenerate => self.mind.inbox.arrive(id, || Order::Regenerate),
             Act::Forget => self.mind.inbox.arrive(id, || Order::Forget),
             Act::Stop => return self.mind.stop(),
+            Act::Silence(seconds) => {
+                self.now += u64::from(*seconds) * 1_000_000;
+                return;
+            }
+            Act::Type => return self.mind.friend_types(Instant(self.now)),
             Act::Wait(pieces) => {
                 for _ in 0..*pieces {
                     self.work();
@@ -118,7 +131,7 @@ impl<'m> Watcher<'m> {
     }
 
     fn work(&mut self) -> bool {
-        let more = self.mind.think(Instant(0), &mut self.answers);
+        let more = self.mind.think(Instant(self.now), &mut self.answers);
         while self.answers.next(Default::default, Default::default).is_some() {
             self.answers.sent();
         }
@@ -145,7 +158,7 @@ impl<'m> Watcher<'m> {
 
     fn dice_before_last(&self) -> Dice {
         let message = self.mind.context.message_count() - 1;
-        Dice { seed: SEED, message, roll: self.roll }
+        Dice { seed: SEED, message, roll: self.roll, moment: 0 }
     }
 
     fn check(&mut self, what: &Event<'static>, text: &str) {
@@ -156,17 +169,10 @@ impl<'m> Watcher<'m> {
                 self.forced = !is_say;
             }
             Event::Shifted { .. } => self.shifted = true,
-            Event::Thinking { reply } => {
-                assert!(self.running.is_none());
-                let dice = self.dice_before_last();
-                let start = self.mind.context.last().unwrap().start;
-                if !self.forced {
-                    let before = &self.mind.context.tokens()[..start];
-                    assert_eq!(self.oracle.decides(before, dice), Decision::Speak);
-                }
-                self.forced = false;
-                self.shifted = false;
-                self.running = Some((reply, dice, Text::new()));
+            Event::Thinking { reply } => self.check_beginning(reply, None),
+            Event::BreaksSilence { reply, gap_seconds } => {
+                assert!(!self.forced);
+                self.check_beginning(reply, Some(gap_seconds));
             }
             Event::Delta { reply, offset, .. } => {
                 let (running, _, shown) = self.running.as_mut().unwrap();
@@ -194,6 +200,23 @@ impl<'m> Watcher<'m> {
             }
             Event::Restored { .. } => {}
         }
+    }
+
+    /// It was drawn to speak, and at a moment of the silence that the model was told.
+    fn check_beginning(&mut self, reply: u32, gap_seconds: Option<u32>) {
+        assert!(self.running.is_none());
+        let Phase::Replying { moment, .. } = self.mind.phase else { panic!("does not reply") };
+        assert!(gap_seconds.is_none_or(|seconds| seconds == moment.gap_seconds && seconds > 60));
+        assert!(self.mind.context.unanswered() <= self.mind.manners.most_unanswered.into());
+        let dice = self.dice_before_last();
+        let start = self.mind.context.last().unwrap().start;
+        if !self.forced {
+            let before = &self.mind.context.tokens()[..start];
+            assert_eq!(self.oracle.decides(before, moment, dice), Decision::Speak);
+        }
+        self.forced = false;
+        self.shifted = false;
+        self.running = Some((reply, Dice { moment: moment.number, ..dice }, Text::new()));
     }
 
     /// The heart of the matter: the reply is what a fresh computation says at this place.
@@ -239,6 +262,7 @@ fn kind(event: &Event<'_>) -> Event<'static> {
         Event::Shifted { dropped } => Event::Shifted { dropped },
         Event::Restored { messages } => Event::Restored { messages },
         Event::Forgotten => Event::Forgotten,
+        Event::BreaksSilence { reply, gap_seconds } => Event::BreaksSilence { reply, gap_seconds },
     }
 }
 
@@ -251,6 +275,9 @@ fn sampling(temperature_milli: u16) -> Settings {
         max_reply_tokens: 12,
     }
 }
+
+/// To a model of random weights the shortest of five gaps is one of five: it would answer rarely.
+const TALKATIVE: Manners = Manners { talkativeness_milli: 6000, most_unanswered: 4, quiet: None };
 
 fn converse(style: Style, context: usize, slice: u32, temperature: u16, acts: &[Act]) -> u32 {
     let file = tiny(style, context, 3);
@@ -269,6 +296,7 @@ fn converse_with(
     let longest = u32::from(settings.max_reply_tokens);
     let oracle = Oracle::new(file, style, context, for_sampler, longest);
     let mut watcher = Watcher::new(mind(file, style, slice, settings), oracle);
+    (watcher.mind.manners, watcher.oracle.manners) = (TALKATIVE, TALKATIVE);
     for act in acts {
         watcher.act(act);
     }

@@ -3,7 +3,10 @@
 
 use engine::{Engine, Portable, Sampler, SamplerSettings};
 use model_format::{AlignedBytes, ArchitectureSpec, Model, WeightFormat, synthetic};
-use persona::{Decision, Dice, Purpose, ReplyRule, Style, TextFilter, decide};
+use persona::{
+    Decision, Dice, Manners, Moment, Purpose, ReplyRule, Style, TextFilter, chance_of_gap,
+    chance_of_wisp, decide, gap_bucket,
+};
 use std::string::String;
 use std::vec::Vec;
 use tokenizer::{Kind, TableBuilder, Tokenizer, Utf8Stream};
@@ -86,6 +89,8 @@ pub struct Oracle<'m> {
     context: usize,
     settings: SamplerSettings,
     longest: u32,
+    /// How it behaves.
+    pub manners: Manners,
     /// What was dropped on the way.
     pub shifts: Vec<Shift>,
     /// Tokens of what was left by the last shift that were never taken back since.
@@ -121,7 +126,9 @@ impl<'m> Oracle<'m> {
         longest: u32,
     ) -> Self {
         let model = Model::open(file).unwrap();
-        Self { model, style, context, settings, longest, shifts: Vec::new(), untouched: 0 }
+        let manners = Manners::default();
+        let shifts = Vec::new();
+        Self { model, style, context, settings, longest, manners, shifts, untouched: 0 }
     }
 
     fn read(&self, tokens: &[u32]) -> Engine<'m, Portable> {
@@ -135,17 +142,23 @@ impl<'m> Oracle<'m> {
         engine
     }
 
-    /// Whether Wisp speaks after these tokens.
-    pub fn decides(&self, tokens: &[u32], dice: Dice) -> Decision {
-        let (Some(silence), Some((wisp, you))) =
-            (self.style.before_decision(0), self.style.candidates())
-        else {
+    /// Whether Wisp speaks after these tokens, at a moment of the silence.
+    pub fn decides(&self, tokens: &[u32], moment: Moment, dice: Dice) -> Decision {
+        let (Some(silence), Some(gaps), Some((wisp, you))) = (
+            self.style.before_decision(moment.gap_seconds),
+            self.style.gaps(),
+            self.style.candidates(),
+        ) else {
             return Decision::Speak;
         };
         let mut engine = self.read(tokens);
+        let logits = gaps.map(|gap| engine.logits()[gap as usize]);
+        let of_gap = chance_of_gap(&logits, gap_bucket(moment.gap_seconds));
         let logits = engine.run(silence).unwrap();
+        let of_wisp = chance_of_wisp(logits[wisp as usize], logits[you as usize]);
+        let dice = Dice { moment: moment.number, ..dice };
         let draw = (self.settings.temperature > 0.0).then(|| dice.draw(Purpose::Decision));
-        decide(logits[wisp as usize], logits[you as usize], draw)
+        decide(self.manners.chance(of_gap * of_wisp), draw)
     }
 
     /// What Wisp says after these tokens, which end with the lead of its message; at most

@@ -4,7 +4,9 @@
 use device::{Activity, Device, Options};
 use engine::Portable;
 use link::conversation::{Conversation, MessageKey, Update};
-use link::message::{CrashKind, CrashReport, DeviceMessage, Identity, MAX_MESSAGE, Role, Speaker};
+use link::message::{
+    CrashKind, CrashReport, DeviceMessage, Identity, MAX_MESSAGE, Manners, Role, Speaker,
+};
 use link::{Instant, Session};
 use model_format::Model;
 use persona::{Style, TextFilter};
@@ -15,6 +17,10 @@ const TICK: u64 = 1000;
 
 /// Bytes that the cable carries in one tick, each way: about a megabaud.
 const BYTES_PER_TICK: usize = 100;
+
+/// Manners with which random weights answer often.
+pub const TALKATIVE: Manners =
+    Manners { talkativeness_milli: 6000, most_unanswered: 4, quiet: None };
 
 /// Random numbers for the cable (splitmix64).
 pub struct Random(pub u64);
@@ -59,13 +65,17 @@ pub struct World<'m> {
 
 impl<'m> World<'m> {
     pub fn new(file: &'m [u8], style: Style, slice: u32, seed: u64) -> Self {
+        let mut conversation = Conversation::new();
+        // To a model of random weights the shortest of five gaps is one of five: it would answer
+        // rarely.
+        conversation.set_manners(TALKATIVE);
         Self {
             file,
             style,
             slice,
             device: device(file, slice, 1),
             host: Session::new(identity(Role::Host, 7), 70),
-            conversation: Conversation::new(),
+            conversation,
             random: Random(seed),
             plugged: true,
             damage: 0,

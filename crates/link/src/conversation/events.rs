@@ -31,7 +31,10 @@ impl Conversation {
                 });
             }
             Event::Thinking { reply } => {
-                self.begin_reply(reply, unix_seconds);
+                self.begin_reply(reply, 0, unix_seconds);
+            }
+            Event::BreaksSilence { reply, gap_seconds } => {
+                self.begin_reply(reply, gap_seconds, unix_seconds);
             }
             Event::Delta { reply, offset, text } => {
                 self.grow_reply(reply, offset, text, unix_seconds);
@@ -62,8 +65,8 @@ impl Conversation {
         }
     }
 
-    fn begin_reply(&mut self, reply: u32, unix_seconds: u64) -> MessageKey {
-        let key = self.transcript.add_reply(reply, unix_seconds);
+    fn begin_reply(&mut self, reply: u32, gap_seconds: u32, unix_seconds: u64) -> MessageKey {
+        let key = self.transcript.add_reply(reply, gap_seconds, unix_seconds);
         self.updates.push_back(Update::Thinking { key });
         key
     }
@@ -71,7 +74,7 @@ impl Conversation {
     fn grow_reply(&mut self, reply: u32, offset: u32, text: &str, unix_seconds: u64) {
         // The beginning may have been told to someone else.
         if self.transcript.reply_mut(reply).is_none() {
-            self.begin_reply(reply, unix_seconds);
+            self.begin_reply(reply, 0, unix_seconds);
         }
         let Some(message) = self.transcript.reply_mut(reply) else { return };
         let from = message.text.len();

@@ -102,7 +102,9 @@ impl Transcript {
 
     /// Adds a message of the friend, which the persona has yet to read.
     pub(crate) fn add_say(&mut self, text: &str, unix_seconds: u64) -> MessageKey {
-        let before = self.messages.last().map(|message| message.unix_seconds);
+        // What is not shown yet may be withdrawn, and nobody has seen it.
+        let is_seen = |message: &&Message| message.state != MessageState::Thinking;
+        let before = self.messages.iter().rev().find(is_seen).map(|message| message.unix_seconds);
         let gap = before.map_or(0, |before| unix_seconds.saturating_sub(before));
         let message = Message {
             key: self.take_key(),
@@ -120,15 +122,19 @@ impl Transcript {
     }
 
     /// Adds a message of the persona after all that it has read.
-    pub(crate) fn add_reply(&mut self, reply: u32, unix_seconds: u64) -> MessageKey {
+    pub(crate) fn add_reply(
+        &mut self,
+        reply: u32,
+        gap_seconds: u32,
+        unix_seconds: u64,
+    ) -> MessageKey {
         let message = Message {
             key: self.take_key(),
             speaker: Speaker::Wisp,
             text: String::new(),
             state: MessageState::Thinking,
             unix_seconds,
-            // It answers at once, so that is how the board writes its own messages.
-            gap_seconds: 0,
+            gap_seconds,
             timing: None,
             reply: Some(reply),
         };
@@ -192,6 +198,13 @@ impl Transcript {
     /// Whether the persona has yet to decide whether it answers.
     pub(crate) fn is_pending(&self) -> bool {
         self.known().last().is_some_and(|message| message.state == MessageState::Read)
+    }
+
+    /// Seconds since the last message that the persona knows.
+    pub(crate) fn silence(&self, unix_seconds: u64) -> u32 {
+        let since = self.known().last().map(|message| message.unix_seconds);
+        let seconds = since.map_or(0, |since| unix_seconds.saturating_sub(since));
+        u32::try_from(seconds).unwrap_or(u32::MAX)
     }
 
     fn known_count(&self) -> usize {

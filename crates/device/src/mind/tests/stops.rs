@@ -31,8 +31,11 @@ fn stop_ends_the_reply_in_one_step() {
 fn stop_in_a_burst_leaves_what_was_answered_answered() {
     let file = tiny(STORY, 400, 3);
     let mut mind = writing(&file, false);
-    let Phase::Replying { burst, .. } = &mut mind.phase else { panic!("is writing") };
-    *burst = 1;
+    // As if it were its second message.
+    mind.context.take_back_message();
+    for reply in [0, 1] {
+        mind.context.begin_message(Speaker::Wisp, 0, reply, 0);
+    }
     events(&mut mind);
     mind.stop();
     assert!(mind.think(Instant(0), &mut Outbox::new()));
