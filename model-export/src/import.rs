@@ -158,6 +158,7 @@ pub fn llama2c(
         name: &about.name,
         style: Style::Story { begin: BEGIN, end: END },
         sampler: SamplerDefaults::default(),
+        rhythm: None,
         provenance: Provenance {
             source: &about.source,
             training: &training,

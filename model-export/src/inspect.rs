@@ -7,6 +7,7 @@ use model_format::{Style, TensorRole};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::hugging_face::RhythmJson;
 use crate::weight_format::FormatName;
 use crate::{Result, persona_file};
 
@@ -23,6 +24,8 @@ pub struct Report {
     pub begin: u32,
     pub end: u32,
     pub sampler: Sampler,
+    /// As its chats were counted.
+    pub rhythm: Option<RhythmJson>,
     pub source: String,
     pub training: String,
     pub licences: String,
@@ -124,6 +127,7 @@ pub fn inspect(path: &Path) -> Result<Report> {
             repetition_penalty_milli: persona.sampler.repetition_penalty_milli,
             max_reply_tokens: persona.sampler.max_reply_tokens,
         },
+        rhythm: persona.rhythm.map(RhythmJson::from),
         source: printable(persona.provenance.source),
         training: printable(persona.provenance.training),
         licences: printable(persona.provenance.licences),
@@ -225,6 +229,17 @@ impl Report {
             f32::from(self.sampler.repetition_penalty_milli) / 1000.0,
             self.sampler.max_reply_tokens
         )?;
+        if let Some(rhythm) = &self.rhythm {
+            writeln!(
+                page,
+                "  its chats     {:.1} % answered, {:.2} messages in a row, {:.1} % of silences ended, \
+                 at most {} unanswered",
+                100.0 * rhythm.reply_rate,
+                rhythm.burst_length,
+                100.0 * rhythm.first_speech_rate,
+                rhythm.longest_unanswered
+            )?;
+        }
         for (label, text) in [("source", &self.source), ("training", &self.training)] {
             if !text.is_empty() {
                 writeln!(page, "  {label:<12}  {text}")?;

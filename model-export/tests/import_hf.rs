@@ -10,7 +10,7 @@ mod small;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use model_format::{AlignedBytes, ArchitectureSpec, Model, Style};
+use model_format::{AlignedBytes, ArchitectureSpec, Model, Rhythm, Style};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -76,7 +76,11 @@ fn what_wisp_json_says_goes_into_the_persona() {
     edit(folder.path(), "wisp.json", |json| {
         *json = json!({
             "name": "Kim", "special_tokens": json["special_tokens"], "training": "1 epoch",
-            "statistics": {"reply_rate": 0.5}, "anything": "else"
+            "statistics": {
+                "reply_rate": 0.5, "burst_length": 1.25, "first_speech_rate": 0.3156,
+                "longest_unanswered": 70_000, "counts": {"own": 5}
+            },
+            "anything": "else"
         });
     });
     let wishes = Destination { source: Some("my chats".into()), ..destination() };
@@ -84,10 +88,14 @@ fn what_wisp_json_says_goes_into_the_persona() {
     let persona = *Model::open(&file).unwrap().persona();
     assert_eq!((persona.name, persona.style), ("Kim", small::CHAT));
     assert_eq!(persona.provenance.source, "my chats");
-    assert_eq!(
-        persona.provenance.training,
-        "1 epoch\nstatistics of its chats: {\"reply_rate\":0.5}"
-    );
+    assert_eq!(persona.provenance.training, "1 epoch");
+    let rhythm = Rhythm {
+        reply_rate_milli: 500,
+        burst_length_milli: 1250,
+        first_speech_milli: 316,
+        longest_unanswered: u16::MAX,
+    };
+    assert_eq!(persona.rhythm, Some(rhythm));
 
     // Without it, it is a story with the tokens and the name that there are.
     std::fs::remove_file(folder.path().join("wisp.json")).unwrap();

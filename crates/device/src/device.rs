@@ -159,6 +159,7 @@ impl<'m, K: Kernels> Device<'m, K> {
             Context::new(style, capacity)?,
             Sampler::new(vocabulary, settings::for_sampler(&settings), options.seed)?,
             settings,
+            settings::own_manners(model.persona().rhythm.as_ref()),
             options.seed,
             || {
                 let engine = Engine::new_telling(model, kernels, options.engine, tell)?;

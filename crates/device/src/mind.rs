@@ -76,6 +76,8 @@ pub(crate) struct Mind<'m, K> {
     /// What the model's file says about them.
     default_settings: Settings,
     manners: Manners,
+    /// Those that the model's file says.
+    own_manners: Manners,
     /// The silence since the last message.
     silence: Silence,
     /// How long the conversation has been silent that is restored next, in seconds.
@@ -109,6 +111,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
         context: Context,
         sampler: Sampler,
         settings: Settings,
+        manners: Manners,
         seed: u64,
         computation: impl FnOnce() -> Result<Computation<'m, K>, EngineError>,
     ) -> Result<Self, EngineError> {
@@ -119,7 +122,8 @@ impl<'m, K: Kernels> Mind<'m, K> {
             log,
             settings,
             default_settings: settings,
-            manners: Manners::default(),
+            manners,
+            own_manners: manners,
             silence: Silence::default(),
             coming_silence: 0,
             words,
@@ -162,7 +166,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
 
     /// Takes new manners.
     pub(crate) fn behave(&mut self, wanted: message::Manners) {
-        self.manners = settings::manners(wanted);
+        self.manners = settings::manners(self.own_manners, wanted);
     }
 
     /// The friend is typing: the persona does not begin to speak now.

@@ -148,8 +148,8 @@ pub struct Manners {
     /// By how much the odds of speaking are multiplied, in thousandths: 1000 as it was learned, 0
     /// never speaks.
     pub talkativeness_milli: u16,
-    /// Messages in a row without a word from the friend, at most.
-    pub most_unanswered: u8,
+    /// Messages in a row without a word from the friend, at most; `None` leaves it to the persona.
+    pub most_unanswered: Option<u8>,
     /// When it does not speak first.
     pub quiet: Option<QuietHours>,
 }

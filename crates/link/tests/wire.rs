@@ -84,10 +84,11 @@ fn host_messages() {
     host(ConfigureDefault, "13");
     host(DetailsRequest, "14");
     let manners =
-        link::message::Manners { talkativeness_milli: 1500, most_unanswered: 4, quiet: None };
-    host(Manners(manners), "15dc0b0400");
+        link::message::Manners { talkativeness_milli: 1500, most_unanswered: None, quiet: None };
+    host(Manners(manners), "15dc0b0000");
     let quiet = Some(QuietHours { from: 1320, to: 420 });
-    host(Manners(link::message::Manners { quiet, ..manners }), "15dc0b0401a80aa403");
+    let manners = link::message::Manners { most_unanswered: Some(4), quiet, ..manners };
+    host(Manners(manners), "15dc0b010401a80aa403");
     host(RestoreSilence { gap_seconds: 3600 }, "16901c");
 }
 

@@ -93,6 +93,8 @@ pub enum Field {
     Name,
     /// Sampler defaults.
     Sampler,
+    /// The rhythm of its chats.
+    Rhythm,
 }
 
 impl Field {
@@ -109,6 +111,7 @@ impl Field {
             Self::NormEpsilon => "norm_epsilon",
             Self::Name => "name",
             Self::Sampler => "sampler defaults",
+            Self::Rhythm => "rhythm",
         }
     }
 }

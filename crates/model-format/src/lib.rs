@@ -43,7 +43,7 @@ pub use aligned::AlignedBytes;
 pub use architecture::Architecture;
 pub use error::{Cause, Field, FormatError};
 pub use model::Model;
-pub use persona::{Persona, Provenance, SamplerDefaults, Style};
+pub use persona::{Persona, Provenance, Rhythm, SamplerDefaults, Style};
 pub use prefix::stated_length;
 #[cfg(feature = "std")]
 pub use spec::ArchitectureSpec;
@@ -52,7 +52,7 @@ pub use tensor::{Tensor, TensorRole, WeightFormat};
 pub use writer::{BuildError, WispBuilder};
 
 /// Version of the file format that this code reads and writes.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 
 /// Every section of the body, and the file itself in memory, begins at a multiple of this: two
 /// cache lines of the ARM1176, one of most hosts.

@@ -18,6 +18,8 @@ pub struct Persona<'m> {
     pub style: Style,
     /// How words are chosen unless the host says otherwise.
     pub sampler: SamplerDefaults,
+    /// How it chats, where that is known.
+    pub rhythm: Option<Rhythm>,
     /// Where the model is from.
     #[serde(borrow)]
     pub provenance: Provenance<'m>,
@@ -76,6 +78,19 @@ impl Default for SamplerDefaults {
     }
 }
 
+/// How the persona chats, counted in the conversations it was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rhythm {
+    /// The share of the other side's messages that it answered within an hour, in thousandths.
+    pub reply_rate_milli: u16,
+    /// Messages it wrote in a row, on average, in thousandths: 1000 to 60000.
+    pub burst_length_milli: u16,
+    /// The share of silences of more than an hour that it ended, in thousandths.
+    pub first_speech_milli: u16,
+    /// Most messages it wrote without an answer, at least 1.
+    pub longest_unanswered: u16,
+}
+
 /// Where the model is from. Free text, UTF-8, may be empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance<'m> {
@@ -122,6 +137,18 @@ impl Style {
     }
 }
 
+impl Rhythm {
+    /// Longest burst that makes sense, in thousandths of a message.
+    const LONGEST_BURST_MILLI: u16 = 60_000;
+
+    fn is_possible(&self) -> bool {
+        self.reply_rate_milli <= 1000
+            && (1000..=Self::LONGEST_BURST_MILLI).contains(&self.burst_length_milli)
+            && self.first_speech_milli <= 1000
+            && self.longest_unanswered >= 1
+    }
+}
+
 impl Persona<'_> {
     /// Checks tokens against the vocabulary, and all limits.
     pub(crate) fn check(&self, vocabulary: usize) -> Result<(), Cause> {
@@ -142,6 +169,9 @@ impl Persona<'_> {
             || max_reply_tokens == 0
         {
             return Err(Cause::OutOfRange(Field::Sampler));
+        }
+        if self.rhythm.is_some_and(|rhythm| !rhythm.is_possible()) {
+            return Err(Cause::OutOfRange(Field::Rhythm));
         }
         self.style.check(vocabulary)
     }

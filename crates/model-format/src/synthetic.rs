@@ -27,6 +27,7 @@ pub fn persona() -> Persona<'static> {
         name: "Random",
         style: Style::Story { begin: 1, end: 2 },
         sampler: SamplerDefaults::default(),
+        rhythm: None,
         provenance: Provenance {
             source: "random numbers",
             training: "none",

@@ -6,8 +6,8 @@ mod common;
 
 use common::{at, file, fix_checksum};
 use model_format::{
-    AlignedBytes, ArchitectureSpec, BuildError, Cause, Field, FormatError, Model, Persona, Style,
-    WeightFormat, WispBuilder, synthetic,
+    AlignedBytes, ArchitectureSpec, BuildError, Cause, Field, FormatError, Model, Persona, Rhythm,
+    Style, WeightFormat, WispBuilder, synthetic,
 };
 
 /// Places of the header's values in `common::file`.
@@ -51,7 +51,7 @@ fn rules_of_the_prefix() {
     };
     assert_eq!(broken(0, b"wisp"), at(Cause::NotWisp, 0));
     assert_eq!(broken(4, &[1]), at(Cause::UnknownVersion(1), 4));
-    assert_eq!(broken(4, &[3]), at(Cause::UnknownVersion(3), 4));
+    assert_eq!(broken(4, &[2]), at(Cause::UnknownVersion(2), 4));
     assert_eq!(broken(6, &[1]), at(Cause::ReservedNotZero, 6));
     assert_eq!(broken(8, &[0xff; 4]), at(Cause::WrongLayout, 8));
     assert_eq!(broken(12, &[0xff; 4]), at(Cause::WrongLayout, 8));
@@ -108,6 +108,33 @@ fn rules_of_the_persona() {
     for (offset, bytes, cause) in cases {
         let error = broken(file(WeightFormat::F32), &[(offset, bytes)]);
         assert_eq!(error, at(cause, PERSONA), "{offset} {bytes:?}");
+    }
+}
+
+#[test]
+fn rules_of_the_rhythm() {
+    let possible = Rhythm {
+        reply_rate_milli: 1000,
+        burst_length_milli: 1000,
+        first_speech_milli: 0,
+        longest_unanswered: 1,
+    };
+    let spec = synthetic::tiny_architecture(true);
+    let build = |rhythm| {
+        let persona = Persona { rhythm: Some(rhythm), ..synthetic::persona() };
+        synthetic::model(&spec, persona, b"", WeightFormat::F32, 1)
+    };
+    let file = build(possible).unwrap();
+    assert_eq!(Model::open(&file).unwrap().persona().rhythm, Some(possible));
+    for impossible in [
+        Rhythm { reply_rate_milli: 1001, ..possible },
+        Rhythm { burst_length_milli: 999, ..possible },
+        Rhythm { burst_length_milli: 60_001, ..possible },
+        Rhythm { first_speech_milli: 1001, ..possible },
+        Rhythm { longest_unanswered: 0, ..possible },
+    ] {
+        let error = BuildError::Invalid(Cause::OutOfRange(Field::Rhythm));
+        assert_eq!(build(impossible).err(), Some(error), "{impossible:?}");
     }
 }
 

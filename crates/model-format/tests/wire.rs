@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use model_format::{
-    AlignedBytes, ArchitectureSpec, Persona, Provenance, SamplerDefaults, Style, TensorRole,
-    WeightFormat, WispBuilder,
+    AlignedBytes, ArchitectureSpec, Persona, Provenance, Rhythm, SamplerDefaults, Style,
+    TensorRole, WeightFormat, WispBuilder,
 };
 use sha2::{Digest, Sha256};
 
@@ -29,6 +29,12 @@ fn file() -> AlignedBytes {
             repetition_penalty_milli: 1100,
             max_reply_tokens: 100,
         },
+        rhythm: Some(Rhythm {
+            reply_rate_milli: 778,
+            burst_length_milli: 1045,
+            first_speech_milli: 317,
+            longest_unanswered: 7,
+        }),
         provenance: Provenance { source: "s", training: "tt", licences: "MIT" },
     };
     let mut builder = WispBuilder::new(spec, persona).unwrap();
@@ -61,9 +67,9 @@ fn every_byte_before_the_body_is_pinned() {
 
     let mut expected = Vec::new();
     expected.extend(b"WISP");
-    expected.extend([2, 0]); // format version
+    expected.extend([3, 0]); // format version
     expected.extend([0, 0]); // reserved
-    expected.extend([87, 0, 0, 0]); // bytes of the header
+    expected.extend([95, 0, 0, 0]); // bytes of the header
     expected.extend([12, 0, 0, 0]); // tensors
     expected.extend(512u32.to_le_bytes()); // where the body begins
     expected.extend(17_024u32.to_le_bytes()); // bytes of the body
@@ -89,8 +95,12 @@ fn every_byte_before_the_body_is_pinned() {
     expected.extend([0x84, 0x07]); // top-p 900
     expected.extend([0xcc, 0x08]); // repetition penalty 1100
     expected.extend([100]); // longest reply
+    expected.extend([1, 0x8a, 0x06]); // a rhythm: reply rate 778
+    expected.extend([0x95, 0x08]); // burst length 1045
+    expected.extend([0xbd, 0x02]); // first speech 317
+    expected.extend([7]); // longest unanswered
     expected.extend(b"\x01s\x02tt\x03MIT"); // provenance
-    assert_eq!(expected.len(), 32 + 87);
+    assert_eq!(expected.len(), 32 + 95);
 
     // Sections begin at the next multiple of 64 after the one before.
     let table = [

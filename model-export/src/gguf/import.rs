@@ -92,6 +92,7 @@ pub fn import_from(
         name: &about.name,
         style,
         sampler: wisp.sampler.map_or(SamplerDefaults::default(), SamplerDefaults::from),
+        rhythm: None,
         provenance: Provenance {
             source: &about.source,
             training: &wisp.training,

@@ -79,13 +79,11 @@ pub fn import(folder: &Path, destination: &Destination) -> Result<AlignedBytes> 
     if training.is_empty() {
         TRAINING.clone_into(&mut training);
     }
-    if let Some(statistics) = wisp.statistics {
-        training.push_str(&format!("\nstatistics of its chats: {statistics}"));
-    }
     let persona = Persona {
         name: &about.name,
         style,
         sampler: wisp.sampler.map_or(SamplerDefaults::default(), SamplerDefaults::from),
+        rhythm: wisp.statistics.and_then(|statistics| statistics.rhythm()),
         provenance: Provenance {
             source: &about.source,
             training: &training,

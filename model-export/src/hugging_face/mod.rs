@@ -15,7 +15,7 @@ pub use config::Config;
 pub use error::HuggingFaceError;
 pub use export::{ExportHf, FloatType, export};
 pub use import::{ImportHf, import};
-pub use persona::{SamplerJson, SpecialTokens, WISP_JSON, WispJson};
+pub use persona::{RhythmJson, SamplerJson, SpecialTokens, WISP_JSON, WispJson};
 pub use shards::Shards;
 pub use tokenizer::table;
 pub use tokenizer_json::to_json as tokenizer_json;

@@ -9,7 +9,8 @@
 //!   "special_tokens": {"begin": 0, "end": 1, "you": 2, "wisp": 3, "gaps": [4, 5, 6, 7, 8]},
 //!   "sampler": {"temperature_milli": 800, "top_p_milli": 900,
 //!               "repetition_penalty_milli": 1000, "max_reply_tokens": 256},
-//!   "statistics": {"reply_rate": 0.8},
+//!   "statistics": {"reply_rate": 0.8, "burst_length": 1.2, "first_speech_rate": 0.3,
+//!                  "longest_unanswered": 4},
 //!   "source": "chats of 2019 to 2024",
 //!   "training": "15M, 4 epochs, seed 1",
 //!   "licences": "private"
@@ -17,7 +18,7 @@
 //! ```
 
 use model_format::persona::GAPS;
-use model_format::{Persona, SamplerDefaults, Style};
+use model_format::{Persona, Rhythm, SamplerDefaults, Style};
 use serde::{Deserialize, Serialize};
 
 /// Name of the file in the folder.
@@ -34,10 +35,9 @@ pub struct WispJson {
     /// How words are chosen unless the host says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampler: Option<SamplerJson>,
-    /// The rhythm of the chats it was trained on. A `.wisp` file has no place for it: the import
-    /// puts it behind `training`.
+    /// The rhythm of the chats it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub statistics: Option<serde_json::Value>,
+    pub statistics: Option<RhythmJson>,
     /// The checkpoint or data it was made from.
     #[serde(default)]
     pub source: String,
@@ -93,7 +93,7 @@ impl WispJson {
                 repetition_penalty_milli: sampler.repetition_penalty_milli,
                 max_reply_tokens: sampler.max_reply_tokens,
             }),
-            statistics: None,
+            statistics: persona.rhythm.map(RhythmJson::from),
             source: persona.provenance.source.to_owned(),
             training: persona.provenance.training.to_owned(),
             licences: persona.provenance.licences.to_owned(),
@@ -123,6 +123,45 @@ impl SpecialTokens {
             }
             _ => None,
         }
+    }
+}
+
+/// The rhythm of chats, as `dataset.json` has it among more.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RhythmJson {
+    /// The share of the other side's messages that were answered.
+    pub reply_rate: f64,
+    /// Messages the persona writes in a row, on average.
+    pub burst_length: f64,
+    /// The share of silences of more than an hour that the persona ended.
+    pub first_speech_rate: f64,
+    /// Most messages of the persona without an answer.
+    pub longest_unanswered: u64,
+}
+
+impl From<Rhythm> for RhythmJson {
+    fn from(rhythm: Rhythm) -> Self {
+        Self {
+            reply_rate: f64::from(rhythm.reply_rate_milli) / 1000.0,
+            burst_length: f64::from(rhythm.burst_length_milli) / 1000.0,
+            first_speech_rate: f64::from(rhythm.first_speech_milli) / 1000.0,
+            longest_unanswered: rhythm.longest_unanswered.into(),
+        }
+    }
+}
+
+impl RhythmJson {
+    /// As a persona file has it. `None` where the persona wrote nothing.
+    pub fn rhythm(&self) -> Option<Rhythm> {
+        // The file's own check refuses what is out of range; a number that is none becomes 0.
+        let milli = |value: f64| (value * 1000.0).round() as u16;
+        let longest_unanswered = u16::try_from(self.longest_unanswered).unwrap_or(u16::MAX);
+        (longest_unanswered > 0).then(|| Rhythm {
+            reply_rate_milli: milli(self.reply_rate),
+            burst_length_milli: milli(self.burst_length),
+            first_speech_milli: milli(self.first_speech_rate),
+            longest_unanswered,
+        })
     }
 }
 

@@ -91,6 +91,7 @@ pub fn persona(spec: ArchitectureSpec, style: Style, table: &[u8]) -> AlignedByt
         name: "Robin \"the\" Bird",
         style,
         sampler: SamplerDefaults { temperature_milli: 700, ..SamplerDefaults::default() },
+        rhythm: None,
         provenance: Provenance {
             source: "made up",
             training: "none at all",

@@ -55,6 +55,7 @@ fn mind(file: &[u8], style: Style, slice: u32, settings: Settings) -> Mind<'_, P
         context,
         Sampler::new(vocabulary, settings::for_sampler(&settings), 0).unwrap(),
         settings,
+        Manners::default(),
         SEED,
         || Ok(Computation::new(engine, slice)),
     )

@@ -20,7 +20,7 @@ const BYTES_PER_TICK: usize = 100;
 
 /// Manners with which random weights answer often.
 pub const TALKATIVE: Manners =
-    Manners { talkativeness_milli: 6000, most_unanswered: 4, quiet: None };
+    Manners { talkativeness_milli: 6000, most_unanswered: None, quiet: None };
 
 /// Random numbers for the cable (splitmix64).
 pub struct Random(pub u64);

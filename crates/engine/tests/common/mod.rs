@@ -90,6 +90,7 @@ pub fn stories(format: WeightFormat) -> AlignedBytes {
         name: "Stories",
         style: Style::Story { begin: 1, end: 1 },
         sampler: SamplerDefaults::default(),
+        rhythm: None,
         provenance: Provenance::default(),
     };
     let mut builder = WispBuilder::new(spec, persona).unwrap();
