@@ -496,4 +496,5 @@ fn a_full_log_makes_the_mind_wait_and_nothing_is_lost() {
     assert!(mind.log.next_number() > last + 1);
 }
 
+mod rhythm;
 mod stops;

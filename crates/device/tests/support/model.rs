@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "for tests only")]
 
 use engine::{Engine, Portable, Sampler, SamplerSettings};
-use model_format::{AlignedBytes, ArchitectureSpec, Model, WeightFormat, synthetic};
+use model_format::{
+    AlignedBytes, ArchitectureSpec, Model, Persona, Rhythm, TensorRole, WeightFormat, WispBuilder,
+    synthetic,
+};
 use persona::{
     Decision, Dice, Manners, Moment, Purpose, ReplyRule, Style, TextFilter, chance_of_gap,
     chance_of_wisp, decide, gap_bucket,
 };
 use std::string::String;
+use std::vec;
 use std::vec::Vec;
 use tokenizer::{Kind, TableBuilder, Tokenizer, Utf8Stream};
 
@@ -48,14 +52,64 @@ pub fn tiny_in(format: WeightFormat, style: Style, context: usize, seed: u64) ->
         ..synthetic::tiny_architecture(seed.is_multiple_of(2))
     };
     let mut persona = synthetic::persona();
-    persona.style = match style {
+    persona.style = in_file(style);
+    persona.sampler.max_reply_tokens = 12;
+    synthetic::model(&spec, persona, &table, format, seed).unwrap()
+}
+
+/// A model that knows only the token before: what comes next, and its share. Its layers do nothing,
+/// so that the residual stream is the embedding of the token, one of many orthogonal vectors.
+pub fn bigram(
+    style: Style,
+    context: usize,
+    rhythm: Option<Rhythm>,
+    shares: impl Fn(u32) -> Vec<(u32, f32)>,
+) -> AlignedBytes {
+    const DIM: usize = 64;
+    // What RMSNorm makes of a vector that is 1 at one place.
+    let normed = (DIM as f32).sqrt();
+    let table = table();
+    let vocabulary = Tokenizer::open(&table).unwrap().vocabulary();
+    assert!(vocabulary <= DIM);
+    let spec = ArchitectureSpec {
+        dim: DIM as u32,
+        vocabulary: vocabulary.try_into().unwrap(),
+        context: context.try_into().unwrap(),
+        hidden: vec![8],
+        ..synthetic::tiny_architecture(false)
+    };
+    let persona = Persona { style: in_file(style), rhythm, ..synthetic::persona() };
+    let mut builder = WispBuilder::new(spec, persona).unwrap();
+    builder.tokenizer(&table);
+    for (role, layer, (rows, cols)) in builder.needed() {
+        let mut weights = vec![0.0; rows * cols];
+        match role {
+            _ if role.is_norm() => weights.fill(1.0),
+            TensorRole::TokenEmbedding => {
+                (0..rows).for_each(|token| weights[token * cols + token] = 1.0);
+            }
+            TensorRole::Classifier => {
+                weights.fill(-100.0 / normed);
+                for token in 0..vocabulary {
+                    for (next, share) in shares(token as u32) {
+                        weights[next as usize * cols + token] = share.ln() / normed;
+                    }
+                }
+            }
+            _ => {}
+        }
+        builder.tensor(role, layer, WeightFormat::F32, &weights).unwrap();
+    }
+    builder.build().unwrap()
+}
+
+fn in_file(style: Style) -> model_format::Style {
+    match style {
         Style::Story { begin, end } => model_format::Style::Story { begin, end },
         Style::Chat { begin, you, wisp, end, gaps } => {
             model_format::Style::Chat { begin, you, wisp, end, gaps }
         }
-    };
-    persona.sampler.max_reply_tokens = 12;
-    synthetic::model(&spec, persona, &table, format, seed).unwrap()
+    }
 }
 
 /// stories260K, a real model of children's stories.
