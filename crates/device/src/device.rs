@@ -243,17 +243,19 @@ impl<'m, K: Kernels> Device<'m, K> {
     fn note_session(&mut self) {
         while let Some(event) = self.session.poll_event() {
             match event {
-                SessionEvent::Up { .. } => {
-                    self.mind.session_lost();
-                    self.mind.log.restart();
-                    self.desk.outbox.clear();
-                    self.desk.announce = true;
-                    self.desk.tell_crash = self.desk.crash.is_some();
-                }
+                SessionEvent::Up { .. } => self.session_came(),
                 SessionEvent::Down { .. } => self.mind.session_lost(),
                 SessionEvent::Mismatch { .. } => {}
             }
         }
+    }
+
+    fn session_came(&mut self) {
+        self.mind.session_lost();
+        self.mind.log.restart();
+        self.desk.outbox.clear();
+        self.desk.announce = true;
+        self.desk.tell_crash = self.desk.crash.is_some();
     }
 
     /// Handles some messages of the host. `true` when there may be more.
@@ -278,12 +280,7 @@ impl<'m, K: Kernels> Device<'m, K> {
             return;
         }
         if desk.announce {
-            let state = DeviceMessage::ChatState {
-                last_id: mind.inbox.last_id(),
-                next_event: mind.log.next_number(),
-                messages: mind.context().message_count(),
-            };
-            if session.send_device(&state).is_err() {
+            if session.send_device(&mind.chat_state()).is_err() {
                 return;
             }
             desk.announce = false;
@@ -412,3 +409,6 @@ fn style_of(model: &Model<'_>) -> Style {
         }
     }
 }
+
+#[cfg(test)]
+mod interleavings;

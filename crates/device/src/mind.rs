@@ -17,7 +17,7 @@ mod speech;
 
 use engine::{EngineError, Kernels, Sampler};
 use link::Instant;
-use link::message::{self, Event, Refusal, Settings, Work};
+use link::message::{self, DeviceMessage, Event, Refusal, Settings, Work};
 use persona::{Dice, Manners, Moment, Silence, Speaker};
 
 use crate::computation::{Computation, Progress};
@@ -144,6 +144,15 @@ impl<'m, K: Kernels> Mind<'m, K> {
     /// The conversation's tokens.
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Where the conversation stands, for a host that appears.
+    pub(crate) fn chat_state(&self) -> DeviceMessage<'static> {
+        DeviceMessage::ChatState {
+            last_id: self.inbox.last_id(),
+            next_event: self.log.next_number(),
+            messages: self.context.message_count(),
+        }
     }
 
     /// Tokens computed since the start.

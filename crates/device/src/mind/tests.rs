@@ -62,6 +62,39 @@ fn mind(file: &[u8], style: Style, slice: u32, settings: Settings) -> Mind<'_, P
     .unwrap()
 }
 
+impl<K: Kernels> Mind<'_, K> {
+    /// All that decides what follows.
+    pub(crate) fn essence(&self) -> Text {
+        let phase = match &self.phase {
+            Phase::Idle => "idle".into(),
+            Phase::Restoring(restore) => std::format!("{restore:?}"),
+            Phase::Reading { id } => std::format!("reading {id}"),
+            Phase::TakingBack { id } => std::format!("taking back {id}"),
+            Phase::Deciding(Question { moment, forced, trial }) => {
+                std::format!("{moment:?} {forced} {trial:?}")
+            }
+            Phase::Replying { reply, moment } => std::format!(
+                "{moment:?} {} {} {}",
+                reply.number,
+                reply.shown_bytes,
+                reply.rule.tokens()
+            ),
+        };
+        std::format!(
+            "{phase} {:?} {:?} {:?} {:?} {:?} {} {} {} {}",
+            self.context,
+            self.inbox,
+            self.log,
+            self.silence,
+            self.stop,
+            self.roll,
+            self.next_reply,
+            self.last_read,
+            self.coming_silence
+        )
+    }
+}
+
 /// Watches a mind through its events, and checks everything it says.
 struct Watcher<'m> {
     mind: Mind<'m, Portable>,
