@@ -75,7 +75,8 @@ fn a_conversation_outgrows_the_context() {
 
 #[test]
 fn given_messages_stay_as_they_are_and_are_answered_or_not() {
-    let said: Vec<String> = (0..40).map(|number| format!("are you there, {number}")).collect();
+    // Random weights rarely think that the shortest of five gaps comes.
+    let said: Vec<String> = (0..200).map(|number| format!("are you there, {number}")).collect();
     let file = chatty(128);
     let talk = with_voice(&file, |voice| answers(voice, 9, &said, usize::MAX).unwrap());
     let given = talk.iter().filter(|line| line.speaker == Speaker::You);
@@ -87,7 +88,8 @@ fn given_messages_stay_as_they_are_and_are_answered_or_not() {
     assert!(talk.iter().any(|line| line.is_unanswered));
     assert!(talk.iter().any(|line| line.speaker == Speaker::Wisp));
     let short = with_voice(&file, |voice| answers(voice, 9, &said, 7).unwrap());
-    assert_eq!(short, talk[..7]);
+    // Its last line is not asked about any more.
+    assert_eq!((short.len(), &short[..6]), (7, &talk[..6]));
 }
 
 fn wisp_model(folder: &Path, arguments: &[&str]) -> Output {
