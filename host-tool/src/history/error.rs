@@ -72,7 +72,9 @@ pub enum HistoryError {
     #[error("there is no history at {path}", path = path.display())]
     #[diagnostic(
         code(wisp::history::missing),
-        help("It begins with the first `wisp serve` or `wisp chat`. Another file: `--history FILE`.")
+        help(
+            "It begins with the first `wisp serve` or `wisp chat`. Another file: `--history FILE`."
+        )
     )]
     Missing { path: PathBuf },
 

@@ -22,7 +22,7 @@ use link::message::Digest;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub use error::HistoryError;
-pub use reader::{Chat, Line, Reader, find};
+pub use reader::{Chat, Reader, mentions};
 
 use lock::Lock;
 
@@ -35,7 +35,7 @@ pub struct History {
     connection: Connection,
     path: PathBuf,
     chat: Current,
-    _lock: Option<Lock>,
+    _lock: Lock,
 }
 
 /// The conversation that is going on.
@@ -58,22 +58,7 @@ impl History {
         place::prepare(path)?;
         let lock = Lock::beside(path)?;
         let connection = schema::open(path)?;
-        Ok(Self {
-            connection,
-            path: path.to_path_buf(),
-            chat: Current::default(),
-            _lock: Some(lock),
-        })
-    }
-
-    /// A history that ends with the program.
-    ///
-    /// # Errors
-    /// There is no memory.
-    pub fn in_memory() -> Result<Self> {
-        let connection = schema::in_memory()?;
-        let path = PathBuf::from("memory");
-        Ok(Self { connection, path, chat: Current::default(), _lock: None })
+        Ok(Self { connection, path: path.to_path_buf(), chat: Current::default(), _lock: lock })
     }
 
     /// Takes up the conversation with this persona. Of one that is not known yet the latest is
@@ -156,6 +141,14 @@ impl History {
             schema::scrub(&self.connection).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// All conversations there are.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn chats(&self) -> Result<Vec<Chat>> {
+        reader::chats(&self.connection).map_err(HistoryError::read(&self.path))
     }
 
     /// Deletes what was said in a conversation. The board is told to forget it too, when it is there

@@ -111,14 +111,13 @@ fn store_standing(transaction: &Transaction<'_>, chat: i64, standing: &Standing)
     Ok(())
 }
 
-/// Empties a conversation. What the board knows of it is to be forgotten too.
+/// Empties a conversation. What the board knows of it is to be forgotten too; what it was still to
+/// be told is not said any more.
 pub(super) fn forget(transaction: &Transaction<'_>, chat: i64) -> Result<()> {
     let mut standing = load_standing(transaction, chat)?;
-    transaction.execute("DELETE FROM message WHERE chat = ?1", [chat])?;
     let below = MessageKey(standing.next_key);
-    // What was not read yet is not said any more; an order that the board may have is repeated.
-    standing.orders.retain(|order| order.id.is_some_and(|id| id <= standing.taken));
-    standing.orders.push(SavedOrder { kind: OrderKind::Forget(below), id: None });
+    standing.orders = vec![SavedOrder { kind: OrderKind::Forget(below), id: None }];
+    transaction.execute("DELETE FROM message WHERE chat = ?1", [chat])?;
     store_standing(transaction, chat, &standing)
 }
 

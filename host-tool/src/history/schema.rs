@@ -82,18 +82,6 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     }
 }
 
-/// A history without a file.
-pub(super) fn in_memory() -> Result<Connection> {
-    let path = Path::new("memory");
-    let set_up = || {
-        let connection = Connection::open_in_memory()?;
-        configure(&connection)?;
-        create(&connection)?;
-        Ok(connection)
-    };
-    set_up().map_err(|cause| explain(path, &cause))
-}
-
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // What is stored is confirmed to the board, which then drops it: it must outlive a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -121,7 +109,9 @@ fn version(path: &Path, connection: &Connection) -> Result<u32> {
     let version = read("user_version").map_err(explain)?;
     let path = path.to_path_buf();
     match (application, version) {
-        (APPLICATION_ID, version) if version > VERSION => Err(HistoryError::Newer { path, version }),
+        (APPLICATION_ID, version) if version > VERSION => {
+            Err(HistoryError::Newer { path, version })
+        }
         (APPLICATION_ID, 1..=VERSION) => Ok(version),
         (0, 0) if tables().map_err(explain)? == 0 => Ok(0),
         _ => Err(HistoryError::Foreign { path }),

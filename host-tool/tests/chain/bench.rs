@@ -147,7 +147,11 @@ impl Bench {
         let inner = self.connector.clone();
         let connector = FaultyConnector { inner, fault, sent, injected: injected.clone() };
         Watched {
-            client: Client::start(Box::new(connector), ClientOptions { wanted }).unwrap(),
+            client: Client::start(
+                Box::new(connector),
+                ClientOptions { wanted, ..ClientOptions::default() },
+            )
+            .unwrap(),
             view: View::new("test"),
             chunks: BTreeMap::new(),
             phases: BTreeSet::new(),
