@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use board::{Board, Manner, Quirks, Script};
 use link::conversation::MessageState;
 use link::message::{EndReason, Role, Speaker};
-use wisp::history::Reader;
+use wisp::client::{Client, ClientOptions, Keeping, ReplyState, Update, Wanted};
+use wisp::history::{History, Reader};
+use wisp::port::{FixedConnector, PortAddress};
 
 /// How long anything may take, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -137,4 +139,58 @@ fn killed_in_the_middle_of_a_reply_it_goes_on_where_it_was() {
         assert_eq!(said("Say"), 3, "each once: {heard:?}");
         assert_eq!(said("Restore"), 0, "it knows all that: {heard:?}");
     }
+}
+
+/// The next update that is right.
+fn wait_for<T>(client: &Client, what: &str, find: impl Fn(&Update) -> Option<T>) -> T {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let update = client.updates().unwrap().recv_timeout(PATIENCE).unwrap();
+        if let Some(found) = find(&update) {
+            return found;
+        }
+    }
+    panic!("never {what}");
+}
+
+#[test]
+fn what_cannot_be_stored_is_said_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let board = Board::start(&path, RUNNING);
+    let history = folder.path().join("history");
+    let connector = FixedConnector::new(PortAddress::Unix(path), 0);
+    let keeping = Keeping::History(Box::new(History::open(&history).unwrap()));
+    let options = ClientOptions { wanted: Wanted::default(), keeping };
+    let client = Client::start(Box::new(connector), options).unwrap();
+    let say = |text: &str| client.send(wisp::client::Command::Say(text.into())).unwrap();
+    let answered = |text: &'static str| {
+        move |update: &Update| match update {
+            Update::Message { message, .. }
+                if message.text == text && message.reply == Some(ReplyState::Finished) =>
+            {
+                Some(())
+            }
+            _ => None,
+        }
+    };
+    say("one");
+    wait_for(&client, "an answer", answered("You said one"));
+    assert_eq!(board.heard_of("Say").len(), 1);
+
+    // Stands for a full disk: somebody else writes and does not end.
+    let other = rusqlite::Connection::open(&history).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    say("two");
+    let code = wait_for(&client, "a notice", |update| match update {
+        Update::Notice { notice } => Some(notice.code.clone()),
+        _ => None,
+    });
+    assert_eq!(code, "wisp::history::write");
+    assert_eq!(board.heard_of("Say").len(), 0);
+    other.execute_batch("ROLLBACK").unwrap();
+    wait_for(&client, "an answer", answered("You said two"));
+    drop(client);
+    let texts: Vec<_> = written(&history).into_iter().map(|(_, text, _)| text).collect();
+    assert_eq!(texts, ["one", "You said one", "two", "You said two"]);
 }

@@ -26,6 +26,10 @@ pub(super) fn prepare(path: &Path) -> Result<()> {
         path: path.to_path_buf(),
         cause: cause.to_string(),
     };
+    // A device or a folder is not to be locked, nor its permissions changed.
+    if path.exists() && !path.is_file() {
+        return Err(HistoryError::Foreign { path: path.to_path_buf() });
+    }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
         && !folder.exists()
     {
@@ -57,8 +61,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 #[cfg(unix)]
 fn keep_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = fs::metadata(path)?;
-    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     }
     Ok(())

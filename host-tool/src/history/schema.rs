@@ -1,6 +1,7 @@
 //! The file: its tables, its version, and whether it is whole.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -12,6 +13,10 @@ const APPLICATION_ID: u32 = 0x7769_7370;
 /// Version of the tables. A newer program brings an older file up to date, one step for each version;
 /// never the other way round.
 const VERSION: u32 = 1;
+
+/// How long another program may hold the file, such as a backup: the cable waits meanwhile, and its
+/// session would end after 2 s.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The tables of version 1.
 const TABLES: &str = "
@@ -83,6 +88,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
     // What is stored is confirmed to the board, which then drops it: it must outlive a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     // What is deleted is overwritten with zeros.
