@@ -1,7 +1,7 @@
 //! The catalogue of everything that can go wrong: message, stable code, next step.
 //!
 //! Codes are stable: scripts and documentation may refer to them. What the board refuses and how
-//! it crashes have their texts in [`crate::board_texts`].
+//! it crashes have their texts in [`crate::board_texts`]; the history has a list of its own.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::board_texts::{self, Text};
+use crate::history::HistoryError;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, WispError>;
@@ -194,6 +195,11 @@ pub enum WispError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Reported(#[from] Reported),
+
+    // The history.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    History(#[from] HistoryError),
 
     // The relay.
     #[error("cannot listen on 127.0.0.1:{port}: {cause}")]
@@ -380,6 +386,7 @@ mod tests {
                 code: "wisp::sample".into(),
                 help: "a next step".into(),
             }),
+            WispError::History(HistoryError::Nowhere),
             WispError::Listen { port: 1, cause: cause() },
             WispError::BenchPrompts { path: file(), line: 3, cause: "cause".into() },
             WispError::BenchSilent { case: "greeting".into(), seconds: 3 },

@@ -9,6 +9,7 @@
 //! | [`client`] | one thread that keeps the session with the board |
 //! | [`relay`] | the web page and its guard |
 //! | [`mod@bench`] | the user's benchmark: cases, figures, files, picture |
+//! | [`history`] | the conversations in a file, and what can be done with them |
 //! | [`monitor`] | the board's logs in words |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
@@ -20,6 +21,7 @@ pub mod board_texts;
 pub mod cli;
 pub mod client;
 pub mod errors;
+pub mod history;
 pub mod image;
 pub mod monitor;
 pub mod port;

@@ -192,6 +192,45 @@ fn stop_again_forget_and_a_message_in_between() {
     assert_eq!(fresh.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..1])[0]);
 }
 
+/// The host program is replaced in the middle of a reply; the board runs on and reads nothing twice.
+#[test]
+fn a_reply_goes_on_over_a_restart_of_the_host() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let bench = Bench::start(&artefacts, &[]);
+    bench.connect(Fault::None, &artefacts).wait_until_online();
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history");
+
+    let mut client = bench.keep(&history);
+    client.wait_until_online();
+    client.send(Command::Configure(SETTINGS));
+    client.say_and_wait(SAID[0]);
+    client.send(Command::Say(SAID[1].into()));
+    client.wait_for("first words", |update| match update {
+        Update::Message { message, .. } if message.reply == Some(ReplyState::Writing) => Some(()),
+        _ => None,
+    });
+    drop(client);
+
+    let mut client = bench.keep(&history);
+    let second = client.wait_for_reply();
+    let third = client.say_and_wait("He was very happy.");
+    let said = [SAID[0], SAID[1], "He was very happy."];
+    let expected = reference::replies(&artefacts.persona, SETTINGS, &said);
+    assert_eq!(
+        [second.text, third.text],
+        expected[1..],
+        "the board goes on as if nothing had been"
+    );
+    let texts: Vec<_> = client.view().messages.iter().map(|it| it.text.clone()).collect();
+    let whole = said.iter().zip(&expected).flat_map(|(a, b)| [a.to_string(), b.clone()]);
+    assert_eq!(texts, whole.collect::<Vec<_>>());
+    // A token is a byte at least; a message has a few more.
+    let read = third.timing.unwrap().prompt_tokens;
+    assert!(read <= 18 + 4, "{read} tokens were read for a message of 18 bytes");
+    println!("wisp: qemu_host_restart_prompt_tokens {read} tokens");
+}
+
 /// The bootloader starts from any address: ELF, raw image where QEMU puts it, raw image at 0x8000.
 #[test]
 fn boots_from_every_kind_of_image() {

@@ -37,7 +37,7 @@ fn firmware(folder: &Path) -> Board {
 fn help_names_every_verb() {
     let output = wisp(&["--help"], "");
     let help = text(&output.stdout);
-    for verb in ["ports", "qemu", "load", "chat", "serve", "monitor", "bench", "demo"] {
+    for verb in ["ports", "qemu", "load", "chat", "serve", "monitor", "bench", "demo", "history"] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb} is missing from\n{help}");
     }
 }
@@ -46,10 +46,32 @@ fn help_names_every_verb() {
 fn an_error_shows_its_code_and_the_next_step_and_fails() {
     for (arguments, code, help) in [
         (&["load", "--persona", "/nowhere/x.wisp"][..], "wisp::file::", ""),
-        (&["chat", "--port", "tcp:nowhere"], "wisp::port::address", "tcp:HOST:PORT"),
-        (&["chat", "--port", "/dev/null"], "wisp::port::not_serial", "/dev/ttyUSB0"),
-        (&["chat", "--persona", "/dev/null"], "wisp::file::persona", "wisp-model inspect"),
-        (&["chat", "--firmware", "/dev/null"], "wisp::file::firmware", "make firmware"),
+        (
+            &["chat", "--no-history", "--port", "tcp:nowhere"],
+            "wisp::port::address",
+            "tcp:HOST:PORT",
+        ),
+        (
+            &["chat", "--no-history", "--port", "/dev/null"],
+            "wisp::port::not_serial",
+            "/dev/ttyUSB0",
+        ),
+        (
+            &["chat", "--no-history", "--persona", "/dev/null"],
+            "wisp::file::persona",
+            "wisp-model inspect",
+        ),
+        (
+            &["chat", "--no-history", "--firmware", "/dev/null"],
+            "wisp::file::firmware",
+            "make firmware",
+        ),
+        (&["chat", "--history", "/dev/null"], "wisp::history::", "--history FILE"),
+        (
+            &["history", "list", "--history", "/nowhere/at/all"],
+            "wisp::history::missing",
+            "wisp serve",
+        ),
         (&["qemu", "--bare", "--bootloader", "/nowhere"], "wisp::file::read", "path"),
         (&["monitor", "--firmware", "/dev/null"], "wisp::file::log_table", "--firmware"),
     ] {
@@ -76,7 +98,7 @@ fn a_chat_from_a_file_ends_when_everything_is_answered() {
     let folder = tempfile::tempdir().unwrap();
     let _board = firmware(folder.path());
     let port = format!("unix:{}", folder.path().join("line").display());
-    let output = wisp(&["chat", "--port", &port], "hello\x1b[2J\nand\n/nonsense\n");
+    let output = wisp(&["chat", "--no-history", "--port", &port], "hello\x1b[2J\nand\n/nonsense\n");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let told = text(&output.stdout);
     assert!(told.contains("Wisp: You said hello\u{fffd}[2J\n"), "{told}");

@@ -30,7 +30,11 @@ struct Watched {
 impl Watched {
     fn start(path: &Path, wanted: Wanted) -> Self {
         let connector = FixedConnector::new(PortAddress::Unix(path.to_path_buf()), 0);
-        let client = Client::start(Box::new(connector), ClientOptions { wanted }).unwrap();
+        let client = Client::start(
+            Box::new(connector),
+            ClientOptions { wanted, ..ClientOptions::default() },
+        )
+        .unwrap();
         Self { client, view: View::new("Wisp") }
     }
 

@@ -12,22 +12,23 @@
 
 mod events;
 mod orders;
+mod restore;
+mod saved;
 mod transcript;
+mod transmit;
 mod update;
 
 use alloc::collections::VecDeque;
 
+use crate::SessionEvent;
 use crate::message::{DeviceMessage, HostMessage, MAX_TEXT, Manners, Refusal, Role, Settings};
-use crate::{SendError, Session, SessionEvent};
 use orders::{Orders, Task};
+use restore::BoardState;
 use transcript::Transcript;
 
+pub use saved::{OrderKind, Saved, SavedOrder, Standing, Unsaved};
 pub use transcript::{Message, MessageKey, MessageState};
 pub use update::{Crash, Update};
-
-/// Longest text of a message that is given back to a board, in bytes: what fits one message of
-/// the cable. Of a longer one the end is given.
-const MAX_RESTORED_TEXT: usize = crate::message::CHUNK_SIZE;
 
 /// Why a message cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +47,8 @@ enum Phase {
     Down,
     /// The board will say where the conversation stands.
     Greeting { boot: u32 },
-    /// The board is given the conversation.
-    Restoring { given: Given, silence: u32 },
+    /// The board is given the conversation from this message on.
+    Restoring { first: usize, given: Given },
     /// The conversation goes on, or will when the board has read it again.
     Ready,
 }
@@ -55,20 +56,12 @@ enum Phase {
 /// How much of the conversation the board was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Given {
-    Nothing,
+    /// Nothing; it was silent for so many seconds.
+    Nothing { silence: u32 },
+    /// How long it was silent.
     Silence,
+    /// So many messages.
     Messages(usize),
-}
-
-/// What comes next on the cable.
-enum Outgoing {
-    Seen(u32),
-    Settings,
-    Manners,
-    RestoreSilence(u32),
-    RestoreBegin,
-    RestoreMessage(usize),
-    Order(usize, u32),
 }
 
 /// A chat with one persona.
@@ -82,8 +75,12 @@ pub struct Conversation {
     boot: Option<u32>,
     /// Number of the next event; `None` takes whatever comes first.
     next_event: Option<u32>,
-    /// The board was given the conversation and has not yet said that it knows it.
+    /// The board is given the conversation and has not yet said that it knows it.
     rereading: bool,
+    /// Somebody stores what changes.
+    is_kept: bool,
+    /// Beside the messages something has changed that is to be stored.
+    standing_changed: bool,
     /// The crash that this run of the board's program reports, once told.
     crash: Option<Crash>,
     /// The board is to be told what was seen.
@@ -114,6 +111,8 @@ impl Conversation {
             boot: None,
             next_event: None,
             rereading: false,
+            is_kept: false,
+            standing_changed: false,
             crash: None,
             seen_due: false,
             settings: None,
@@ -132,18 +131,18 @@ impl Conversation {
             return Err(SayError::TooLong { bytes: text.len() });
         }
         let key = self.transcript.add_say(text, unix_seconds);
-        self.orders.add(Task::Say(key));
+        self.order(Task::Say(key));
         Ok(key)
     }
 
     /// The persona is to take its last answer back and to answer again.
     pub fn regenerate(&mut self) {
-        self.orders.add(Task::Regenerate);
+        self.order(Task::Regenerate);
     }
 
     /// The conversation is to be forgotten, here and on the board.
     pub fn forget(&mut self) {
-        self.orders.add(Task::Forget(self.transcript.next_key()));
+        self.order(Task::Forget(self.transcript.next_key()));
     }
 
     /// The running reply is to end where it is, and nothing said so far is to be answered, also not
@@ -236,10 +235,11 @@ impl Conversation {
             return;
         }
         match *message {
-            DeviceMessage::ChatState { last_id, messages, .. } => {
-                self.greet(last_id, messages, unix_seconds);
+            DeviceMessage::ChatState { last_id, next_event, messages } => {
+                self.greet(BoardState { last_id, next_event, messages }, unix_seconds);
             }
             DeviceMessage::Received { id } => {
+                self.standing_changed |= id > self.orders.taken();
                 let Self { orders, transcript, updates, .. } = self;
                 orders.received(id, |key| {
                     set_state(transcript, updates, key, MessageState::Received);
@@ -264,113 +264,9 @@ impl Conversation {
         }
     }
 
-    /// Sends what can be sent. Call it after anything else here, and when the session may have
-    /// room again.
-    pub fn transmit(&mut self, session: &mut Session) {
-        self.transmit_with(|message| session.send_host(message));
-    }
-
-    /// [`Self::transmit`] for anything that takes messages. Stops at the first that is not taken.
-    pub fn transmit_with(
-        &mut self,
-        mut send: impl FnMut(&HostMessage<'_>) -> Result<(), SendError>,
-    ) {
-        while let Some(next) = self.next_outgoing() {
-            let Some(message) = self.compose(&next) else { return };
-            if send(&message).is_err() {
-                return;
-            }
-            self.was_sent(&next);
-        }
-    }
-
-    fn next_outgoing(&self) -> Option<Outgoing> {
-        match self.phase {
-            Phase::Down | Phase::Greeting { .. } => return None,
-            Phase::Restoring { .. } | Phase::Ready => {}
-        }
-        if let (true, Some(next)) = (self.seen_due, self.next_event) {
-            return Some(Outgoing::Seen(next.wrapping_sub(1)));
-        }
-        if self.settings_due && self.settings.is_some() {
-            return Some(Outgoing::Settings);
-        }
-        if self.manners_due && self.manners.is_some() {
-            return Some(Outgoing::Manners);
-        }
-        match self.phase {
-            Phase::Restoring { given: Given::Nothing, silence } => {
-                Some(Outgoing::RestoreSilence(silence))
-            }
-            Phase::Restoring { given: Given::Silence, .. } => Some(Outgoing::RestoreBegin),
-            Phase::Restoring { given: Given::Messages(given), .. } => {
-                Some(Outgoing::RestoreMessage(given))
-            }
-            _ => self.orders.next().map(|(place, id, _)| Outgoing::Order(place, id)),
-        }
-    }
-
-    fn compose(&self, next: &Outgoing) -> Option<HostMessage<'_>> {
-        Some(match *next {
-            Outgoing::Seen(event) => HostMessage::Seen { event },
-            Outgoing::Settings => HostMessage::Configure(self.settings?),
-            Outgoing::Manners => HostMessage::Manners(self.manners?),
-            Outgoing::RestoreSilence(gap_seconds) => HostMessage::RestoreSilence { gap_seconds },
-            Outgoing::RestoreBegin => HostMessage::RestoreBegin {
-                messages: count(self.transcript.known().len()),
-                last_id: self.orders.base(),
-                pending: self.transcript.is_pending(),
-            },
-            Outgoing::RestoreMessage(given) => {
-                let message = self.transcript.known().get(given)?;
-                HostMessage::RestoreMessage {
-                    speaker: message.speaker,
-                    gap_seconds: message.gap_seconds,
-                    text: end_of(&message.text, MAX_RESTORED_TEXT),
-                }
-            }
-            Outgoing::Order(..) => match self.orders.next()? {
-                (_, id, Task::Say(key)) => {
-                    let message = self.transcript.get(key)?;
-                    let gap_seconds = message.gap_seconds;
-                    HostMessage::Say { id, gap_seconds, text: &message.text }
-                }
-                (_, id, Task::Regenerate) => HostMessage::Regenerate { id },
-                (_, id, Task::Forget(_)) => HostMessage::Forget { id },
-                (_, _, Task::Signal(signal)) => signal,
-            },
-        })
-    }
-
-    fn was_sent(&mut self, next: &Outgoing) {
-        match *next {
-            Outgoing::Seen(_) => self.seen_due = false,
-            Outgoing::Settings => self.settings_due = false,
-            Outgoing::Manners => self.manners_due = false,
-            Outgoing::RestoreSilence(silence) => {
-                self.phase = Phase::Restoring { given: Given::Silence, silence };
-            }
-            Outgoing::RestoreBegin => self.restored_so_far(0),
-            Outgoing::RestoreMessage(given) => self.restored_so_far(given.saturating_add(1)),
-            Outgoing::Order(place, id) => {
-                if let Some((_, _, Task::Say(key))) = self.orders.next() {
-                    let Self { transcript, updates, .. } = self;
-                    set_state(transcript, updates, key, MessageState::Sent);
-                }
-                self.orders.sent(place, id);
-            }
-        }
-    }
-
-    fn restored_so_far(&mut self, given: usize) {
-        let is_whole = given >= self.transcript.known().len();
-        self.rereading = is_whole;
-        self.phase = match self.phase {
-            Phase::Restoring { silence, .. } if !is_whole => {
-                Phase::Restoring { given: Given::Messages(given), silence }
-            }
-            _ => Phase::Ready,
-        };
+    fn order(&mut self, task: Task) {
+        self.orders.add(task);
+        self.standing_changed = true;
     }
 
     fn signal(&mut self, signal: HostMessage<'static>) {
@@ -391,58 +287,6 @@ impl Conversation {
         orders.session_lost(|key| set_state(transcript, updates, key, MessageState::Waiting));
     }
 
-    /// The board says where the conversation stands: does it still know ours?
-    fn greet(&mut self, last_id: u32, messages: u32, unix_seconds: u64) {
-        let Phase::Greeting { boot } = self.phase else { return };
-        let same_run = self.boot == Some(boot);
-        self.boot = Some(boot);
-        self.phase = Phase::Ready;
-        self.signal(HostMessage::Clock { unix_seconds });
-        self.updates.push_back(Update::Connected { messages });
-        if same_run && last_id >= self.orders.taken() {
-            let Self { orders, transcript, updates, .. } = self;
-            orders.align(last_id, |key| {
-                set_state(transcript, updates, key, MessageState::Received);
-            });
-            return;
-        }
-        if !same_run {
-            self.next_event = None;
-            self.crash = None;
-        }
-        self.rereading = false;
-        self.settle_interrupted();
-        let knows_nothing = self.transcript.known().is_empty();
-        // A conversation that is given back counts on from an id that the board has not had: in
-        // the next session its count tells whether it was given all of it.
-        let base = if knows_nothing {
-            last_id
-        } else {
-            last_id.max(self.orders.taken()).saturating_add(1)
-        };
-        let Self { orders, transcript, updates, .. } = self;
-        orders.start_over(base, |key| {
-            set_state(transcript, updates, key, MessageState::Waiting);
-        });
-        if !knows_nothing {
-            self.transcript.number_replies();
-            let messages = count(self.transcript.known().len());
-            self.updates.push_back(Update::Restoring { messages });
-            let silence = self.transcript.silence(unix_seconds);
-            self.phase = Phase::Restoring { given: Given::Nothing, silence };
-        }
-    }
-
-    /// The reply that was running when the board lost the conversation is over.
-    fn settle_interrupted(&mut self) {
-        let (kept, removed) = self.transcript.interrupt();
-        self.updates.extend(removed.map(|key| Update::Withdrawn { key }));
-        if let Some(key) = kept {
-            self.updates.push_back(Update::Interrupted { key });
-            self.settle(MessageState::Answered);
-        }
-    }
-
     fn settle(&mut self, state: MessageState) {
         let changed = self.transcript.settle(state);
         self.updates.extend(changed.into_iter().map(|key| Update::MessageState { key }));
@@ -455,6 +299,7 @@ impl Conversation {
                 if let Some(key) = self.orders.give_up(detail) {
                     self.transcript.remove(key);
                 }
+                self.standing_changed = true;
                 self.updates.push_back(Update::Refused { refusal, detail });
             }
             _ => self.updates.push_back(Update::Refused { refusal, detail }),
@@ -468,19 +313,7 @@ fn set_state(
     key: MessageKey,
     state: MessageState,
 ) {
-    if let Some(message) = transcript.get_mut(key) {
-        message.state = state;
+    if transcript.set_state(key, state) {
         updates.push_back(Update::MessageState { key });
     }
-}
-
-/// The last `most` bytes of a text, or fewer where a character would be cut.
-fn end_of(text: &str, most: usize) -> &str {
-    let start = text.len().saturating_sub(most);
-    (start..=text.len()).find_map(|start| text.get(start..)).unwrap_or_default()
-}
-
-/// There are never more messages than a `u32` counts.
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

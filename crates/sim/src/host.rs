@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use link::conversation::{Conversation, Crash, Update};
+use link::conversation::{Conversation, Crash, Saved, Update};
 use link::message::{
     DeviceMessage, Digest, Event, HostMessage, Identity, MAX_MESSAGE, Refusal, Role, Slot,
 };
@@ -55,6 +55,8 @@ pub struct Host {
     uploads: [Uploader<Arc<[u8]>>; 2],
     persona: Digest,
     conversation: Conversation,
+    /// What of it is written down.
+    disk: Saved,
     stage: Stage,
     owes_crash_seen: bool,
     /// Something happened that the session or the cable does not know of.
@@ -70,16 +72,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// The program starts. `conversation` is what it remembers.
+    /// The program starts, and takes up the conversation that is on its disk.
     ///
     /// # Errors
     /// An image cannot be uploaded.
-    pub fn new(
-        images: &Images,
-        conversation: Conversation,
-        boot: u32,
-        nonce: u32,
-    ) -> Result<Self, UploadError> {
+    pub fn new(images: &Images, disk: Saved, boot: u32, nonce: u32) -> Result<Self, UploadError> {
         let persona = images.persona_digest();
         let identity =
             Identity { role: Role::Host, boot, version: [0, 1, 0], persona: Some(persona) };
@@ -93,7 +90,8 @@ impl Host {
                 Uploader::new(Slot::Persona, PERSONA_ADDRESS, bytes)?,
             ],
             persona,
-            conversation,
+            conversation: Conversation::resume(disk.clone()),
+            disk,
             stage: Stage::Absent,
             owes_crash_seen: false,
             is_stirred: true,
@@ -126,6 +124,15 @@ impl Host {
     pub fn conversation_mut(&mut self) -> &mut Conversation {
         self.is_stirred = true;
         &mut self.conversation
+    }
+
+    /// Writes down what is new in the chat: a kill after this loses nothing. The program does so by
+    /// itself before it tells the board anything.
+    pub fn write_down(&mut self) {
+        if let Some(unsaved) = self.conversation.unsaved() {
+            self.disk.apply(&unsaved);
+            self.conversation.saved();
+        }
     }
 
     /// The upload to a slot.
@@ -172,12 +179,9 @@ impl Host {
         &self.session
     }
 
-    /// The program dies; `Some` when it wrote down what was said.
-    pub(crate) fn into_conversation(mut self) -> Conversation {
-        // What a restart finds: the transcript, and no session.
-        let reason = link::DownReason::Timeout;
-        self.conversation.handle_session(&SessionEvent::Down { reason });
-        self.conversation
+    /// The program dies; what it has written down stays.
+    pub(crate) fn into_disk(self) -> Saved {
+        self.disk
     }
 
     /// Does what is due.
@@ -282,6 +286,7 @@ impl Host {
         if self.stage == Stage::Loading {
             self.load(now, journal);
         }
+        self.write_down();
         self.conversation.transmit(&mut self.session);
         while let Some(update) = self.conversation.poll_update() {
             journal.note(now, || format!("host shows {update:?}"));

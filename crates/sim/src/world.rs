@@ -1,7 +1,7 @@
 //! Host, cable and board under one clock.
 
 use link::Instant;
-use link::conversation::Conversation;
+use link::conversation::Saved;
 use link::message::Slot;
 use link::upload::UploadError;
 
@@ -14,7 +14,7 @@ use crate::{
 /// What a host program remembers of the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// The whole conversation, and what was still to be said.
+    /// The conversation as it was written down, and what was still to be said.
     Kept,
     /// Nothing.
     Lost,
@@ -30,8 +30,8 @@ pub struct World {
     pub board: Board,
     /// The host program, while it runs.
     pub host: Option<Host>,
-    /// What the last host program left behind.
-    left_behind: Option<Conversation>,
+    /// What the last host program left on its disk.
+    left_behind: Option<Saved>,
     images: Images,
     random: Random,
     journal: Journal,
@@ -102,7 +102,7 @@ impl World {
     pub fn kill_host(&mut self) {
         if let Some(host) = self.host.take() {
             self.note(|| "the host program is killed".to_string());
-            self.left_behind = Some(host.into_conversation());
+            self.left_behind = Some(host.into_disk());
         }
     }
 
@@ -116,9 +116,8 @@ impl World {
         }
         self.note(|| format!("the host program starts, memory {memory:?}"));
         let kept = self.left_behind.take().filter(|_| memory == Memory::Kept);
-        let conversation = kept.unwrap_or_default();
         let (boot, nonce) = (self.random.word(), self.random.word());
-        self.host = Some(Host::new(&self.images, conversation, boot, nonce)?);
+        self.host = Some(Host::new(&self.images, kept.unwrap_or_default(), boot, nonce)?);
         Ok(())
     }
 

@@ -155,6 +155,7 @@ impl Chat {
                 }
                 _ => continue,
             }
+            host(&mut self.world).write_down();
             self.run_a_while();
         }
     }
@@ -220,8 +221,8 @@ impl Chat {
                 if memory == Memory::Lost {
                     self.said.clear();
                     self.has_forgotten = true;
-                    host(world).conversation_mut().configure(settings(8));
                 }
+                host(world).conversation_mut().configure(settings(8));
             }
             Action::ResetBoard => {
                 world.reset_board();

@@ -9,14 +9,14 @@ use link::message::{MAX_TEXT, Stats};
 
 use super::chat_text::ChatText;
 use super::interrupt::Interrupt;
-use super::options::{ImageOptions, PortOptions};
+use super::options::{HistoryOptions, ImageOptions, PortOptions};
 use super::progress::{Progress, amount};
 use crate::client::{Client, ClientOptions, Command, Update};
 use crate::errors::{Result, WispError};
 
 const HELP: &str = "  /stop    end the reply      /again   answer once more
   /forget  start anew         /stats   the board's counters
-  /quit    leave (the board keeps the conversation)";
+  /quit    leave (the conversation is kept)";
 
 /// How often Ctrl-C is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,6 +28,8 @@ pub(super) struct ChatArguments {
     port: PortOptions,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    history: HistoryOptions,
 }
 
 /// Chats until the friend leaves.
@@ -36,8 +38,13 @@ pub(super) fn run(arguments: ChatArguments) -> Result<()> {
     let name = wanted.name().to_string();
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
-    let mut client = Client::start(connector, ClientOptions { wanted })?;
-    Progress::new().wait_until_online(&client, &interrupt)?;
+    let options = ClientOptions { wanted, keeping: arguments.history.keeping()? };
+    let mut client = Client::start(connector, options)?;
+    let mut before = ChatText::new(&name);
+    Progress::new().wait_and_tell(&client, &interrupt, &mut |update| match update {
+        Update::History { .. } => print(&before.show(update)),
+        _ => Ok(()),
+    })?;
     talk(&mut client, &name, &interrupt)
 }
 

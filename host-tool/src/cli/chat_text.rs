@@ -8,6 +8,9 @@ use link::message::Speaker;
 use crate::client::{Activity, ChatMessage, Delivery, Phase, ReplyState, Update};
 use crate::sanitise;
 
+/// Messages of an earlier chat that are printed when it goes on.
+const LATEST: usize = 10;
+
 /// Remembers what was printed, so that each thing is printed once.
 #[derive(Debug, Default)]
 pub(super) struct ChatText {
@@ -47,6 +50,7 @@ impl ChatText {
     pub(super) fn show(&mut self, update: &Update) -> String {
         let mut out = String::new();
         match update {
+            Update::History { messages } => self.show_latest(&mut out, messages),
             Update::Message { message, .. } if message.speaker == Speaker::You => {
                 self.show_delivery(&mut out, message);
             }
@@ -91,6 +95,15 @@ impl ChatText {
             _ => {}
         }
         out
+    }
+
+    /// Prints the end of what was said before.
+    fn show_latest(&self, out: &mut String, messages: &[ChatMessage]) {
+        let first = messages.len().saturating_sub(LATEST);
+        for message in messages.get(first..).unwrap_or_default() {
+            let name = if message.speaker == Speaker::You { "You" } else { &self.name };
+            let _ = writeln!(out, "{name}: {}", sanitise::text(&message.text));
+        }
     }
 
     fn show_delivery(&mut self, out: &mut String, message: &ChatMessage) {

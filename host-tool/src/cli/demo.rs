@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::interrupt::Interrupt;
-use super::options::{BoardArguments, ImageOptions};
+use super::options::{BoardArguments, HistoryOptions, ImageOptions};
 use super::out;
 use super::serve::{PageOptions, serve};
+use crate::client::ClientOptions;
 use crate::errors::Result;
 
 /// Arguments of `wisp demo`.
@@ -16,15 +17,18 @@ pub(super) struct DemoArguments {
     #[command(flatten)]
     images: ImageOptions,
     #[command(flatten)]
+    history: HistoryOptions,
+    #[command(flatten)]
     page: PageOptions,
 }
 
 /// Emulates a board and serves it until Ctrl-C.
 pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
+    let options = ClientOptions { wanted, keeping: arguments.history.keeping_if_named()? };
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(None)?;
     out::line("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
-    serve(Box::new(board.connector()), wanted, &arguments.page, &interrupt, move || board.check())
+    serve(Box::new(board.connector()), options, &arguments.page, &interrupt, move || board.check())
 }

@@ -5,6 +5,7 @@ mod browser;
 mod chat;
 mod chat_text;
 mod demo;
+mod history;
 mod image;
 mod interrupt;
 mod load;
@@ -41,6 +42,8 @@ enum Verb {
     Chat(chat::ChatArguments),
     /// Chat in the browser: serve the page on this computer.
     Serve(serve::ServeArguments),
+    /// List, search, export or delete what was said.
+    History(history::HistoryArguments),
     /// Show the board's logs and counters.
     Monitor(monitor::MonitorArguments),
     /// Measure how fast a board reads and writes, and write the figures to a folder.
@@ -62,6 +65,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Verb::Load(arguments) => load::run(arguments),
         Verb::Chat(arguments) => chat::run(arguments),
         Verb::Serve(arguments) => serve::run(arguments),
+        Verb::History(arguments) => history::run(arguments),
         Verb::Monitor(arguments) => monitor::run(arguments),
         Verb::Bench(arguments) => bench::run(arguments),
         Verb::Image(arguments) => image::run(arguments),

@@ -12,7 +12,9 @@ use super::interrupt::Interrupt;
 use super::options::PortOptions;
 use super::progress::amount;
 use crate::board::Artefacts;
-use crate::client::{CableCounters, Client, ClientOptions, Command, LinkState, Phase, Update};
+use crate::client::{
+    CableCounters, Client, ClientOptions, Command, Keeping, LinkState, Phase, Update,
+};
 use crate::errors::{Result, WispError};
 use crate::monitor::LogTable;
 
@@ -42,7 +44,8 @@ pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
     let mut decoder = table.decoder();
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
-    let client = Client::start(connector, ClientOptions::default())?;
+    let options = ClientOptions { keeping: Keeping::Bystander, ..ClientOptions::default() };
+    let client = Client::start(connector, options)?;
     let mut asked = Instant::now();
     let mut wants_restart = arguments.restart;
     let mut counters = String::new();

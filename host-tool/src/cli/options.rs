@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::board::{Artefacts, Board, BoardOptions};
-use crate::client::Wanted;
+use crate::client::{Keeping, Wanted};
 use crate::errors::Result;
+use crate::history::{History, place};
 use crate::image;
 use crate::port::{AutoConnector, Connector, FixedConnector, PortAddress};
 
@@ -31,6 +32,39 @@ impl PortOptions {
             Some(text) => Box::new(FixedConnector::new(text.parse::<PortAddress>()?, self.baud)),
             None => Box::new(AutoConnector::new(self.baud)),
         })
+    }
+}
+
+/// Where the conversation is kept.
+#[derive(Debug, Clone, Args)]
+pub(super) struct HistoryOptions {
+    /// Keep the conversation in this file [default: one in your data folder]
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Keep the conversation only as long as this program runs
+    #[arg(long, conflicts_with = "history")]
+    pub no_history: bool,
+}
+
+impl HistoryOptions {
+    /// In the named file, or in the user's own.
+    ///
+    /// # Errors
+    /// Another program writes to it, it cannot be opened, it is damaged, or of a newer version.
+    pub(super) fn keeping(&self) -> Result<Keeping> {
+        if self.no_history {
+            return Ok(Keeping::Memory);
+        }
+        let path = self.history.clone().map_or_else(place::usual, Ok)?;
+        Ok(Keeping::History(Box::new(History::open(&path)?)))
+    }
+
+    /// In the named file, or nowhere: an emulated board is for trying out, and begins anew each time.
+    ///
+    /// # Errors
+    /// As [`Self::keeping`].
+    pub(super) fn keeping_if_named(&self) -> Result<Keeping> {
+        if self.history.is_some() { self.keeping() } else { Ok(Keeping::Memory) }
     }
 }
 

@@ -50,7 +50,10 @@ pub(super) fn run(arguments: QemuArguments) -> Result<()> {
         return Ok(());
     };
     let name = wanted.name().to_string();
-    let mut client = Client::start(Box::new(board.connector()), ClientOptions { wanted })?;
+    let mut client = Client::start(
+        Box::new(board.connector()),
+        ClientOptions { wanted, ..ClientOptions::default() },
+    )?;
     Progress::new().wait_until_online(&client, &interrupt)?;
     chat::talk(&mut client, &name, &interrupt)
 }

@@ -8,10 +8,10 @@ use clap::Args;
 
 use super::browser;
 use super::interrupt::Interrupt;
-use super::options::{ImageOptions, PortOptions};
+use super::options::{HistoryOptions, ImageOptions, PortOptions};
 use super::out;
 use super::progress::Progress;
-use crate::client::{Client, ClientOptions, Update, Wanted};
+use crate::client::{Client, ClientOptions, Update};
 use crate::errors::{Result, WispError};
 use crate::port::Connector;
 use crate::relay::Relay;
@@ -27,6 +27,8 @@ pub(super) struct ServeArguments {
     port: PortOptions,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    history: HistoryOptions,
     #[command(flatten)]
     page: PageOptions,
 }
@@ -46,7 +48,8 @@ pub(super) struct PageOptions {
 pub(super) fn run(arguments: ServeArguments) -> Result<()> {
     let wanted = arguments.images.named()?;
     let connector = arguments.port.connector()?;
-    serve(connector, wanted, &arguments.page, &Interrupt::listen()?, || Ok(()))
+    let options = ClientOptions { wanted, keeping: arguments.history.keeping()? };
+    serve(connector, options, &arguments.page, &Interrupt::listen()?, || Ok(()))
 }
 
 /// Serves the page for this board until Ctrl-C. `check` is asked now and then whether the board
@@ -57,13 +60,13 @@ pub(super) fn run(arguments: ServeArguments) -> Result<()> {
 /// on the page and does not end this.
 pub(super) fn serve(
     connector: Box<dyn Connector>,
-    wanted: Wanted,
+    options: ClientOptions,
     page: &PageOptions,
     interrupt: &Interrupt,
     mut check: impl FnMut() -> Result<()>,
 ) -> Result<()> {
-    let name = wanted.name().to_string();
-    let client = Client::start(connector, ClientOptions { wanted })?;
+    let name = options.wanted.name().to_string();
+    let client = Client::start(connector, options)?;
     let hub = Hub::new(&name, client.commands());
     let relay = Relay::bind(page.http_port)?;
     out::line(&format!("Wisp is at {}", relay.url()));

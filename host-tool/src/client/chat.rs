@@ -4,26 +4,85 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use link::Session;
-use link::SessionEvent;
 use link::conversation::{self, Conversation, Message, MessageKey, MessageState};
-use link::message::{DeviceMessage, Refusal, Settings, Speaker};
+use link::message::{DeviceMessage, Digest, Refusal, Settings, Speaker};
+use link::{Instant, Session, SessionEvent};
 
+use super::keeper::Keeper;
 use super::view::{Activity, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Update};
-use crate::errors::{BoardRefused, WispError};
+use crate::errors::{BoardRefused, Result, WispError};
 
 /// Keeps the conversation.
-#[derive(Default)]
 pub(super) struct Chat {
     conversation: Conversation,
+    keeper: Keeper,
     updates: VecDeque<Update>,
     /// What was shown, to be able to take it back.
     shown: BTreeSet<MessageKey>,
     activity: Activity,
     is_silent: bool,
+    /// How the persona is to choose its words, in every conversation.
+    settings: Option<Settings>,
 }
 
 impl Chat {
+    /// Takes up the conversation with a persona, or if that is not known the latest.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub(super) fn new(mut keeper: Keeper, persona: Option<&Digest>) -> Result<Self> {
+        let conversation = keeper.take_up(persona)?;
+        let mut chat = Self {
+            conversation,
+            keeper,
+            updates: VecDeque::new(),
+            shown: BTreeSet::new(),
+            activity: Activity::default(),
+            is_silent: false,
+            settings: None,
+        };
+        chat.show_all();
+        Ok(chat)
+    }
+
+    /// Writes down what is new. Until that has happened, the board is not told what rests on it.
+    pub(super) fn store(&mut self, now: Instant, unix_seconds: u64) {
+        if let Err(error) = self.keeper.store(&mut self.conversation, now, unix_seconds) {
+            self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
+        }
+    }
+
+    /// The board has this persona: from now on it is the conversation with it.
+    fn meet(&mut self, persona: &Digest) {
+        match self.keeper.meet(persona) {
+            Ok(None) => {}
+            Ok(Some(conversation)) => {
+                self.turn_to(conversation);
+            }
+            Err(error) => {
+                // Better a conversation that ends with the program than somebody else's.
+                self.turn_to(Conversation::new());
+                self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
+            }
+        }
+    }
+
+    fn turn_to(&mut self, conversation: Conversation) {
+        self.conversation = conversation;
+        if let Some(settings) = self.settings {
+            self.conversation.configure(settings);
+        }
+        self.show_all();
+    }
+
+    /// Shows a whole conversation in the place of whatever was shown.
+    fn show_all(&mut self) {
+        let messages: Vec<_> = self.conversation.messages().iter().filter_map(describe).collect();
+        self.shown = messages.iter().map(|message| MessageKey(message.key)).collect();
+        self.updates.push_back(Update::History { messages });
+        self.show_activity();
+    }
+
     pub(super) fn say(&mut self, text: &str, unix_seconds: u64) {
         match self.conversation.say(text, unix_seconds) {
             Ok(key) => self.show(key),
@@ -60,10 +119,12 @@ impl Chat {
     }
 
     pub(super) fn configure(&mut self, settings: Settings) {
+        self.settings = Some(settings);
         self.conversation.configure(settings);
     }
 
     pub(super) fn configure_default(&mut self) {
+        self.settings = None;
         self.conversation.configure_default();
     }
 
@@ -73,6 +134,11 @@ impl Chat {
 
     /// Takes the beginning of a session with the right persona, or the end of any.
     pub(super) fn handle_event(&mut self, event: &SessionEvent) {
+        if let SessionEvent::Up { peer } = event
+            && let Some(persona) = &peer.persona
+        {
+            self.meet(persona);
+        }
         self.conversation.handle_session(event);
         self.digest();
     }
@@ -150,7 +216,7 @@ impl Chat {
     /// Shows a message as it is now, unless nothing of it is there.
     fn show(&mut self, key: MessageKey) {
         let messages = self.conversation.messages();
-        let Some(place) = messages.iter().position(|message| message.key == key) else { return };
+        let Some(place) = messages.iter().rposition(|message| message.key == key) else { return };
         let before = messages.get(..place).unwrap_or_default();
         let after = before.iter().rev().map(|m| m.key).find(|key| self.shown.contains(key));
         let Some(message) = messages.get(place).and_then(describe) else { return };

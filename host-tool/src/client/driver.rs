@@ -13,6 +13,7 @@ use link::{Instant, Session, SessionEvent};
 
 use super::chat::Chat;
 use super::guide::{Guide, Wanted};
+use super::keeper::Keeper;
 use super::view::{CableCounters, LinkState, Phase, Update};
 use super::{ClientOptions, Command};
 use crate::errors::{Result, WispError};
@@ -68,13 +69,12 @@ impl Driver {
         commands: Receiver<Command>,
         updates: Sender<Update>,
     ) -> Result<Self> {
-        let ClientOptions { wanted } = options;
-        let identity = Identity {
-            role: Role::Host,
-            boot: random()?,
-            version: link::VERSION,
-            persona: wanted.persona.as_ref().map(|image| image.info.digest),
-        };
+        let ClientOptions { wanted, keeping } = options;
+        let name = wanted.name().to_string();
+        let digest = wanted.persona.as_ref().map(|image| image.info.digest);
+        let chat = Chat::new(Keeper::new(keeping, name), digest.as_ref())?;
+        let identity =
+            Identity { role: Role::Host, boot: random()?, version: link::VERSION, persona: digest };
         Ok(Self {
             connector,
             port: None,
@@ -83,7 +83,7 @@ impl Driver {
             began: std::time::Instant::now(),
             session: Session::new(identity, random()?),
             guide: guide(wanted)?,
-            chat: Chat::default(),
+            chat,
             outgoing: Vec::new(),
             cable: CableCounters::default(),
             counters_shown: Instant(0),
@@ -97,6 +97,7 @@ impl Driver {
     /// Works until told to end.
     pub(super) fn run(mut self) {
         while self.turn().is_ok() {}
+        self.chat.store(self.now(), unix_seconds());
         // What is still in the buffer, a Reboot or a Seen perhaps, should not be lost.
         let _ = self.transmit();
     }
@@ -109,12 +110,14 @@ impl Driver {
     fn turn(&mut self) -> std::result::Result<(), Ended> {
         self.take_commands()?;
         if self.port.is_none() && !self.connect()? {
+            self.chat.store(self.now(), unix_seconds());
             std::thread::sleep(RETRY);
             self.session.handle_timeout(self.now());
             return self.digest();
         }
         self.session.handle_timeout(self.now());
         self.guide.poll(self.now(), &mut self.session);
+        self.chat.store(self.now(), unix_seconds());
         if self.guide.is_online() {
             self.chat.poll(&mut self.session);
         }
@@ -244,6 +247,8 @@ impl Driver {
             // A session with the bootloader or with another persona is none of the chat's business.
             let is_up = matches!(event, SessionEvent::Up { .. });
             if self.guide.is_online() || !is_up {
+                // It may be about another conversation: what this one has heard is stored first.
+                self.chat.store(now, unix_seconds());
                 self.chat.handle_event(&event);
             }
             if let SessionEvent::Up { peer } = event {

@@ -3,6 +3,7 @@
 mod chat;
 mod driver;
 mod guide;
+mod keeper;
 mod meter;
 mod view;
 
@@ -18,6 +19,7 @@ pub use view::{
 };
 
 use crate::errors::{Result, WispError};
+use crate::history::History;
 use crate::port::Connector;
 
 /// What the driver thread can be asked to do.
@@ -50,10 +52,25 @@ pub enum Command {
 }
 
 /// What the client is to do by itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct ClientOptions {
     /// What is to run on the board.
     pub wanted: Wanted,
+    /// What becomes of the conversation.
+    pub keeping: Keeping,
+}
+
+/// What becomes of the conversation when the program ends.
+#[derive(Debug, Default)]
+pub enum Keeping {
+    /// It ends too. The board keeps what it knows.
+    #[default]
+    Memory,
+    /// It is stored as it goes on.
+    History(Box<History>),
+    /// It is somebody else's: nothing is said, and what the board has to tell stays there for whoever
+    /// chats.
+    Bystander,
 }
 
 /// A running driver thread. It ends with this value, or with [`Command::Shutdown`].
@@ -67,7 +84,7 @@ impl Client {
     /// Starts the thread.
     ///
     /// # Errors
-    /// There are no random numbers, or no threads.
+    /// There are no random numbers, no threads, or the history cannot be read.
     pub fn start(connector: Box<dyn Connector>, options: ClientOptions) -> Result<Self> {
         let (commands, their_commands) = mpsc::channel();
         let (their_updates, updates) = mpsc::channel();

@@ -253,6 +253,10 @@ pub enum Update {
     Transfer { transfer: Transfer },
     /// All that was wanted is on the board, verified and started.
     Loaded,
+    /// All of a conversation, oldest first, in the place of what was shown; the page gets a
+    /// snapshot instead.
+    #[serde(skip)]
+    History { messages: Vec<ChatMessage> },
     /// A message is new or changed. It belongs after the one with the key `after`, or at the
     /// beginning.
     Message { message: ChatMessage, after: Option<u64> },
@@ -317,6 +321,10 @@ impl View {
             }
             Update::Transfer { transfer } => self.transfer = Some(transfer.clone()),
             Update::Loaded => self.transfer = None,
+            Update::History { messages } => {
+                self.messages.clone_from(messages);
+                self.notice = None;
+            }
             Update::Message { message, after } => self.place(message, *after),
             Update::Withdrawn { key } => self.messages.retain(|message| message.key != *key),
             Update::Forgotten => {
@@ -336,12 +344,13 @@ impl View {
     }
 
     fn place(&mut self, message: &ChatMessage, after: Option<u64>) {
-        if !self.messages.iter().any(|other| other.key == message.key) {
-            self.notice = None;
+        // From the end, where nearly everything happens: a chat may be long.
+        match self.messages.iter().rposition(|other| other.key == message.key) {
+            Some(place) => drop(self.messages.remove(place)),
+            None => self.notice = None,
         }
-        self.messages.retain(|other| other.key != message.key);
         let place = after
-            .and_then(|after| self.messages.iter().position(|other| other.key == after))
+            .and_then(|after| self.messages.iter().rposition(|other| other.key == after))
             .map_or(0, |before| before + 1);
         self.messages.insert(place, message.clone());
     }

@@ -8,13 +8,17 @@ use link::message::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::client::{Command, Update, View};
+use crate::client::{Activity, ChatMessage, Command, LinkState, Notice, Transfer, Update, View};
 
 /// Updates a tab may lag behind before it gets a whole snapshot instead.
 const BACKLOG: usize = 256;
 
 /// How many tags of messages are remembered, to recognise one that a tab sent twice.
 const REMEMBERED_TAGS: usize = 256;
+
+/// Messages that a page gets at once. It asks for older ones when its reader comes to them: ten
+/// thousand would take seconds to show, and hardly anybody reads them.
+const MESSAGES_AT_ONCE: usize = 200;
 
 /// What a page may ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,14 +39,47 @@ pub enum Request {
     Regenerate {},
     /// Empty the conversation.
     Forget {},
+    /// Send the messages before this one.
+    Older {
+        /// Key of the oldest message that the page has.
+        before: u64,
+    },
 }
 
 /// What a page is told beside updates.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Told<'a> {
-    Snapshot { view: &'a View },
+    Snapshot { view: Recent<'a> },
     Taken { tag: &'a str },
+    Older { messages: &'a [ChatMessage], has_older: bool },
+}
+
+/// A view without the messages that are not shown at first.
+#[derive(Serialize)]
+struct Recent<'a> {
+    name: &'a str,
+    link: &'a LinkState,
+    transfer: &'a Option<Transfer>,
+    messages: &'a [ChatMessage],
+    /// Whether there are messages before these.
+    has_older: bool,
+    activity: Activity,
+    notice: &'a Option<Notice>,
+}
+
+impl<'a> Recent<'a> {
+    fn of(view: &'a View) -> Self {
+        let View { name, link, transfer, messages, activity, notice, .. } = view;
+        let (messages, has_older) = latest(messages);
+        Self { name, link, transfer, messages, has_older, activity: *activity, notice }
+    }
+}
+
+/// The end of a conversation, and whether there is more before it.
+fn latest(messages: &[ChatMessage]) -> (&[ChatMessage], bool) {
+    let first = messages.len().saturating_sub(MESSAGES_AT_ONCE);
+    (messages.get(first..).unwrap_or_default(), first > 0)
 }
 
 /// A request that makes no sense; the tab that sent it is not our page.
@@ -84,7 +121,11 @@ impl Hub {
         // Under the lock: no tab may see the snapshot and then this update again, or neither.
         let mut state = self.state();
         state.view.apply(update);
-        if let Ok(text) = serde_json::to_string(update) {
+        let text = match update {
+            Update::History { .. } => Ok(snapshot(&state.view)),
+            _ => serde_json::to_string(update),
+        };
+        if let Ok(text) = text {
             // An error means that no tab is open.
             let _ = self.live.send(text.into());
         }
@@ -93,9 +134,7 @@ impl Hub {
     /// Everything so far, and all that comes after it.
     pub fn join(&self) -> (String, broadcast::Receiver<Arc<str>>) {
         let state = self.state();
-        let snapshot =
-            serde_json::to_string(&Told::Snapshot { view: &state.view }).unwrap_or_default();
-        (snapshot, self.live.subscribe())
+        (snapshot(&state.view), self.live.subscribe())
     }
 
     /// Carries out what a page asked for; the answer goes to that page alone.
@@ -110,6 +149,7 @@ impl Hub {
             Request::Stop {} => Command::Stop,
             Request::Regenerate {} => Command::Regenerate,
             Request::Forget {} => Command::Forget,
+            Request::Older { before } => return self.older(before).map(Some),
         };
         // The driver ends only when the whole program does.
         let _ = self.commands.send(command);
@@ -132,9 +172,29 @@ impl Hub {
         Ok(answer)
     }
 
+    fn older(&self, before: u64) -> Result<String, BadRequest> {
+        let state = self.state();
+        let all = &state.view.messages;
+        let place = all.iter().position(|message| message.key == before);
+        let told = match place {
+            Some(place) => {
+                let (messages, has_older) = latest(all.get(..place).unwrap_or_default());
+                Told::Older { messages, has_older }
+            }
+            // Taken back meanwhile: the page asks again by what it has then.
+            None => Told::Older { messages: &[], has_older: !all.is_empty() },
+        };
+        serde_json::to_string(&told).map_err(|_| BadRequest)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Everything that a page needs to begin with.
+fn snapshot(view: &View) -> String {
+    serde_json::to_string(&Told::Snapshot { view: Recent::of(view) }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,12 +231,54 @@ mod tests {
             r#"{"type":"say","tag":"a","text":"  "}"#,
             r#"{"type":"say","tag":"a","text":7}"#,
             r#"{"type":"stop","extra":1}"#,
+            r#"{"type":"older"}"#,
+            r#"{"type":"older","before":-1}"#,
+            r#"{"type":"older","before":"7"}"#,
             &long,
             &"[".repeat(50_000),
         ] {
             assert_eq!(hub.handle(text), Err(BadRequest), "{text:.60}");
         }
         assert_eq!(board.try_iter().count(), 0);
+    }
+
+    /// Keys of the messages in what a page was told.
+    fn keys(told: &serde_json::Value) -> Vec<u64> {
+        let messages = told["messages"].as_array().unwrap();
+        messages.iter().map(|message| message["key"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_long_conversation_comes_in_pieces_each_message_once() {
+        let (commands, board) = mpsc::channel();
+        let hub = Hub::new("Wisp", commands);
+        let message = |key| ChatMessage {
+            key,
+            speaker: link::message::Speaker::You,
+            text: "x".repeat(60),
+            unix_seconds: 1,
+            delivery: None,
+            reply: None,
+            timing: None,
+        };
+        let (_, mut open) = hub.join();
+        hub.publish(&Update::History { messages: (0..10_000).map(message).collect() });
+        let (snapshot, _) = hub.join();
+        assert_eq!(*open.try_recv().unwrap(), *snapshot, "a page that is open gets it anew");
+        assert!(snapshot.len() < 40_000, "{} bytes", snapshot.len());
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let mut told = read(&snapshot)["view"].clone();
+        let mut seen = keys(&told);
+        while told["has_older"] == true {
+            let ask = format!(r#"{{"type":"older","before":{}}}"#, seen[0]);
+            told = read(&hub.handle(&ask).unwrap().unwrap());
+            assert!(keys(&told).len() <= MESSAGES_AT_ONCE);
+            seen.splice(..0, keys(&told));
+        }
+        assert_eq!(seen, (0..10_000).collect::<Vec<_>>());
+        let unknown = hub.handle(r#"{"type":"older","before":99999}"#).unwrap().unwrap();
+        assert_eq!(unknown, r#"{"type":"older","messages":[],"has_older":true}"#);
+        assert_eq!(board.try_iter().count(), 0, "it is none of the board's business");
     }
 
     #[test]

@@ -11,9 +11,10 @@ use link::message::{CHUNK_SIZE, Slot};
 use tempfile::TempDir;
 use wisp::board::{Board, BoardOptions};
 use wisp::client::{
-    Activity, ChatMessage, Client, ClientOptions, Command, Phase, TransferPhase, Update, View,
-    Wanted,
+    Activity, ChatMessage, Client, ClientOptions, Command, Keeping, Phase, TransferPhase, Update,
+    View, Wanted,
 };
+use wisp::history::History;
 use wisp::image::{self, Image};
 use wisp::monitor::{LogLine, LogTable};
 use wisp::port::{FixedConnector, PortAddress};
@@ -134,20 +135,26 @@ impl Bench {
 
     /// Connects a fresh client that wants these images on the board.
     pub fn connect(&self, fault: Fault, artefacts: &Artefacts) -> Watched {
-        self.client(fault, artefacts.wanted())
+        self.client(fault, artefacts.wanted(), Keeping::Memory)
     }
 
     /// Connects a fresh client that takes what is there.
     pub fn listen(&self, fault: Fault) -> Watched {
-        self.client(fault, Wanted::default())
+        self.client(fault, Wanted::default(), Keeping::Memory)
     }
 
-    fn client(&self, fault: Fault, wanted: Wanted) -> Watched {
+    /// Connects a fresh client that takes what is there and keeps the conversation in a file.
+    pub fn keep(&self, history: &Path) -> Watched {
+        let history = History::open(history).unwrap();
+        self.client(Fault::None, Wanted::default(), Keeping::History(Box::new(history)))
+    }
+
+    fn client(&self, fault: Fault, wanted: Wanted, keeping: Keeping) -> Watched {
         let (sent, injected) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let inner = self.connector.clone();
         let connector = FaultyConnector { inner, fault, sent, injected: injected.clone() };
         Watched {
-            client: Client::start(Box::new(connector), ClientOptions { wanted }).unwrap(),
+            client: Client::start(Box::new(connector), ClientOptions { wanted, keeping }).unwrap(),
             view: View::new("test"),
             chunks: BTreeMap::new(),
             phases: BTreeSet::new(),

@@ -1,6 +1,7 @@
 //! A board that is a thread: it speaks the cable's real protocol and follows a script.
 #![allow(dead_code)] // Each test file uses its part.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ pub struct Quirks {
     pub has_no_figures: bool,
     /// The firmware is of a time before details.
     pub is_old: bool,
+    /// The firmware runs on while nobody has the port open, and keeps what nobody has stored.
+    pub runs_on: bool,
 }
 
 /// The running board; its cable is cut with this value.
@@ -97,6 +100,9 @@ impl Board {
                 to_restore: 0,
                 is_pending: false,
                 burst: None,
+                boot: None,
+                last_id: 0,
+                unseen: VecDeque::new(),
             };
             while !ended.load(Ordering::SeqCst) {
                 match listener.accept() {
@@ -138,6 +144,12 @@ struct Runner {
     is_pending: bool,
     /// The second reply in a row, while it is being written.
     burst: Option<u32>,
+    /// The firmware's run, if it runs on.
+    boot: Option<u32>,
+    /// Id of the last order taken.
+    last_id: u32,
+    /// Events that the host has not stored.
+    unseen: VecDeque<(u32, Event<'static>)>,
 }
 
 /// Starts so far, of all boards: each must have a boot and a nonce of its own, as real ones have.
@@ -150,11 +162,13 @@ impl Runner {
 
     /// A fresh start of the program that is to run now.
     fn boot(&mut self) -> Session {
-        let boot = BOOTS.fetch_add(1, Ordering::Relaxed);
+        let nonce = BOOTS.fetch_add(1, Ordering::Relaxed);
+        let boot = self.boot.filter(|_| self.quirks.runs_on).unwrap_or(nonce);
+        self.boot = Some(boot);
         let Script { role, persona, .. } = self.script;
         let has_persona = role == Role::Firmware && self.quirks.refusal.is_none();
         let persona = has_persona.then_some(persona);
-        Session::new(Identity { role, boot, version: [0, 1, 0], persona }, 0x5eed + boot)
+        Session::new(Identity { role, boot, version: [0, 1, 0], persona }, 0x5eed + nonce)
     }
 
     fn serve(&mut self, mut stream: UnixStream, ended: &AtomicBool) {
@@ -199,7 +213,7 @@ impl Runner {
         }
     }
 
-    fn greet(&self, session: &mut Session) {
+    fn greet(&mut self, session: &mut Session) {
         let state = if self.script.is_loaded {
             SlotState::Verified(ImageInfo { address: 0, size: 1, digest: [0; 32] })
         } else {
@@ -208,11 +222,18 @@ impl Runner {
         let greeting = match (self.script.role, self.quirks.refusal) {
             (Role::Firmware, Some(refusal)) => DeviceMessage::Refused { refusal, detail: 0 },
             (Role::Firmware, None) => {
-                DeviceMessage::ChatState { last_id: 0, next_event: self.next_event, messages: 0 }
+                let last_id = if self.quirks.runs_on { self.last_id } else { 0 };
+                DeviceMessage::ChatState { last_id, next_event: self.next_event, messages: 0 }
             }
             _ => DeviceMessage::Slots { firmware: state, persona: state },
         };
         session.send_device(&greeting).unwrap();
+        if !self.quirks.runs_on {
+            self.unseen.clear();
+        }
+        for (event, what) in self.unseen.iter().copied() {
+            session.send_device(&DeviceMessage::Happened { event, what }).unwrap();
+        }
     }
 
     /// Answers; returns the program that runs after this one, if this one ends.
@@ -234,6 +255,10 @@ impl Runner {
             HostMessage::Offer { .. } => {
                 send(DeviceMessage::Refused { refusal: Refusal::WrongSize, detail: 1 });
             }
+            HostMessage::Seen { event } => self.unseen.retain(|(number, _)| *number > event),
+            HostMessage::Say { id, .. } if self.quirks.runs_on && id <= self.last_id => {
+                send(DeviceMessage::Received { id });
+            }
             HostMessage::Stop => self.end_burst(session, EndReason::Stopped),
             HostMessage::Say { id, .. } if manner == Manner::Refuses => {
                 self.quirks.manner = Manner::Answers;
@@ -241,6 +266,7 @@ impl Runner {
             }
             HostMessage::Say { id, text, .. } => {
                 send(DeviceMessage::Received { id });
+                self.last_id = id;
                 self.end_burst(session, EndReason::Finished);
                 self.work.read_tokens += 3;
                 self.work.read_micros += 300;
@@ -322,6 +348,8 @@ impl Runner {
             decode_micros: 300,
             ..Timing::default()
         };
+        // What the host has not stored is told again, so it has to last.
+        let text: &'static str = String::leak(text.to_string());
         let events = [
             Event::Thinking { reply },
             Event::Delta { reply, offset: 0, text: "You said " },
@@ -339,10 +367,12 @@ impl Runner {
         }
     }
 
-    fn happen(&mut self, session: &mut Session, events: &[Event<'_>]) {
+    fn happen(&mut self, session: &mut Session, events: &[Event<'static>]) {
         for what in events {
             let event = self.next_event;
-            session.send_device(&DeviceMessage::Happened { event, what: *what }).unwrap();
+            let happened = DeviceMessage::Happened { event, what: *what };
+            session.send_device(&happened).unwrap();
+            self.unseen.push_back((event, *what));
             self.next_event += 1;
         }
     }

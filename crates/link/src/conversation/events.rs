@@ -14,10 +14,14 @@ impl Conversation {
             return;
         }
         self.next_event = Some(event.wrapping_add(1));
+        self.standing_changed = true;
         self.orders.release();
-        if self.rereading || matches!(self.phase, Phase::Restoring { .. }) {
+        if event != expected && !self.rereading {
+            self.missed_events(unix_seconds);
+        }
+        if self.rereading {
             // Until the board knows our conversation again, all else is about another one.
-            if let (Event::Restored { messages }, true) = (what, self.rereading) {
+            if let (Event::Restored { messages }, Phase::Ready) = (what, self.phase) {
                 self.rereading = false;
                 self.updates.push_back(Update::Restored { kept: *messages });
             }

@@ -3,6 +3,8 @@
 //! Signals overtake what waits here for room on the board. A stop does so too, but is for all that was
 //! said before it: so it is sent at once, and again when the last of that has been sent.
 
+mod saved;
+
 use alloc::collections::VecDeque;
 
 use super::transcript::MessageKey;
@@ -40,7 +42,7 @@ pub(crate) enum Progress {
 #[derive(Clone, Copy, Debug)]
 struct Order {
     task: Task,
-    /// Its id on the board, once sent.
+    /// Its id on the board, once sent, or when it may have been sent before a restart.
     id: Option<u32>,
     progress: Progress,
 }
@@ -100,8 +102,9 @@ impl Orders {
         self.queue.iter().all(Order::is_signal)
     }
 
-    /// The next task to send: its place, its id (0 for a signal), and what it is.
-    pub(crate) fn next(&self) -> Option<(usize, u32, Task)> {
+    /// The next task to send: its place, its id (0 for a signal), and what it is. Only signals
+    /// unless `is_stored`.
+    pub(crate) fn next(&self, is_stored: bool) -> Option<(usize, u32, Task)> {
         let mut last_id = self.taken;
         let mut under_way = 0usize;
         let mut something_waits = false;
@@ -114,7 +117,7 @@ impl Orders {
                 }
                 continue;
             }
-            if waits && !self.held && under_way < WINDOW {
+            if waits && is_stored && !self.held && under_way < WINDOW {
                 return Some((place, last_id.saturating_add(1), order.task));
             }
             something_waits |= waits;

@@ -52,8 +52,8 @@ pub struct Message {
     pub gap_seconds: u32,
     /// What it cost, once the persona has ended it.
     pub timing: Option<Timing>,
-    /// The persona's: its number on the board.
-    pub(crate) reply: Option<u32>,
+    /// The persona's: its number on the board, as long as the board may name it.
+    pub reply: Option<u32>,
 }
 
 impl Message {
@@ -69,9 +69,31 @@ impl Message {
 pub(crate) struct Transcript {
     messages: Vec<Message>,
     next_key: u64,
+    /// The first message that is not as it was written down last.
+    changed_from: Option<usize>,
 }
 
 impl Transcript {
+    /// Takes up what was said before.
+    pub(crate) fn resume(messages: Vec<Message>, next_key: u64) -> Self {
+        let used = messages.iter().map(|message| message.key.0.saturating_add(1));
+        Self { next_key: used.fold(next_key, u64::max), messages, changed_from: None }
+    }
+
+    /// The first message that is not as it was at [`Self::was_saved`].
+    pub(crate) fn changed_from(&self) -> Option<usize> {
+        self.changed_from
+    }
+
+    /// All is written down as it is.
+    pub(crate) fn was_saved(&mut self) {
+        self.changed_from = None;
+    }
+
+    fn changed(&mut self, place: usize) {
+        self.changed_from = Some(self.changed_from.map_or(place, |from| from.min(place)));
+    }
+
     /// All messages.
     pub(crate) fn messages(&self) -> &[Message] {
         &self.messages
@@ -91,13 +113,29 @@ impl Transcript {
         self.messages.iter().rev().find(|message| message.key == key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: MessageKey) -> Option<&mut Message> {
-        self.messages.iter_mut().rev().find(|message| message.key == key)
+    /// Changes the state of a message; `false` when there is none with this key.
+    pub(crate) fn set_state(&mut self, key: MessageKey, state: MessageState) -> bool {
+        let Some(place) = self.place(|message| message.key == key) else { return false };
+        let Some(message) = self.messages.get_mut(place) else { return false };
+        let was_known = message.is_known();
+        message.state = state;
+        // How far a message is on its way to the persona follows from its order.
+        if was_known || message.is_known() {
+            self.changed(place);
+        }
+        true
     }
 
-    /// The persona's message with this number on the board.
+    /// The place of the latest message for which this holds.
+    fn place(&self, is_it: impl Fn(&Message) -> bool) -> Option<usize> {
+        self.messages.iter().rposition(is_it)
+    }
+
+    /// The persona's message with this number on the board, to change it.
     pub(crate) fn reply_mut(&mut self, reply: u32) -> Option<&mut Message> {
-        self.messages.iter_mut().rev().find(|message| message.reply == Some(reply))
+        let place = self.place(|message| message.reply == Some(reply))?;
+        self.changed(place);
+        self.messages.get_mut(place)
     }
 
     /// Adds a message of the friend, which the persona has yet to read.
@@ -117,6 +155,7 @@ impl Transcript {
             reply: None,
         };
         let key = message.key;
+        self.changed(self.messages.len());
         self.messages.push(message);
         key
     }
@@ -139,33 +178,43 @@ impl Transcript {
             reply: Some(reply),
         };
         let key = message.key;
-        self.messages.insert(self.known_count(), message);
+        let place = self.known_count();
+        self.changed(place);
+        self.messages.insert(place, message);
         key
     }
 
     /// Takes a message out.
     pub(crate) fn remove(&mut self, key: MessageKey) {
-        self.messages.retain(|message| message.key != key);
+        self.remove_all(|message| message.key == key);
     }
 
     /// Takes out all messages for which this holds.
     pub(crate) fn remove_all(&mut self, is_gone: impl Fn(&Message) -> bool) {
-        self.messages.retain(|message| !is_gone(message));
+        if let Some(first) = self.messages.iter().position(&is_gone) {
+            self.changed(first);
+            self.messages.retain(|message| !is_gone(message));
+        }
     }
 
     /// Changes the state of the friend's latest known messages, as far back as the persona's last.
     /// Returns their keys.
     pub(crate) fn settle(&mut self, state: MessageState) -> Vec<MessageKey> {
         let count = self.known_count();
-        let known = self.messages.get_mut(..count).unwrap_or_default();
-        let latest = known.iter_mut().rev().skip_while(|message| message.speaker == Speaker::Wisp);
-        let latest = latest.take_while(|message| message.speaker == Speaker::You);
-        let mut changed = Vec::new();
-        for message in latest.filter(|message| message.state != state) {
+        let known = self.messages.get_mut(..count).unwrap_or_default().iter_mut().enumerate();
+        let latest = known.rev().skip_while(|(_, message)| message.speaker == Speaker::Wisp);
+        let latest = latest.take_while(|(_, message)| message.speaker == Speaker::You);
+        let mut keys = Vec::new();
+        let mut first = None;
+        for (place, message) in latest.filter(|(_, message)| message.state != state) {
             message.state = state;
-            changed.push(message.key);
+            keys.push(message.key);
+            first = Some(place);
         }
-        changed
+        if let Some(first) = first {
+            self.changed(first);
+        }
+        keys
     }
 
     /// The board has lost the conversation in the middle of a reply: what was shown of it stays.
@@ -173,20 +222,35 @@ impl Transcript {
     pub(crate) fn interrupt(&mut self) -> (Option<MessageKey>, Option<MessageKey>) {
         let thinking = |message: &Message| message.state == MessageState::Thinking;
         let removed = self.messages.iter().find(|message| thinking(message)).map(|it| it.key);
-        self.messages.retain(|message| !thinking(message));
-        let writing = |message: &&mut Message| message.state == MessageState::Writing;
-        let kept = self.messages.iter_mut().find(writing).map(|message| {
+        self.remove_all(thinking);
+        let place = self.place(|message| message.state == MessageState::Writing);
+        let kept = place.and_then(|place| {
+            self.changed(place);
+            let message = self.messages.get_mut(place)?;
             message.state = MessageState::Interrupted;
-            message.key
+            Some(message.key)
         });
         (kept, removed)
     }
 
-    /// Numbers the persona's messages as the board does when it is given the conversation.
-    pub(crate) fn number_replies(&mut self) {
-        let spoken = self.messages.iter_mut().filter(|message| message.speaker == Speaker::Wisp);
-        for (message, number) in spoken.zip(1..) {
-            message.reply = Some(number);
+    /// Numbers the persona's messages as the board does when it is given the conversation from this
+    /// place on. It cannot name those before.
+    pub(crate) fn number_replies(&mut self, first: usize) {
+        let mut next = 1u32;
+        let mut changed = None;
+        for (place, message) in self.messages.iter_mut().enumerate() {
+            let mut number = None;
+            if place >= first && message.speaker == Speaker::Wisp {
+                number = Some(next);
+                next = next.saturating_add(1);
+            }
+            if message.reply != number {
+                message.reply = number;
+                changed = changed.or(Some(place));
+            }
+        }
+        if let Some(place) = changed {
+            self.changed(place);
         }
     }
 
@@ -217,4 +281,10 @@ impl Transcript {
         self.next_key = self.next_key.saturating_add(1);
         key
     }
+}
+
+/// What a board is given of a text: its end, as much as fits one message of the cable.
+pub(crate) fn restored_text(text: &str) -> &str {
+    let start = text.len().saturating_sub(crate::message::CHUNK_SIZE);
+    (start..=text.len()).find_map(|start| text.get(start..)).unwrap_or_default()
 }

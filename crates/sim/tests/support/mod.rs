@@ -23,10 +23,12 @@ pub fn host(world: &mut World) -> &mut Host {
     world.host.as_mut().unwrap()
 }
 
-/// The friend writes something.
+/// The friend writes something, and the program has it.
 pub fn say(world: &mut World, text: &str) -> MessageKey {
     let now = host::unix_seconds(world.now);
-    host(world).conversation_mut().say(text, now).unwrap()
+    let key = host(world).conversation_mut().say(text, now).unwrap();
+    host(world).write_down();
+    key
 }
 
 /// The conversation as the host knows it; empty while no host program runs.

@@ -73,7 +73,8 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
             (None, None) => return Err(WispError::NoPort),
         };
         let bench = Bench { arguments: &arguments, prompts: &prompts, wanted, began };
-        let client = Client::start(connector, ClientOptions { wanted: bench.wanted.clone() })?;
+        let options = ClientOptions { wanted: bench.wanted.clone(), ..ClientOptions::default() };
+        let client = Client::start(connector, options)?;
         bench.run(&client, board, folder, &interrupt)
     });
     if result.is_err() {

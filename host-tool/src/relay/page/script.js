@@ -20,6 +20,9 @@ let activity = "idle";
 let transfer = null;
 let notice = null;
 const rows = new Map(); // key -> { message, parts }
+const entryOf = new WeakMap(); // row -> what is in rows
+let hasOlder = false; // there are messages before the first row
+let isAsking = false; // and they are on their way
 const unconfirmed = new Map(); // tag -> { text, parts }
 
 // ---- The connection to the program ----
@@ -89,6 +92,7 @@ function handle(told) {
     case "notice":
     case "crashed": notice = told.notice; showStatus(); break;
     case "taken": dropUnconfirmed(told.tag); break;
+    case "older": takeOlder(told); break;
     default: break; // stats and the like are for the terminal
   }
 }
@@ -102,11 +106,9 @@ function takeSnapshot(view) {
   page.name.textContent = view.name;
   document.title = view.name;
   clearMessages();
-  let after = null;
-  for (const message of view.messages) {
-    showMessage(message, after, true);
-    after = message.key;
-  }
+  hasOlder = view.has_older;
+  page.messages.prepend(...view.messages.map((message) => addEntry(message).parts.row));
+  showBelow(null);
   for (const [tag, { text }] of unconfirmed) tell({ type: "say", tag, text });
   showStatus();
   showTransfer();
@@ -219,61 +221,98 @@ function fillRow(parts, message) {
   }
 }
 
-function showMessage(message, after, quietly = false) {
+function addEntry(message) {
+  const entry = { message, parts: makeRow(message.speaker) };
+  rows.set(message.key, entry);
+  entryOf.set(entry.parts.row, entry);
+  fillRow(entry.parts, message);
+  fillBelow(entry, false);
+  return entry;
+}
+
+// Older messages come in above, and what is being read stays where it is.
+function takeOlder({ messages, has_older }) {
+  isAsking = false;
+  hasOlder = has_older;
+  const fresh = messages.filter((message) => !rows.has(message.key));
+  const { scrollHeight, scrollTop } = page.scroller;
+  page.messages.prepend(...fresh.map((message) => addEntry(message).parts.row));
+  page.scroller.scrollTop = scrollTop + page.scroller.scrollHeight - scrollHeight;
+}
+
+function askForOlder() {
+  if (!hasOlder || isAsking || page.scroller.scrollTop > page.scroller.clientHeight) return;
+  const first = entryOf.get(page.messages.firstElementChild);
+  if (first !== undefined) isAsking = tell({ type: "older", before: first.message.key });
+}
+
+function showMessage(message, after) {
+  // It stands before the first row: it comes when it is asked for.
+  const isBeforeFirst = hasOlder && !rows.has(after) && !rows.has(message.key);
+  if (isBeforeFirst) return;
   const atEnd = isAtEnd();
   let entry = rows.get(message.key);
   const wasWriting = entry === undefined || entry.message.reply === "writing";
-  if (entry === undefined) {
-    entry = { parts: makeRow(message.speaker) };
-    rows.set(message.key, entry);
-  }
-  const before = rows.get(after)?.parts.row ?? null;
+  if (entry === undefined) entry = addEntry(message);
+  // The first row has one before it that is not here.
+  const staysFirst = hasOlder && !rows.has(after);
+  const before = staysFirst ? entry.parts.row.previousSibling : rows.get(after)?.parts.row ?? null;
   const { row } = entry.parts;
   if (row.previousSibling !== before || row.parentNode === null) {
     page.messages.insertBefore(row, before === null ? page.messages.firstChild : before.nextSibling);
   }
   entry.message = message;
   fillRow(entry.parts, message);
-  showBelow();
+  showBelow(entry);
   const isComplete = message.speaker === "wisp" && message.reply !== "writing";
-  if (!quietly && isComplete && wasWriting) page.announcer.textContent = message.text;
+  if (isComplete && wasWriting) page.announcer.textContent = message.text;
   afterChange(atEnd || message.speaker === "you");
 }
 
 function removeMessage(key) {
   rows.get(key)?.parts.row.remove();
   rows.delete(key);
-  showBelow();
+  showBelow(null);
   afterChange(false);
 }
 
 function clearMessages() {
   for (const { parts } of rows.values()) parts.row.remove();
   rows.clear();
+  lastEntry = null;
+  hasOlder = false;
+  isAsking = false;
   afterChange(true);
 }
 
 // The line below the newest message: how the reply ended, its speed, and answering again.
-function showBelow() {
-  const newest = [...page.messages.children].at(-1);
-  for (const { message, parts } of rows.values()) {
-    const told = [];
-    if (ENDINGS[message.reply]) told.push(ENDINGS[message.reply]);
-    const isLast = parts.row === newest && message.speaker === "wisp" && message.reply !== "writing";
-    if (isLast && message.timing && message.timing.decode_micros > 0 && message.timing.reply_tokens > 1) {
-      const rate = (message.timing.reply_tokens - 1) / (message.timing.decode_micros / 1e6);
-      told.push(`${rate.toFixed(1)} tokens/s`);
-    }
-    const wanted = `${isLast}|${told.join()}`;
-    if (parts.below.dataset.shown === wanted) continue;
-    parts.below.dataset.shown = wanted;
-    parts.below.replaceChildren(told.join(" · "));
-    if (isLast) {
-      const again = make("button", "", parts.below);
-      again.type = "button";
-      again.textContent = "↻ Answer again";
-      again.onclick = () => tell({ type: "regenerate" });
-    }
+let lastEntry = null;
+
+function showBelow(changed) {
+  const last = entryOf.get(page.messages.lastElementChild) ?? null;
+  for (const entry of new Set([changed, lastEntry, last])) {
+    if (entry !== null) fillBelow(entry, entry === last);
+  }
+  lastEntry = last;
+}
+
+function fillBelow({ message, parts }, isNewest) {
+  const told = [];
+  if (ENDINGS[message.reply]) told.push(ENDINGS[message.reply]);
+  const isLast = isNewest && message.speaker === "wisp" && message.reply !== "writing";
+  if (isLast && message.timing && message.timing.decode_micros > 0 && message.timing.reply_tokens > 1) {
+    const rate = (message.timing.reply_tokens - 1) / (message.timing.decode_micros / 1e6);
+    told.push(`${rate.toFixed(1)} tokens/s`);
+  }
+  const wanted = `${isLast}|${told.join()}`;
+  if (parts.below.dataset.shown === wanted) return;
+  parts.below.dataset.shown = wanted;
+  parts.below.replaceChildren(told.join(" · "));
+  if (isLast) {
+    const again = make("button", "", parts.below);
+    again.type = "button";
+    again.textContent = "↻ Answer again";
+    again.onclick = () => tell({ type: "regenerate" });
   }
 }
 
@@ -306,6 +345,7 @@ function afterChange(follow) {
 
 page.scroller.onscroll = () => {
   if (isAtEnd()) page.newest.hidden = true;
+  askForOlder();
 };
 page.newest.onclick = scrollToEnd;
 

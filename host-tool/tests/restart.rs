@@ -1,0 +1,196 @@
+//! `wisp` is killed in the middle of a chat and started again, against a board that runs on.
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
+
+#[path = "common/board.rs"]
+mod board;
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use board::{Board, Manner, Quirks, Script};
+use link::conversation::MessageState;
+use link::message::{EndReason, Role, Speaker};
+use wisp::client::{Client, ClientOptions, Keeping, ReplyState, Update, Wanted};
+use wisp::history::{History, Reader};
+use wisp::port::{FixedConnector, PortAddress};
+
+/// How long anything may take, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const RUNNING: Script =
+    Script { role: Role::Firmware, persona: [7; 32], is_loaded: true, can_start: true };
+
+/// The program, at a terminal.
+struct Program {
+    process: Child,
+    input: ChildStdin,
+    output: Receiver<Vec<u8>>,
+    printed: String,
+}
+
+impl Program {
+    fn start(folder: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_wisp"))
+            .args(["chat", "--port", &format!("unix:{}", folder.join("line").display())])
+            // The usual place is in here.
+            .env("XDG_DATA_HOME", folder.join("data"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let (sender, output) = mpsc::channel();
+        let mut stdout = process.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            let mut block = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut block) {
+                if sender.send(block[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let input = process.stdin.take().unwrap();
+        Self { process, input, output, printed: String::new() }
+    }
+
+    fn say(&mut self, text: &str) {
+        writeln!(self.input, "{text}").unwrap();
+    }
+
+    /// Waits until this is printed.
+    fn until(&mut self, words: &str) {
+        let began = Instant::now();
+        while !self.printed.contains(words) {
+            let left = PATIENCE.saturating_sub(began.elapsed());
+            let Ok(bytes) = self.output.recv_timeout(left) else {
+                panic!("never {words:?}: {}", self.printed)
+            };
+            self.printed.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    /// As `kill -9`: it has no moment to do anything.
+    fn kill(mut self) -> String {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        std::mem::take(&mut self.printed)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What is in the history: who, what, and how far.
+fn written(path: &Path) -> Vec<(Speaker, String, MessageState)> {
+    let reader = Reader::open(path).unwrap();
+    let chats = reader.chats(None).unwrap();
+    assert_eq!(chats.len(), 1);
+    let messages = reader.messages(&chats[0]).unwrap().into_iter();
+    messages.map(|message| (message.speaker, message.text, message.state)).collect()
+}
+
+#[test]
+fn killed_in_the_middle_of_a_reply_it_goes_on_where_it_was() {
+    let complete = MessageState::Complete(EndReason::Finished);
+    // Killed as soon as this is seen: on the way there, when it was read, in the first reply, and in
+    // the middle of a second one that the board never ends by itself.
+    for seen in ["received", "read", "You said ", "Wisp: And "] {
+        let folder = tempfile::tempdir().unwrap();
+        let quirks = Quirks { manner: Manner::Bursts, runs_on: true, ..Quirks::default() };
+        let board = Board::start_with(&folder.path().join("line"), RUNNING, quirks);
+        let mut program = Program::start(folder.path());
+        program.say("hello");
+        program.until(seen);
+        program.kill();
+
+        let mut program = Program::start(folder.path());
+        program.until("You: hello");
+        program.say("more");
+        program.until("You said more");
+        program.say("enough");
+        program.until("You said enough");
+        let printed = program.kill();
+        assert_eq!(printed.matches("You: hello").count(), 1, "{printed}");
+
+        // The last one may still be under way to the disk.
+        let history = folder.path().join("data/wisp/history.sqlite3");
+        let mut messages = written(&history);
+        messages.truncate(6);
+        let you = |text: &str| (Speaker::You, text.to_string(), MessageState::Answered);
+        let wisp = |text: &str| (Speaker::Wisp, text.to_string(), complete);
+        let expected = [
+            you("hello"),
+            wisp("You said hello"),
+            wisp("And "),
+            you("more"),
+            wisp("You said more"),
+            wisp("And "),
+        ];
+        assert_eq!(messages, expected, "killed at {seen:?}");
+        let heard: Vec<_> = board.heard.try_iter().collect();
+        let said = |beginning: &str| heard.iter().filter(|it| it.starts_with(beginning)).count();
+        assert_eq!(said("Say"), 3, "each once: {heard:?}");
+        assert_eq!(said("Restore"), 0, "it knows all that: {heard:?}");
+    }
+}
+
+/// The next update that is right.
+fn wait_for<T>(client: &Client, what: &str, find: impl Fn(&Update) -> Option<T>) -> T {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let update = client.updates().unwrap().recv_timeout(PATIENCE).unwrap();
+        if let Some(found) = find(&update) {
+            return found;
+        }
+    }
+    panic!("never {what}");
+}
+
+#[test]
+fn what_cannot_be_stored_is_said_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let board = Board::start(&path, RUNNING);
+    let history = folder.path().join("history");
+    let connector = FixedConnector::new(PortAddress::Unix(path), 0);
+    let keeping = Keeping::History(Box::new(History::open(&history).unwrap()));
+    let options = ClientOptions { wanted: Wanted::default(), keeping };
+    let client = Client::start(Box::new(connector), options).unwrap();
+    let say = |text: &str| client.send(wisp::client::Command::Say(text.into())).unwrap();
+    let answered = |text: &'static str| {
+        move |update: &Update| match update {
+            Update::Message { message, .. }
+                if message.text == text && message.reply == Some(ReplyState::Finished) =>
+            {
+                Some(())
+            }
+            _ => None,
+        }
+    };
+    say("one");
+    wait_for(&client, "an answer", answered("You said one"));
+    assert_eq!(board.heard_of("Say").len(), 1);
+
+    // Stands for a full disk: somebody else writes and does not end.
+    let other = rusqlite::Connection::open(&history).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    say("two");
+    let code = wait_for(&client, "a notice", |update| match update {
+        Update::Notice { notice } => Some(notice.code.clone()),
+        _ => None,
+    });
+    assert_eq!(code, "wisp::history::write");
+    assert_eq!(board.heard_of("Say").len(), 0);
+    other.execute_batch("ROLLBACK").unwrap();
+    wait_for(&client, "an answer", answered("You said two"));
+    drop(client);
+    let texts: Vec<_> = written(&history).into_iter().map(|(_, text, _)| text).collect();
+    assert_eq!(texts, ["one", "You said one", "two", "You said two"]);
+}
