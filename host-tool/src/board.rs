@@ -200,9 +200,11 @@ impl Artefacts {
     /// It is not there: this program was taken away from the project.
     pub fn persona(&self) -> Result<PathBuf> {
         let place = Path::new(SHIPPED);
-        self.folders.iter().map(|folder| folder.join(place)).find(|path| path.is_file()).ok_or(
-            WispError::PersonaMissing { looked_for: SHIPPED },
-        )
+        self.folders
+            .iter()
+            .map(|folder| folder.join(place))
+            .find(|path| path.is_file())
+            .ok_or(WispError::PersonaMissing { looked_for: SHIPPED })
     }
 }
 

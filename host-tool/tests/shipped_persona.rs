@@ -9,7 +9,7 @@ mod bench;
 #[path = "chain/cable.rs"]
 mod cable;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bench::{Bench, artefacts};
 use cable::Fault;
