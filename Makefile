@@ -24,7 +24,7 @@ help:
 	@echo "  make bench-peer LLAMA2C=DIR  the same for your checkout of llama2.c, beside it"
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
-	@echo "  make build       host tools, bootloader, firmware and demo persona"
+	@echo "  make build       host tools, bootloader, firmware and the tests' personas"
 	@echo "  make kernel.img  the bootloader as an SD card wants it"
 	@echo "  make fmt         format the code"
 	@echo "  make clean       remove everything that was built"
@@ -45,7 +45,7 @@ bootloader:
 firmware:
 	@scripts/fw-cargo build --quiet --profile firmware -p firmware
 
-# Always made anew: it takes a moment, and a file of yesterday's writer would be tested unnoticed.
+# What the tests speak with. Always made anew: it takes a moment, and a file of yesterday's writer would be tested unnoticed.
 personas:
 	@mkdir -p $(PERSONAS)
 	@for format in f32 fp8 int8 int4; do \
@@ -57,8 +57,9 @@ personas:
 kernel.img: bootloader
 	@$(WISP) image --bootloader $(BARE)/bootloader --output $@
 
-demo: setup build
-	@$(WISP) demo --persona $(PERSONAS)/stories260K-fp8.wisp
+# The persona is in models/, ready made: nothing that trains is built for it.
+demo: setup announce bootloader firmware
+	@$(WISP) demo
 
 test: setup
 	@$(DEVTOOL) test

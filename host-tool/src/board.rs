@@ -137,7 +137,10 @@ impl Drop for Board {
     }
 }
 
-/// Finds what the build made: next to the program that runs, or below the current folder.
+/// The persona that a board gets when none is named, in the project's folder.
+const SHIPPED: &str = "models/wisp-3m.wisp";
+
+/// Finds what the build made and what the project ships: next to the program that runs, or below the current folder.
 #[derive(Clone, Debug)]
 pub struct Artefacts {
     folders: Vec<PathBuf>,
@@ -191,43 +194,18 @@ impl Artefacts {
         )
     }
 
-    /// The persona in `target/personas/`: the only one there is, or the only one in fp8, the
-    /// format to be used unless there is a reason for another.
+    /// The persona that the project ships.
     ///
     /// # Errors
-    /// There is none, or more than one.
+    /// It is not there: this program was taken away from the project.
     pub fn persona(&self) -> Result<PathBuf> {
-        let place = "target/personas";
-        let found: Vec<PathBuf> =
-            self.folders.iter().flat_map(|folder| wisp_files(&folder.join(place))).collect();
-        let in_fp8: Vec<&PathBuf> =
-            found.iter().filter(|path| path.to_string_lossy().ends_with("-fp8.wisp")).collect();
-        match (found.as_slice(), in_fp8.as_slice()) {
-            ([only], _) => Ok(only.clone()),
-            (_, [only]) => Ok((*only).clone()),
-            ([], _) => Err(WispError::ArtefactMissing {
-                what: "persona",
-                looked_for: format!("{place}/*.wisp"),
-                make: "personas",
-                option: "--persona",
-            }),
-            _ => {
-                let names: Vec<_> = found.iter().map(|path| path.display().to_string()).collect();
-                Err(WispError::WhichPersona { names: names.join(", ") })
-            }
-        }
+        let place = Path::new(SHIPPED);
+        self.folders
+            .iter()
+            .map(|folder| folder.join(place))
+            .find(|path| path.is_file())
+            .ok_or(WispError::PersonaMissing { looked_for: SHIPPED })
     }
-}
-
-fn wisp_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "wisp"))
-        .collect();
-    found.sort();
-    found
 }
 
 #[cfg(test)]
@@ -269,17 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn one_persona_is_taken_fp8_is_preferred_and_two_are_a_question() {
+    fn the_shipped_persona_is_found_and_missed_with_advice() {
         let folder = tempfile::tempdir().unwrap();
         let artefacts = Artefacts::in_folder(folder.path());
-        assert_eq!(artefacts.persona().unwrap_err().code_text(), "wisp::file::missing");
-        let personas = folder.path().join("target/personas");
-        std::fs::create_dir_all(&personas).unwrap();
-        std::fs::write(personas.join("a-f32.wisp"), "x").unwrap();
-        assert_eq!(artefacts.persona().unwrap(), personas.join("a-f32.wisp"));
-        std::fs::write(personas.join("a-fp8.wisp"), "x").unwrap();
-        assert_eq!(artefacts.persona().unwrap(), personas.join("a-fp8.wisp"));
-        std::fs::write(personas.join("b-fp8.wisp"), "x").unwrap();
-        assert_eq!(artefacts.persona().unwrap_err().code_text(), "wisp::file::which_persona");
+        let missing = artefacts.persona().unwrap_err();
+        assert_eq!(missing.code_text(), "wisp::file::persona_missing");
+        assert!(missing.help_text().contains("--persona"));
+        std::fs::create_dir_all(folder.path().join("models")).unwrap();
+        std::fs::write(folder.path().join(SHIPPED), "x").unwrap();
+        assert_eq!(artefacts.persona().unwrap(), folder.path().join(SHIPPED));
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        assert!(Artefacts::in_folder(project).persona().is_ok());
     }
 }

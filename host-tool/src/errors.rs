@@ -132,9 +132,12 @@ pub enum WispError {
     #[diagnostic(code(wisp::file::write), help("Check the folder, its permissions and its space."))]
     FileWrite { path: PathBuf, cause: std::io::Error },
 
-    #[error("several personas were found: {names}")]
-    #[diagnostic(code(wisp::file::which_persona), help("Choose one with `--persona FILE`."))]
-    WhichPersona { names: String },
+    #[error("no persona was named, and there is no {looked_for}")]
+    #[diagnostic(
+        code(wisp::file::persona_missing),
+        help("Say with `--persona FILE` which one, or start in the project's folder.")
+    )]
+    PersonaMissing { looked_for: &'static str },
 
     #[error("{path} cannot be used as firmware: {cause}", path = path.display())]
     #[diagnostic(
@@ -372,7 +375,7 @@ mod tests {
             },
             WispError::FileRead { path: file(), cause: cause() },
             WispError::FileWrite { path: file(), cause: cause() },
-            WispError::WhichPersona { names: "a, b".into() },
+            WispError::PersonaMissing { looked_for: "x" },
             WispError::BadFirmware { path: file(), cause: "cause".into() },
             WispError::BadPersona { path: file(), cause: "cause".into() },
             WispError::LogTable { path: file(), cause: "cause".into() },

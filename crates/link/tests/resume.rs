@@ -293,7 +293,7 @@ fn a_board_is_given_no_more_than_it_can_hold() {
         meet(&mut conversation, 2, 0, 1);
         conversation.saved();
         let sent = sent(&mut conversation);
-        assert_eq!(sent[0], format!("restore {given}"));
+        assert_eq!(sent[1], format!("restore {given}"));
         assert_eq!(sent.iter().filter(|words| *words == text).count(), given);
         assert_eq!(conversation.messages().len(), messages);
     }
