@@ -11,7 +11,7 @@ use link::message::Speaker;
 use wisp::client::{ChatMessage, Delivery, ReplyState, Update};
 
 fn message(key: u64, text: &str) -> ChatMessage {
-    let is_yours = key % 2 == 0;
+    let is_yours = key.is_multiple_of(2);
     ChatMessage {
         key,
         speaker: if is_yours { Speaker::You } else { Speaker::Wisp },

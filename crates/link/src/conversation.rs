@@ -215,7 +215,7 @@ impl Conversation {
         self.updates.pop_front()
     }
 
-    /// Takes what [`Session::poll_event`] tells.
+    /// Takes what [`crate::Session::poll_event`] tells.
     pub fn handle_session(&mut self, event: &SessionEvent) {
         match event {
             SessionEvent::Up { peer } => {
