@@ -106,3 +106,14 @@ fn a_chat_from_a_file_ends_when_everything_is_answered() {
     assert!(told.contains("no such order"), "{told}");
     assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
 }
+
+#[test]
+fn manners_out_of_range_are_refused() {
+    for (option, value) in
+        [("--talkativeness", "11"), ("--talkativeness", "nan"), ("--most-unanswered", "0")]
+    {
+        let output = wisp(&["chat", "--port", "unix:/nowhere", option, value], "");
+        assert_eq!(output.status.code(), Some(2), "{option} {value}");
+        assert!(text(&output.stderr).contains(option));
+    }
+}

@@ -161,7 +161,7 @@ fn what_cannot_be_stored_is_said_when_it_can() {
     let history = folder.path().join("history");
     let connector = FixedConnector::new(PortAddress::Unix(path), 0);
     let keeping = Keeping::History(Box::new(History::open(&history).unwrap()));
-    let options = ClientOptions { wanted: Wanted::default(), keeping };
+    let options = ClientOptions { wanted: Wanted::default(), keeping, manners: None };
     let client = Client::start(Box::new(connector), options).unwrap();
     let say = |text: &str| client.send(wisp::client::Command::Say(text.into())).unwrap();
     let answered = |text: &'static str| {

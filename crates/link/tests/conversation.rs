@@ -8,8 +8,8 @@ mod chat;
 use chat::{Act, Board, Bytes, DOWN, World, acts, encode, is_final, up};
 use link::conversation::{Conversation, MessageState, SayError, Update};
 use link::message::{
-    CrashKind, CrashReport, DeviceMessage, EndReason, Event, HostMessage, MAX_TEXT, Refusal, Role,
-    Speaker, Stats, Timing,
+    CrashKind, CrashReport, DeviceMessage, EndReason, Event, HostMessage, MAX_TEXT, Manners,
+    Refusal, Role, Speaker, Stats, Timing,
 };
 use proptest::prelude::*;
 
@@ -409,4 +409,40 @@ fn a_crash_is_told_once_however_often_it_is_reported() {
     let updates = std::iter::from_fn(|| conversation.poll_update());
     let crashes = updates.filter(|update| matches!(update, Update::Crashed(_)));
     assert_eq!(crashes.count(), 1);
+}
+
+#[test]
+fn manners_are_told_in_every_session() {
+    let manners = Manners { talkativeness_milli: 2000, most_unanswered: None, quiet: None };
+    let told = format!("{:?}", HostMessage::Manners(manners));
+    let mut conversation = connected(0);
+    conversation.set_manners(manners);
+    assert_eq!(sent(&mut conversation), [told.clone()]);
+    assert!(sent(&mut conversation).is_empty());
+    conversation.handle_session(&DOWN);
+    conversation.handle_session(&up(Role::Firmware, 2));
+    let state = DeviceMessage::ChatState { last_id: 0, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 9);
+    assert_eq!(sent(&mut conversation), [told, "clock 9".into()]);
+}
+
+#[test]
+fn who_breaks_a_silence_says_how_long_it_was() {
+    let mut conversation = connected(0);
+    conversation.say("good night", 1000).unwrap();
+    sent(&mut conversation);
+    let happened = |event, what| DeviceMessage::Happened { event, what };
+    conversation.handle_message(&happened(1, Event::Read { id: 1 }), 1000);
+    conversation.handle_message(&happened(2, Event::StayedSilent { after: 1 }), 1000);
+    let breaks = Event::BreaksSilence { reply: 1, gap_seconds: 7200 };
+    conversation.handle_message(&happened(3, breaks), 8200);
+    // Not shown yet: a message that the friend sends now follows the friend's own.
+    let friend = conversation.say("awake?", 8201).unwrap();
+    assert_eq!(conversation.message(friend).unwrap().gap_seconds, 7201);
+    let delta = Event::Delta { reply: 1, offset: 0, text: "psst" };
+    conversation.handle_message(&happened(4, delta), 8202);
+    let messages = conversation.messages();
+    assert_eq!((&*messages[1].text, messages[1].gap_seconds), ("psst", 7200));
+    let later = conversation.say("ah", 8205).unwrap();
+    assert_eq!(conversation.message(later).unwrap().gap_seconds, 4);
 }

@@ -9,7 +9,7 @@ use link::message::{MAX_TEXT, Stats};
 
 use super::chat_text::ChatText;
 use super::interrupt::Interrupt;
-use super::options::{HistoryOptions, ImageOptions, PortOptions};
+use super::options::{HistoryOptions, ImageOptions, MannersOptions, PortOptions};
 use super::progress::{Progress, amount};
 use crate::client::{Client, ClientOptions, Command, Update};
 use crate::errors::{Result, WispError};
@@ -30,6 +30,8 @@ pub(super) struct ChatArguments {
     images: ImageOptions,
     #[command(flatten)]
     history: HistoryOptions,
+    #[command(flatten)]
+    manners: MannersOptions,
 }
 
 /// Chats until the friend leaves.
@@ -38,7 +40,11 @@ pub(super) fn run(arguments: ChatArguments) -> Result<()> {
     let name = wanted.name().to_string();
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
-    let options = ClientOptions { wanted, keeping: arguments.history.keeping()? };
+    let options = ClientOptions {
+        wanted,
+        keeping: arguments.history.keeping()?,
+        manners: arguments.manners.manners(),
+    };
     let mut client = Client::start(connector, options)?;
     let mut before = ChatText::new(&name);
     Progress::new().wait_and_tell(&client, &interrupt, &mut |update| match update {

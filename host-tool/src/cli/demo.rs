@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::interrupt::Interrupt;
-use super::options::{BoardArguments, HistoryOptions, ImageOptions};
+use super::options::{BoardArguments, HistoryOptions, ImageOptions, MannersOptions};
 use super::out;
 use super::serve::{PageOptions, serve};
 use crate::client::ClientOptions;
@@ -19,13 +19,19 @@ pub(super) struct DemoArguments {
     #[command(flatten)]
     history: HistoryOptions,
     #[command(flatten)]
+    manners: MannersOptions,
+    #[command(flatten)]
     page: PageOptions,
 }
 
 /// Emulates a board and serves it until Ctrl-C.
 pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
-    let options = ClientOptions { wanted, keeping: arguments.history.keeping_if_named()? };
+    let options = ClientOptions {
+        wanted,
+        keeping: arguments.history.keeping_if_named()?,
+        manners: arguments.manners.manners(),
+    };
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(None)?;

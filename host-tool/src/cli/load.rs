@@ -24,7 +24,10 @@ pub(super) fn run(arguments: LoadArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
-    let client = Client::start(connector, ClientOptions { wanted, keeping: Keeping::Bystander })?;
+    let client = Client::start(
+        connector,
+        ClientOptions { wanted, keeping: Keeping::Bystander, manners: None },
+    )?;
     Progress::new().wait_until_online(&client, &interrupt)?;
     out::line("The persona is awake. `wisp chat` or `wisp serve` talks to it.");
     Ok(())

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use link::message::Manners;
 
 use crate::board::{Artefacts, Board, BoardOptions};
 use crate::client::{Keeping, Wanted};
@@ -65,6 +66,41 @@ impl HistoryOptions {
     /// As [`Self::keeping`].
     pub(super) fn keeping_if_named(&self) -> Result<Keeping> {
         if self.history.is_some() { self.keeping() } else { Ok(Keeping::Memory) }
+    }
+}
+
+/// How the persona behaves.
+#[derive(Debug, Clone, Args)]
+pub(super) struct MannersOptions {
+    /// How talkative the persona is, 0 to 10: by how much its odds of speaking are multiplied
+    /// [default: 1, as it was learned]
+    #[arg(long, value_name = "NUMBER", value_parser = thousandths)]
+    pub talkativeness: Option<u16>,
+    /// How many messages in a row the persona may write, 1 to 8 [default: as it was learned, but at
+    /// most 4]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub most_unanswered: Option<u8>,
+}
+
+impl MannersOptions {
+    /// What was asked for, if anything was.
+    pub(super) fn manners(&self) -> Option<Manners> {
+        let Self { talkativeness, most_unanswered } = *self;
+        let is_asked = talkativeness.is_some() || most_unanswered.is_some();
+        is_asked.then(|| Manners {
+            talkativeness_milli: talkativeness.unwrap_or(1000),
+            most_unanswered,
+            quiet: None,
+        })
+    }
+}
+
+/// A number from 0 to 10, in thousandths.
+fn thousandths(text: &str) -> std::result::Result<u16, String> {
+    match text.parse::<f32>() {
+        // At most 10,000.
+        Ok(number) if (0.0..=10.0).contains(&number) => Ok((number * 1000.0).round() as u16),
+        _ => Err("it is a number from 0 (never speaks) to 10, and 1 is as it was learned".into()),
     }
 }
 

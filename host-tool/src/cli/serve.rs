@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::browser;
 use super::interrupt::Interrupt;
-use super::options::{HistoryOptions, ImageOptions, PortOptions};
+use super::options::{HistoryOptions, ImageOptions, MannersOptions, PortOptions};
 use super::out;
 use super::progress::Progress;
 use crate::client::{Client, ClientOptions, Update};
@@ -30,6 +30,8 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     history: HistoryOptions,
     #[command(flatten)]
+    manners: MannersOptions,
+    #[command(flatten)]
     page: PageOptions,
 }
 
@@ -48,7 +50,11 @@ pub(super) struct PageOptions {
 pub(super) fn run(arguments: ServeArguments) -> Result<()> {
     let wanted = arguments.images.named()?;
     let connector = arguments.port.connector()?;
-    let options = ClientOptions { wanted, keeping: arguments.history.keeping()? };
+    let options = ClientOptions {
+        wanted,
+        keeping: arguments.history.keeping()?,
+        manners: arguments.manners.manners(),
+    };
     serve(connector, options, &arguments.page, &Interrupt::listen()?, || Ok(()))
 }
 

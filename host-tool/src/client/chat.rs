@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use link::conversation::{self, Conversation, Message, MessageKey, MessageState};
-use link::message::{DeviceMessage, Digest, Refusal, Settings, Speaker};
+use link::message::{DeviceMessage, Digest, Manners, Refusal, Settings, Speaker};
 use link::{Instant, Session, SessionEvent};
 
 use super::keeper::Keeper;
@@ -23,6 +23,8 @@ pub(super) struct Chat {
     is_silent: bool,
     /// How the persona is to choose its words, in every conversation.
     settings: Option<Settings>,
+    /// How it is to behave.
+    manners: Option<Manners>,
 }
 
 impl Chat {
@@ -30,8 +32,15 @@ impl Chat {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub(super) fn new(mut keeper: Keeper, persona: Option<&Digest>) -> Result<Self> {
-        let conversation = keeper.take_up(persona)?;
+    pub(super) fn new(
+        mut keeper: Keeper,
+        persona: Option<&Digest>,
+        manners: Option<Manners>,
+    ) -> Result<Self> {
+        let mut conversation = keeper.take_up(persona)?;
+        if let Some(manners) = manners {
+            conversation.set_manners(manners);
+        }
         let mut chat = Self {
             conversation,
             keeper,
@@ -40,6 +49,7 @@ impl Chat {
             activity: Activity::default(),
             is_silent: false,
             settings: None,
+            manners,
         };
         chat.show_all();
         Ok(chat)
@@ -71,6 +81,9 @@ impl Chat {
         self.conversation = conversation;
         if let Some(settings) = self.settings {
             self.conversation.configure(settings);
+        }
+        if let Some(manners) = self.manners {
+            self.conversation.set_manners(manners);
         }
         self.show_all();
     }

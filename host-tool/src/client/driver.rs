@@ -69,10 +69,10 @@ impl Driver {
         commands: Receiver<Command>,
         updates: Sender<Update>,
     ) -> Result<Self> {
-        let ClientOptions { wanted, keeping } = options;
+        let ClientOptions { wanted, keeping, manners } = options;
         let name = wanted.name().to_string();
         let digest = wanted.persona.as_ref().map(|image| image.info.digest);
-        let chat = Chat::new(Keeper::new(keeping, name), digest.as_ref())?;
+        let chat = Chat::new(Keeper::new(keeping, name), digest.as_ref(), manners)?;
         let identity =
             Identity { role: Role::Host, boot: random()?, version: link::VERSION, persona: digest };
         Ok(Self {

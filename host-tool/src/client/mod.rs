@@ -10,7 +10,7 @@ mod view;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
-use link::message::Settings;
+use link::message::{Manners, Settings};
 
 pub use guide::{START_SECONDS, Wanted};
 pub use view::{
@@ -58,6 +58,8 @@ pub struct ClientOptions {
     pub wanted: Wanted,
     /// What becomes of the conversation.
     pub keeping: Keeping,
+    /// How the persona is to behave, if not in its own way.
+    pub manners: Option<Manners>,
 }
 
 /// What becomes of the conversation when the program ends.

@@ -154,7 +154,11 @@ impl Bench {
         let inner = self.connector.clone();
         let connector = FaultyConnector { inner, fault, sent, injected: injected.clone() };
         Watched {
-            client: Client::start(Box::new(connector), ClientOptions { wanted, keeping }).unwrap(),
+            client: Client::start(
+                Box::new(connector),
+                ClientOptions { wanted, keeping, manners: None },
+            )
+            .unwrap(),
             view: View::new("test"),
             chunks: BTreeMap::new(),
             phases: BTreeSet::new(),
