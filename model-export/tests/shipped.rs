@@ -71,8 +71,10 @@ fn fp8_costs_next_to_nothing() {
     }
     for rate in ["reply_rate", "burst_length", "first_speech_rate"] {
         let held_back = figure(&format!("/rhythm/held_back/{rate}"));
-        let percent = 100.0 * (figure(&format!("/rhythm/told_when/{rate}")) / held_back - 1.0);
-        println!("wisp: shipped_{rate}_to_chats {percent:.1} %");
+        for way in ["told_when", "by_itself"] {
+            let percent = 100.0 * (figure(&format!("/rhythm/{way}/{rate}")) / held_back - 1.0);
+            println!("wisp: shipped_{rate}_{way}_to_chats {percent:.1} %");
+        }
     }
     let percent = figure("/fp8/perplexity_difference");
     println!("wisp: shipped_fp8_perplexity_to_f32 {percent:.3} %");

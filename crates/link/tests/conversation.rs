@@ -417,7 +417,7 @@ fn manners_are_told_in_every_session() {
     let told = format!("{:?}", HostMessage::Manners(manners));
     let mut conversation = connected(0);
     conversation.set_manners(manners);
-    assert_eq!(sent(&mut conversation), [told.clone()]);
+    assert_eq!(sent(&mut conversation), std::slice::from_ref(&told));
     assert!(sent(&mut conversation).is_empty());
     conversation.handle_session(&DOWN);
     conversation.handle_session(&up(Role::Firmware, 2));
