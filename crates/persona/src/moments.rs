@@ -1,6 +1,6 @@
 //! When in a silence the persona thinks of speaking.
 //!
-//! A silence passes through the buckets of [`gap_bucket`](crate::gap_bucket), and in each of them
+//! A silence passes through the buckets of [`gap_bucket`], and in each of them
 //! there is one moment at which the persona may speak. The model knows how likely it is in the whole
 //! bucket (crate `persona`'s decision), so more moments would only spread the same chance thinner.
 
