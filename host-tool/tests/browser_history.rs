@@ -74,6 +74,26 @@ async fn older_messages_come_when_the_reader_comes_to_them_and_nothing_jumps() {
         "what is old is not read out"
     );
 
+    // All of that was on one day; what comes now is of another. Nobody looks: the title counts it.
+    const DAYS: &str = "document.querySelectorAll('[data-day]').length";
+    browser.until(&format!("{DAYS} === 1")).await;
+    let look_away = "(() => { Object.defineProperty(document, 'hidden', \
+                     { configurable: true, get: () => true }); return true; })()";
+    browser.until(look_away).await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let today = ChatMessage { unix_seconds: now.as_secs(), ..message(10_003, "good morning") };
+    hub.publish(&Update::Message { message: today, after: Some(10_001) });
+    browser.until(&format!("{DAYS} === 2")).await;
+    browser.until("document.querySelector('.message:last-child').dataset.day === 'Today'").await;
+    browser.until("document.title.startsWith('(1) ')").await;
+    browser.screenshot("days-desktop").await;
+    let look_back = "(() => { delete document.hidden; \
+                     document.dispatchEvent(new Event('visibilitychange')); return true; })()";
+    browser.until(look_back).await;
+    browser.until("!document.title.startsWith('(')").await;
+    hub.publish(&Update::Withdrawn { key: 10_003 });
+    browser.until(&format!("{DAYS} === 1")).await;
+
     hub.publish(&Update::Forgotten);
     browser.until(&format!("{ROWS} === 0")).await;
     let console = browser.console().await;

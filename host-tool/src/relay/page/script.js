@@ -104,10 +104,11 @@ function takeSnapshot(view) {
   activity = view.activity;
   notice = view.notice;
   page.name.textContent = view.name;
-  document.title = view.name;
+  showUnread();
   clearMessages();
   hasOlder = view.has_older;
   page.messages.prepend(...view.messages.map((message) => addEntry(message).parts.row));
+  markDays();
   showBelow(null);
   for (const [tag, { text }] of unconfirmed) tell({ type: "say", tag, text });
   showStatus();
@@ -237,6 +238,7 @@ function takeOlder({ messages, has_older }) {
   const fresh = messages.filter((message) => !rows.has(message.key));
   const { scrollHeight, scrollTop } = page.scroller;
   page.messages.prepend(...fresh.map((message) => addEntry(message).parts.row));
+  markDays();
   page.scroller.scrollTop = scrollTop + page.scroller.scrollHeight - scrollHeight;
 }
 
@@ -263,15 +265,24 @@ function showMessage(message, after) {
   }
   entry.message = message;
   fillRow(entry.parts, message);
+  markDay(row);
+  markDay(row.nextElementSibling);
   showBelow(entry);
   const isComplete = message.speaker === "wisp" && message.reply !== "writing";
-  if (isComplete && wasWriting) page.announcer.textContent = message.text;
+  if (isComplete && wasWriting) {
+    page.announcer.textContent = message.text;
+    if (document.hidden) unread += 1;
+    showUnread();
+  }
   afterChange(atEnd || message.speaker === "you");
 }
 
 function removeMessage(key) {
-  rows.get(key)?.parts.row.remove();
+  const row = rows.get(key)?.parts.row;
+  const next = row?.nextElementSibling ?? null;
+  row?.remove();
   rows.delete(key);
+  markDay(next);
   showBelow(null);
   afterChange(false);
 }
@@ -284,6 +295,52 @@ function clearMessages() {
   isAsking = false;
   afterChange(true);
 }
+
+// ---- Days, and what came while nobody looked ----
+
+// A row says which day it is when the row before it is of another.
+function markDay(row) {
+  const entry = entryOf.get(row);
+  if (entry === undefined) return;
+  const before = entryOf.get(row.previousElementSibling);
+  const isNew = before === undefined || dayOf(before) !== dayOf(entry);
+  if (isNew) row.dataset.day = dayInWords(dayOf(entry));
+  else delete row.dataset.day;
+}
+
+function markDays() {
+  for (const row of page.messages.children) markDay(row);
+}
+
+function dayOf({ message }) {
+  return new Date(message.unix_seconds * 1000).setHours(0, 0, 0, 0);
+}
+
+function dayInWords(day) {
+  const today = new Date().setHours(0, 0, 0, 0);
+  // A day of 23 or 25 hours is one day, too.
+  const ago = Math.round((today - day) / 86_400_000);
+  if (ago === 0) return "Today";
+  if (ago === 1) return "Yesterday";
+  const isThisYear = new Date(day).getFullYear() === new Date().getFullYear();
+  const year = isThisYear ? {} : { year: "numeric" };
+  return new Date(day).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", ...year });
+}
+
+let unread = 0;
+
+function showUnread() {
+  const name = page.name.textContent;
+  document.title = unread === 0 ? name : `(${unread}) ${name}`;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unread = 0;
+  showUnread();
+  // It may have become tomorrow.
+  markDays();
+});
 
 // The line below the newest message: how the reply ended, its speed, and answering again.
 let lastEntry = null;
