@@ -189,7 +189,7 @@ fn damaged_personas_and_texts_are_named() {
     std::fs::write(folder.join("old.wisp"), old).unwrap();
     let message = fails(folder, &["inspect", "old.wisp"]);
     assert!(message.contains("wisp_model::wisp::version"), "{message}");
-    assert!(message.contains("version 1, and this program reads 2"), "{message}");
+    assert!(message.contains("version 1, and this program reads 3"), "{message}");
     assert!(message.contains("wisp-model import"), "{message}");
 
     std::fs::write(folder.join("latin.txt"), b"caf\xe9").unwrap();

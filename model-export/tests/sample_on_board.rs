@@ -8,13 +8,17 @@ mod support;
 
 use std::path::Path;
 
-use link::message::Speaker as Who;
+use link::message::{Manners, Speaker as Who};
 use model_format::{Model, WeightFormat};
 use persona::Speaker;
 use support::model::{CHAT, tiny_in};
 use support::world::World;
 use tokenizer::Tokenizer;
 use wisp_model::sample::{Voice, answers};
+
+/// Manners of nobody's asking.
+const AS_LEARNED: Manners =
+    Manners { talkativeness_milli: 1000, most_unanswered: None, quiet: None };
 
 /// The seed of that board.
 const SEED: u64 = 5;
@@ -26,7 +30,7 @@ fn a_sample_is_what_the_board_says() {
     for (context, format) in
         [(2048, WeightFormat::F32), (2048, WeightFormat::Fp8E4M3), (96, WeightFormat::Int8)]
     {
-        let said: Vec<String> = (0..30)
+        let said: Vec<String> = (0..90)
             .map(|number| format!("say the thing {}", ["again", "now", "or not"][number % 3]))
             .collect();
         let file = tiny_in(format, CHAT, context, 3);
@@ -38,6 +42,7 @@ fn a_sample_is_what_the_board_says() {
             talk.iter().map(|line| (line.speaker == Speaker::Wisp, line.text.clone())).collect();
 
         let mut world = World::new(&file, CHAT, 4000, 1);
+        world.conversation.set_manners(AS_LEARNED);
         for text in &said {
             world.say(text);
             world.settle();

@@ -35,9 +35,11 @@ fn the_persona_is_whole_and_says_where_it_is_from() {
 
     let provenance = persona.provenance;
     assert!(provenance.source.contains("wisp-chats.zip"), "{}", provenance.source);
-    for word in ["steps", "seed", "bits per byte", "reply_rate"] {
+    for word in ["steps", "seed", "bits per byte"] {
         assert!(provenance.training.contains(word), "{word}: {}", provenance.training);
     }
+    let rhythm = persona.rhythm.unwrap();
+    assert!(rhythm.reply_rate_milli > 500 && rhythm.longest_unanswered > 1, "{rhythm:?}");
     assert_eq!(provenance.licences.trim(), text("LICENCES.md").trim());
 }
 

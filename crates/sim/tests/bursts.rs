@@ -14,8 +14,9 @@ const RUNS: u64 = 3000;
 /// Longest burst in bytes.
 const LONGEST: u64 = 4096;
 
-/// From the end of the burst until what was said in it is acknowledged, in microseconds.
-const RECOVERY: u64 = 250_000;
+/// From the end of the burst until what was said in it is acknowledged, in microseconds: who has
+/// heard nothing for 250 ms speaks up, and that is the last resort.
+const RECOVERY: u64 = 300_000;
 
 /// Longest time for anything else.
 const LIMIT: u64 = 20_000_000;
