@@ -94,6 +94,9 @@ pub const KV_REUSE: &str = "kv_reuse_rate";
 /// in its sum.
 pub const LINK_SERVICE: &str = "link_service";
 
+/// A byte out of the driver's ring.
+const LINK_RING: &str = "link_ring_instructions_per_byte";
+
 /// What a change of a figure means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guard {
@@ -117,11 +120,17 @@ pub struct Figure {
 impl Figure {
     /// Whether it is a part of a token: `int8_norm_cycles_450_pos0`.
     pub fn is_of_part(&self) -> bool {
-        PARTS.iter().chain([&LINK_SERVICE]).any(|part| {
-            self.name.contains(&format!("_{part}_instructions_pos"))
-                || self.name.contains(&format!("_{part}_cycles_"))
-                    && !self.name.contains("_cycles_per_token_")
-        })
+        // Ten ticks of the clock, and a part of each byte on the cable.
+        self.name == LINK_RING
+            || PARTS.iter().chain([&LINK_SERVICE]).any(|part| {
+                self.name.contains(&format!("_{part}_instructions_pos"))
+                    || self.name.contains(&format!("_{part}_cycles_"))
+                        && !self.name.contains("_cycles_per_token_")
+            })
+    }
+
+    fn is_of_cable(&self) -> bool {
+        self.name.starts_with("link_")
     }
 
     /// How far it may go before it is a regression; `None` when it is not guarded.
@@ -134,6 +143,10 @@ impl Figure {
             return None;
         }
         match self.unit {
+            // An interrupt comes one instruction sooner or later, and one is a hundred and fifty.
+            Unit::Instructions | Unit::InstructionsPerByte if self.is_of_cable() => {
+                Some(Guard { most: 0.03, is_more_worse: true })
+            }
             Unit::Instructions
             | Unit::InstructionsPerByte
             | Unit::Cycles
