@@ -273,7 +273,10 @@ impl Context {
     #[cfg(test)]
     fn note_shift(&mut self, known: usize) {
         let history = &mut self.history;
-        if known > 0 && history.coming.is_none() {
+        if known == 0 {
+            return;
+        }
+        if history.coming.is_none() {
             let read = self.tokens.iter().take(self.computed).copied().collect();
             history.coming = Some(Shift { read, untouched: history.untouched, dropped: 0 });
             history.untouched = self.computed;

@@ -5,14 +5,15 @@ use engine::{Engine, Kernels, MemoryPlan, Sampler};
 use heapless::String;
 use link::crash::StoredCrash;
 use link::message::{
-    BoardFacts, CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal, Slot,
-    Stats,
+    BoardFacts, Card, CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal,
+    Slot, Stats,
 };
 use link::{Instant, Session, SessionEvent};
 use model_format::Model;
 use persona::Style;
 use tokenizer::Tokenizer;
 
+use crate::card;
 use crate::computation::Computation;
 use crate::context::{Context, MIN_CAPACITY};
 use crate::inbox::{Arrival, Order};
@@ -81,6 +82,7 @@ pub struct Device<'m, K> {
     buffer: Box<[u8; MAX_MESSAGE]>,
     mind: Mind<'m, K>,
     desk: Desk,
+    card: Card<'m>,
 }
 
 /// What is to be told apart from the conversation's events.
@@ -166,7 +168,8 @@ impl<'m, K: Kernels> Device<'m, K> {
                 Ok(Computation::new(engine, options.slice))
             },
         )?;
-        Ok(Self { session, buffer, mind, desk })
+        let card = card::of(model, capacity, settings);
+        Ok(Self { session, buffer, mind, desk, card })
     }
 
     /// Takes bytes from the wire, in pieces of any size.
@@ -275,7 +278,7 @@ impl<'m, K: Kernels> Device<'m, K> {
 
     /// Hands to the session what it has room for, the most important first.
     fn tell(&mut self, now: Instant) {
-        let Self { session, mind, desk, .. } = self;
+        let Self { session, mind, desk, card, .. } = self;
         if session.peer().is_none() {
             return;
         }
@@ -292,7 +295,8 @@ impl<'m, K: Kernels> Device<'m, K> {
             desk.tell_crash = false;
         }
         let details = || (desk.board, mind.work());
-        while let Some(answer) = desk.outbox.next(|| stats(session, mind, desk, now), details) {
+        while let Some(answer) = desk.outbox.next(|| stats(session, mind, desk, now), details, card)
+        {
             if session.send_device(&answer).is_err() {
                 return;
             }
@@ -345,6 +349,8 @@ impl Desk {
                 }
             }
             HostMessage::Regenerate { id } => self.order(mind, id, || Order::Regenerate),
+            HostMessage::TakeBack { id } => self.order(mind, id, || Order::TakeBack),
+            HostMessage::Greet => mind.greet(),
             HostMessage::Forget { id } => self.order(mind, id, || Order::Forget),
             HostMessage::Stop => mind.stop(),
             HostMessage::Configure(settings) => mind.configure(settings),
@@ -362,6 +368,7 @@ impl Desk {
                 }
             }
             HostMessage::StatsRequest => self.outbox.push(Answer::Stats),
+            HostMessage::CardRequest => self.outbox.push(Answer::Card),
             HostMessage::DetailsRequest => self.outbox.push(Answer::Details),
             HostMessage::Seen { event } => {
                 // One that the host cannot know confirms nothing. It is not refused either: the

@@ -15,6 +15,8 @@ pub(crate) enum Order {
     Say { gap_seconds: u32, text: String<MAX_TEXT> },
     /// The last answer is to be given anew.
     Regenerate,
+    /// The friend's last message is to be taken back, with what was answered to it.
+    TakeBack,
     /// The conversation is to be emptied.
     Forget,
 }

@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod card;
 mod computation;
 mod context;
 mod device;

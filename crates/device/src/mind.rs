@@ -39,8 +39,8 @@ enum Phase {
     Restoring(Restore),
     /// A message of the friend is being read.
     Reading { id: u32 },
-    /// The last answer is being taken back, message by message, for the `Regenerate` with this id.
-    TakingBack { id: u32 },
+    /// The last answer is being taken back, message by message, for the order with this id.
+    TakingBack { id: u32, with_question: bool },
     /// Speak or wait?
     Deciding(Question),
     /// A message of Wisp is being written.
@@ -212,6 +212,14 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.work.done()
     }
 
+    /// The friend wants the persona to begin.
+    pub(crate) fn greet(&mut self) {
+        let is_new = self.context.message_count() == 0 && self.inbox.front().is_none();
+        if is_new && matches!(self.phase, Phase::Idle) {
+            self.phase = Phase::Deciding(Question { forced: true, ..Question::new(AT_ONCE) });
+        }
+    }
+
     /// The friend wants no more of the running reply, and no answer to what is being read or waits
     /// to be.
     pub(crate) fn stop(&mut self) {
@@ -241,9 +249,9 @@ impl<'m, K: Kernels> Mind<'m, K> {
                 let id = *id;
                 self.read(now, id);
             }
-            Phase::TakingBack { id } => {
-                let id = *id;
-                self.take_back(now, id);
+            Phase::TakingBack { id, with_question } => {
+                let (id, with_question) = (*id, *with_question);
+                self.take_back(now, id, with_question);
             }
             Phase::Deciding(_) => self.decide(),
             Phase::Replying { .. } => self.speak(now),
@@ -285,7 +293,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
             (_, Order::Forget) => true,
             (Phase::Reading { .. }, _) => false,
             (Phase::Replying { reply, .. }, Order::Say { .. }) => !reply.is_shown(),
-            (Phase::Replying { .. }, Order::Regenerate) => true,
+            (Phase::Replying { .. }, Order::Regenerate | Order::TakeBack) => true,
             (Phase::Idle | Phase::Deciding(_), _) => true,
         };
         if !may_interrupt {
@@ -303,9 +311,10 @@ impl<'m, K: Kernels> Mind<'m, K> {
                     answers.push(Answer::Refused(Refusal::NothingToRegenerate, id));
                     self.log.push(Event::Read { id });
                 } else {
-                    self.phase = Phase::TakingBack { id };
+                    self.phase = Phase::TakingBack { id, with_question: false };
                 }
             }
+            Order::TakeBack => self.phase = Phase::TakingBack { id, with_question: true },
             Order::Forget => {
                 self.empty();
                 self.log.push(Event::Forgotten);
@@ -385,11 +394,21 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.phase = Phase::Deciding(Question::new(AT_ONCE));
     }
 
-    fn take_back(&mut self, now: Instant, id: u32) {
+    fn take_back(&mut self, now: Instant, id: u32, with_question: bool) {
         match self.context.last() {
             Some(message) if message.speaker == Speaker::Wisp => {
                 self.context.take_back_message();
                 self.log.push(Event::Withdrawn { reply: message.reply });
+            }
+            question if with_question => {
+                if question.is_some() {
+                    self.context.take_back_message();
+                }
+                self.work.end_reading(now, self.computation.tokens());
+                self.log.push(Event::TakenBack { id });
+                // What is said instead comes right after.
+                self.silence.end();
+                self.phase = Phase::Idle;
             }
             _ => {
                 self.work.end_reading(now, self.computation.tokens());

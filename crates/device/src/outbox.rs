@@ -1,7 +1,7 @@
 //! Answers that wait for room in the session: at most one of each kind, or a short list.
 
 use heapless::Deque;
-use link::message::{BoardFacts, DeviceMessage, Refusal, Stats, Work};
+use link::message::{BoardFacts, Card, DeviceMessage, Refusal, Stats, Work};
 
 /// Answers of one kind that may wait. While the list is full, nothing is taken from the host.
 const CAPACITY: usize = 32;
@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Stats,
     /// The board and its work were asked for.
     Details,
+    /// The persona's card was asked for.
+    Card,
 }
 
 /// Answers in the order of the questions.
@@ -43,11 +45,12 @@ impl Outbox {
     }
 
     /// The next answer as a message; figures are asked for only when they are needed.
-    pub(crate) fn next(
+    pub(crate) fn next<'a>(
         &self,
         stats: impl FnOnce() -> Stats,
         details: impl FnOnce() -> (BoardFacts, Work),
-    ) -> Option<DeviceMessage<'static>> {
+        card: &Card<'a>,
+    ) -> Option<DeviceMessage<'a>> {
         Some(match *self.answers.front()? {
             Answer::Received(id) => DeviceMessage::Received { id },
             Answer::Refused(refusal, detail) => DeviceMessage::Refused { refusal, detail },
@@ -56,6 +59,7 @@ impl Outbox {
                 let (board, work) = details();
                 DeviceMessage::Details { board, work }
             }
+            Answer::Card => DeviceMessage::Card(*card),
         })
     }
 

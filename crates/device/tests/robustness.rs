@@ -84,10 +84,13 @@ fn plain() -> impl Strategy<Value = HostMessage<'static>> {
         Just(HostMessage::StatsRequest),
         Just(HostMessage::ConfigureDefault),
         Just(HostMessage::DetailsRequest),
+        Just(HostMessage::CardRequest),
+        Just(HostMessage::Greet),
         settings().prop_map(HostMessage::Configure),
         any::<u64>().prop_map(|unix_seconds| HostMessage::Clock { unix_seconds }),
         any::<u32>().prop_map(|id| HostMessage::Regenerate { id }),
         any::<u32>().prop_map(|id| HostMessage::Forget { id }),
+        any::<u32>().prop_map(|id| HostMessage::TakeBack { id }),
         any::<u32>().prop_map(|event| HostMessage::Seen { event }),
         (0u32..4, any::<u32>(), any::<bool>()).prop_map(|(messages, last_id, pending)| {
             HostMessage::RestoreBegin { messages, last_id, pending }

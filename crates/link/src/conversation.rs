@@ -1,7 +1,7 @@
 //! The host's side of a chat: nothing is lost, doubled or out of order, whatever the cable does.
 //!
 //! ```text
-//! say, regenerate, forget ─► orders ──transmit──► board
+//! say, say_instead, regenerate, forget ─► orders ──transmit──► board
 //! transcript, updates ◄── handle_message ◄── events
 //! ```
 //! An order stays here until the board has carried it out (`Read`), so neither a lost session nor
@@ -21,14 +21,16 @@ mod update;
 use alloc::collections::VecDeque;
 
 use crate::SessionEvent;
-use crate::message::{DeviceMessage, HostMessage, MAX_TEXT, Manners, Refusal, Role, Settings};
+use crate::message::{
+    DeviceMessage, HostMessage, MAX_TEXT, Manners, Refusal, Role, Settings, Speaker,
+};
 use orders::{Orders, Task};
 use restore::BoardState;
 use transcript::Transcript;
 
 pub use saved::{OrderKind, Saved, SavedOrder, Standing, Unsaved};
 pub use transcript::{Message, MessageKey, MessageState};
-pub use update::{Crash, Update};
+pub use update::{Crash, PersonaCard, Update};
 
 /// Why a message cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum SayError {
         /// How long it is, in bytes.
         bytes: usize,
     },
+    /// Only the friend's last message can be said anew, and it is another one.
+    NotTheLast,
 }
 
 /// Where the session stands.
@@ -135,6 +139,37 @@ impl Conversation {
         Ok(key)
     }
 
+    /// The friend writes the last message anew: the persona forgets the old one, with what it
+    /// answered, and reads this instead.
+    ///
+    /// # Errors
+    /// As [`Self::say`], and [`SayError::NotTheLast`].
+    pub fn say_instead(
+        &mut self,
+        old: MessageKey,
+        text: &str,
+        unix_seconds: u64,
+    ) -> Result<MessageKey, SayError> {
+        if text.len() > MAX_TEXT {
+            return Err(SayError::TooLong { bytes: text.len() });
+        }
+        let last = self.transcript.messages().iter().rev().find(|it| it.speaker == Speaker::You);
+        let Some(gap_seconds) = last.filter(|it| it.key == old).map(|it| it.gap_seconds) else {
+            return Err(SayError::NotTheLast);
+        };
+        let key = self.transcript.add_say(text, unix_seconds);
+        // It comes after whatever came before the old one.
+        self.transcript.set_gap(key, gap_seconds);
+        self.order(Task::TakeBack);
+        self.order(Task::Say(key));
+        Ok(key)
+    }
+
+    /// The persona is to begin the conversation. Nothing happens if something was said already.
+    pub fn greet(&mut self) {
+        self.signal(HostMessage::Greet);
+    }
+
     /// The persona is to take its last answer back and to answer again.
     pub fn regenerate(&mut self) {
         self.order(Task::Regenerate);
@@ -195,6 +230,11 @@ impl Conversation {
         self.signal(HostMessage::DetailsRequest);
     }
 
+    /// Asks for [`Update::Card`].
+    pub fn request_card(&mut self) {
+        self.signal(HostMessage::CardRequest);
+    }
+
     /// What was said: first what the persona knows, then what it has yet to read.
     pub fn messages(&self) -> &[Message] {
         self.transcript.messages()
@@ -236,7 +276,7 @@ impl Conversation {
         }
         match *message {
             DeviceMessage::ChatState { last_id, next_event, messages } => {
-                self.greet(BoardState { last_id, next_event, messages }, unix_seconds);
+                self.take_up_with(BoardState { last_id, next_event, messages }, unix_seconds);
             }
             DeviceMessage::Received { id } => {
                 self.standing_changed |= id > self.orders.taken();
@@ -260,6 +300,7 @@ impl Conversation {
             DeviceMessage::Details { board, work } => {
                 self.updates.push_back(Update::Details { board, work });
             }
+            DeviceMessage::Card(card) => self.updates.push_back(Update::Card((&card).into())),
             _ => {}
         }
     }

@@ -90,6 +90,9 @@ fn host_messages() {
     let manners = link::message::Manners { most_unanswered: Some(4), quiet, ..manners };
     host(Manners(manners), "15dc0b010401a80aa403");
     host(RestoreSilence { gap_seconds: 3600 }, "16901c");
+    host(CardRequest, "17");
+    host(TakeBack { id: 4 }, "1804");
+    host(Greet, "19");
 }
 
 #[test]
@@ -144,6 +147,26 @@ fn device_messages() {
     let board = BoardFacts { revision: 0x90_0093, memory_bytes: 300, is_emulated: true };
     let work = Work { read_tokens: 1, read_micros: 1 << 35, decode_tokens: 2, decode_micros: 128 };
     device(Details { board, work }, "0e9381c004ac020101808080808001028001");
+    let figures = CardFigures {
+        format_version: 3,
+        bytes: 1 << 20,
+        parameters: 300,
+        layers: 6,
+        dim: 288,
+        vocabulary: 4096,
+        context: 512,
+        settings: Settings {
+            temperature_milli: 800,
+            top_p_milli: 900,
+            repetition_penalty_milli: 1100,
+            seed: None,
+            max_reply_tokens: 200,
+        },
+        most_unanswered: 4,
+    };
+    let card =
+        link::message::Card { name: "W", source: "s", licences: "MIT", weights: "fp8", figures };
+    device(Card(card), "0f01570173034d49540366703803808040ac0206a00280208004a0068407cc0800c80104");
 }
 
 #[test]
@@ -171,6 +194,7 @@ fn events() {
     device(happened(1, Restored { messages: 2 }), "0b010702");
     device(happened(1, Forgotten), "0b0108");
     device(happened(1, BreaksSilence { reply: 3, gap_seconds: 61 }), "0b0109033d");
+    device(happened(1, TakenBack { id: 2 }), "0b010a02");
 }
 
 /// The number on the wire of every value of the small enums.

@@ -16,6 +16,7 @@ pub struct Model<'m> {
     tokenizer: &'m [u8],
     table: &'m [u8],
     body: Body<'m>,
+    bytes: usize,
 }
 
 impl<'m> Model<'m> {
@@ -47,6 +48,7 @@ impl<'m> Model<'m> {
             tokenizer,
             table: parts.table,
             body,
+            bytes: file.len(),
         })
     }
 
@@ -105,6 +107,11 @@ impl<'m> Model<'m> {
         self.architecture
             .tensors()
             .filter_map(|(role, layer)| Some((role, layer, self.tensor(role, layer)?)))
+    }
+
+    /// Bytes of the file.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Number of weights, scales not counted.

@@ -337,6 +337,7 @@ fn wordless(event: &Event<'_>) -> Event<'static> {
         Event::Restored { messages } => Event::Restored { messages },
         Event::Forgotten => Event::Forgotten,
         Event::BreaksSilence { reply, gap_seconds } => Event::BreaksSilence { reply, gap_seconds },
+        Event::TakenBack { id } => Event::TakenBack { id },
     }
 }
 

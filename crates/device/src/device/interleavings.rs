@@ -11,7 +11,7 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use engine::Portable;
-use link::conversation::{Conversation, MessageState};
+use link::conversation::{Conversation, Message, MessageKey, MessageState};
 use link::message::{DeviceMessage, Identity, Role, Speaker};
 use link::{DownReason, Instant, Session, SessionEvent};
 use model_format::{AlignedBytes, Model as File};
@@ -30,6 +30,8 @@ const LETTER_A: u32 = 18;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Act {
     Say,
+    /// The last message is said anew.
+    Edit,
     Regenerate,
     Stop,
     Type,
@@ -44,8 +46,8 @@ enum Act {
 }
 
 /// Those that come from outside; how many of them there may be decides how much there is to check.
-const EVENTS: [Act; 7] =
-    [Act::Say, Act::Regenerate, Act::Stop, Act::Type, Act::Wake, Act::Cut, Act::Reset];
+const EVENTS: [Act; 8] =
+    [Act::Say, Act::Edit, Act::Regenerate, Act::Stop, Act::Type, Act::Wake, Act::Cut, Act::Reset];
 
 /// A board and a host, and what was said between them.
 struct World<'m> {
@@ -57,7 +59,9 @@ struct World<'m> {
     is_idle: bool,
     boot: u32,
     now: u64,
+    /// What is to be there in the end.
     said: Vec<String>,
+    letters: u8,
 }
 
 fn identity(role: Role, boot: u32) -> Identity {
@@ -88,6 +92,7 @@ impl<'m> World<'m> {
             boot: 1,
             now: 0,
             said: Vec::new(),
+            letters: 0,
         };
         world.act(Act::Mend);
         world
@@ -109,6 +114,7 @@ impl<'m> World<'m> {
             Act::Mend => self.is_cut,
             Act::Cut => !self.is_cut,
             Act::Wake => self.is_idle && self.device.mind.wakes().is_some(),
+            Act::Edit => self.last_said().is_some(),
             Act::Say | Act::Regenerate | Act::Stop | Act::Type | Act::Reset => true,
         }
     }
@@ -117,9 +123,15 @@ impl<'m> World<'m> {
         let unix = self.unix();
         match act {
             Act::Say => {
-                // The tiny vocabulary has letters only.
-                let letter = char::from(b'a' + self.said.len() as u8).to_string();
+                let letter = self.next_letter();
                 self.host.say(&letter, unix).unwrap();
+                self.said.push(letter);
+            }
+            Act::Edit => {
+                let letter = self.next_letter();
+                let Some(old) = self.last_said() else { return };
+                self.host.say_instead(old, &letter, unix).unwrap();
+                self.said.pop();
                 self.said.push(letter);
             }
             Act::Regenerate => self.host.regenerate(),
@@ -145,6 +157,17 @@ impl<'m> World<'m> {
         self.deliver();
     }
 
+    /// Each message is another letter: the tiny vocabulary has no more.
+    fn next_letter(&mut self) -> String {
+        self.letters += 1;
+        char::from(b'a' + self.letters - 1).to_string()
+    }
+
+    fn last_said(&self) -> Option<MessageKey> {
+        let yours = |message: &&Message| message.speaker == Speaker::You;
+        self.host.messages().iter().rev().find(yours).map(|message| message.key)
+    }
+
     /// A new session: both ends drop what was under way in the old one.
     fn connect(&mut self) {
         self.is_cut = false;
@@ -165,13 +188,13 @@ impl<'m> World<'m> {
                 sent.push(postcard::to_stdvec(message).unwrap());
                 Ok(())
             });
-            let Device { mind, desk, .. } = &mut self.device;
+            let Device { mind, desk, card, .. } = &mut self.device;
             for bytes in sent.iter().filter(|_| !is_cut) {
                 desk.handle(&HostMessage::decode(bytes).unwrap(), mind, now);
                 self.is_idle = false;
             }
             let mut is_quiet = sent.is_empty();
-            while let Some(answer) = desk.outbox.next(Stats::default, Default::default) {
+            while let Some(answer) = desk.outbox.next(Stats::default, Default::default, card) {
                 is_quiet = false;
                 if !is_cut {
                     self.host.handle_message(&answer, unix);
@@ -287,10 +310,9 @@ impl Chat {
         if events < self.most_events {
             can.extend(EVENTS.into_iter().filter(|act| world.can(*act)));
         }
-        let World { is_cut, is_idle, now, said, device, host, .. } = &world;
+        let World { is_cut, is_idle, now, said, letters, device, host, .. } = &world;
         let essence = format!(
-            "{is_cut} {is_idle} {now} {} {:?} {host:?} {}",
-            said.len(),
+            "{is_cut} {is_idle} {now} {said:?} {letters} {:?} {host:?} {}",
             device.desk.outbox,
             device.mind.essence()
         );

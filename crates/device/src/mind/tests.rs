@@ -3,7 +3,7 @@
 use super::*;
 use crate::test_model::{CHAT, Oracle, STORY, Shift, stories260k, tiny};
 use engine::{Engine, Portable, SamplerSettings};
-use link::message::EndReason;
+use link::message::{Card, CardFigures, EndReason};
 use model_format::{Model, WeightFormat};
 use persona::{Decision, Dice, Style};
 use proptest::prelude::*;
@@ -13,12 +13,39 @@ use tokenizer::Tokenizer;
 
 const SEED: u64 = 99;
 
+/// Nobody asks for it here.
+const NO_CARD: Card<'static> = Card {
+    name: "",
+    source: "",
+    licences: "",
+    weights: "",
+    figures: CardFigures {
+        format_version: 0,
+        bytes: 0,
+        parameters: 0,
+        layers: 0,
+        dim: 0,
+        vocabulary: 0,
+        context: 0,
+        settings: Settings {
+            temperature_milli: 0,
+            top_p_milli: 0,
+            repetition_penalty_milli: 0,
+            seed: None,
+            max_reply_tokens: 0,
+        },
+        most_unanswered: 0,
+    },
+};
+
 /// What the friend does.
 #[derive(Clone, Debug)]
 enum Act {
     Say(Text, u32),
     Regenerate,
+    TakeBack,
     Forget,
+    Greet,
     Stop,
     /// Waits for this many pieces of work.
     Wait(u16),
@@ -35,7 +62,9 @@ fn acts(context_is_small: bool) -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         6 => (text, 0u32..100_000).prop_map(|(text, gap)| Act::Say(text, gap)),
         3 => Just(Act::Regenerate),
+        2 => Just(Act::TakeBack),
         1 => Just(Act::Forget),
+        1 => Just(Act::Greet),
         2 => Just(Act::Stop),
         6 => (0u16..400).prop_map(Act::Wait),
         3 => Just(Act::Rest),
@@ -69,7 +98,9 @@ impl<K: Kernels> Mind<'_, K> {
             Phase::Idle => "idle".into(),
             Phase::Restoring(restore) => std::format!("{restore:?}"),
             Phase::Reading { id } => std::format!("reading {id}"),
-            Phase::TakingBack { id } => std::format!("taking back {id}"),
+            Phase::TakingBack { id, with_question } => {
+                std::format!("taking back {id} {with_question}")
+            }
             Phase::Deciding(Question { moment, forced, trial }) => {
                 std::format!("{moment:?} {forced} {trial:?}")
             }
@@ -100,7 +131,10 @@ struct Watcher<'m> {
     mind: Mind<'m, Portable>,
     oracle: Oracle<'m>,
     answers: Outbox,
-    said: Vec<bool>,
+    /// Orders that were taken; their ids count from 1.
+    ordered: Vec<Act>,
+    /// The last of them for which there was nothing to do.
+    refused: u32,
     roll: u32,
     forced: bool,
     /// Tokens were dropped since the running reply was begun.
@@ -118,7 +152,8 @@ impl<'m> Watcher<'m> {
             mind,
             oracle,
             answers: Outbox::new(),
-            said: Vec::new(),
+            ordered: Vec::new(),
+            refused: 0,
             roll: 0,
             forced: false,
             shifted: false,
@@ -137,7 +172,14 @@ impl<'m> Watcher<'m> {
                 self.mind.inbox.arrive(id, || Order::Say { gap_seconds: *gap_seconds, text })
             }
             Act::Regenerate => self.mind.inbox.arrive(id, || Order::Regenerate),
+            Act::TakeBack => self.mind.inbox.arrive(id, || Order::TakeBack),
             Act::Forget => self.mind.inbox.arrive(id, || Order::Forget),
+            Act::Greet => {
+                self.mind.greet();
+                self.forced |=
+                    matches!(self.mind.phase, Phase::Deciding(Question { forced: true, .. }));
+                return;
+            }
             Act::Stop => return self.mind.stop(),
             Act::Silence(seconds) => {
                 self.now += u64::from(*seconds) * 1_000_000;
@@ -160,13 +202,16 @@ impl<'m> Watcher<'m> {
             }
         };
         if arrival == crate::inbox::Arrival::Taken {
-            self.said.push(matches!(act, Act::Say(..)));
+            self.ordered.push(act.clone());
         }
     }
 
     fn work(&mut self) -> bool {
         let more = self.mind.think(Instant(self.now), &mut self.answers);
-        while self.answers.next(Default::default, Default::default).is_some() {
+        while let Some(answer) = self.answers.next(Default::default, Default::default, &NO_CARD) {
+            if let DeviceMessage::Refused { detail, .. } = answer {
+                self.refused = detail;
+            }
             self.answers.sent();
         }
         let mut events = Vec::new();
@@ -197,10 +242,10 @@ impl<'m> Watcher<'m> {
 
     fn check(&mut self, what: &Event<'static>, text: &str) {
         match *what {
+            Event::Read { id } if id == self.refused => {}
             Event::Read { id } => {
-                let is_say = self.said[id as usize - 1];
-                self.roll = if is_say { 0 } else { self.roll + 1 };
-                self.forced = !is_say;
+                self.forced = matches!(self.ordered[id as usize - 1], Act::Regenerate);
+                self.roll = if self.forced { self.roll + 1 } else { 0 };
             }
             Event::Shifted { .. } => self.shifted = true,
             Event::Thinking { reply } => self.check_beginning(reply, None),
@@ -227,6 +272,10 @@ impl<'m> Watcher<'m> {
             Event::StayedSilent { .. } => {
                 assert!(self.running.is_none());
                 self.decided_silence += 1;
+                self.forced = false;
+            }
+            Event::TakenBack { .. } => {
+                assert!(self.running.is_none());
                 self.forced = false;
             }
             Event::Forgotten => {
@@ -297,6 +346,7 @@ fn kind(event: &Event<'_>) -> Event<'static> {
         Event::Restored { messages } => Event::Restored { messages },
         Event::Forgotten => Event::Forgotten,
         Event::BreaksSilence { reply, gap_seconds } => Event::BreaksSilence { reply, gap_seconds },
+        Event::TakenBack { id } => Event::TakenBack { id },
     }
 }
 
@@ -376,7 +426,8 @@ fn a_long_chat_has_replies_and_never_ends() {
 
 #[test]
 fn any_two_interruptions_at_any_moment_are_as_if_computed_from_scratch() {
-    let interruptions = [Act::Say(Text::from("b"), 3), Act::Regenerate, Act::Stop, Act::Forget];
+    let interruptions =
+        [Act::Say(Text::from("b"), 3), Act::Regenerate, Act::TakeBack, Act::Stop, Act::Forget];
     let settings = Settings { max_reply_tokens: 4, ..sampling(900) };
     let mut runs = 0;
     for style in [CHAT, STORY] {

@@ -164,7 +164,7 @@ pub struct Shift {
 
 /// Makes the engine have read `tokens`, of which it keeps at most `untouched` in its cache.
 fn go_on(engine: &mut Engine<'_, Portable>, untouched: usize, tokens: &[u32]) {
-    let common = untouched.min(tokens.len().saturating_sub(1));
+    let common = untouched.min(tokens.len());
     engine.rollback(common);
     for token in &tokens[common..] {
         engine.run(*token).unwrap();
@@ -192,7 +192,8 @@ impl<'m> Oracle<'m> {
             go_on(&mut engine, shift.untouched, &shift.read);
             engine.shift(1, shift.dropped).unwrap();
         }
-        go_on(&mut engine, self.untouched, tokens);
+        // What is drawn from is always computed anew, if only the last token's.
+        go_on(&mut engine, self.untouched.min(tokens.len().saturating_sub(1)), tokens);
         engine
     }
 

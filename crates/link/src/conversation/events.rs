@@ -2,7 +2,7 @@
 
 use super::transcript::{MessageKey, MessageState};
 use super::{Conversation, Phase, Update, set_state};
-use crate::message::{EndReason, Event, Timing};
+use crate::message::{EndReason, Event, Speaker, Timing};
 
 impl Conversation {
     /// Takes an event, unless it came before.
@@ -56,6 +56,7 @@ impl Conversation {
                     }
                 }
             }
+            Event::TakenBack { id } => self.taken_back(id),
             Event::StayedSilent { .. } => {
                 if self.transcript.ends_with_friend() {
                     self.settle(MessageState::Unanswered);
@@ -99,6 +100,17 @@ impl Conversation {
         let key = message.key;
         self.updates.push_back(Update::Ended { key });
         self.settle(MessageState::Answered);
+    }
+
+    /// What was answered to it has been withdrawn before.
+    fn taken_back(&mut self, id: u32) {
+        // It was never about a message that is still to be read.
+        self.orders.carried_out(id, |_| ());
+        let last = self.transcript.known().last().filter(|last| last.speaker == Speaker::You);
+        if let Some(key) = last.map(|last| last.key) {
+            self.transcript.remove(key);
+            self.updates.push_back(Update::Withdrawn { key });
+        }
     }
 
     fn forgotten(&mut self) {

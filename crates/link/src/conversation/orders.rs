@@ -20,6 +20,8 @@ pub(crate) enum Task {
     Say(MessageKey),
     /// Take the last answer back and answer again.
     Regenerate,
+    /// Take the friend's last message back, with what was answered to it.
+    TakeBack,
     /// Forget the conversation: all messages with lower keys.
     Forget(MessageKey),
     /// Something that is worth nothing after this session.

@@ -26,7 +26,7 @@ pub(super) struct BoardState {
 
 impl Conversation {
     /// The board says where the conversation stands.
-    pub(super) fn greet(&mut self, board: BoardState, unix_seconds: u64) {
+    pub(super) fn take_up_with(&mut self, board: BoardState, unix_seconds: u64) {
         let Phase::Greeting { boot } = self.phase else { return };
         let same_run = self.boot.replace(boot) == Some(boot);
         self.phase = Phase::Ready;

@@ -54,6 +54,8 @@ pub enum OrderKind {
     Say(MessageKey),
     /// Take its last answer back and answer again.
     Regenerate,
+    /// Take the friend's last message back, with what was answered to it.
+    TakeBack,
     /// Forget all messages with lower keys.
     Forget(MessageKey),
 }
@@ -93,7 +95,7 @@ impl Conversation {
         let transcript = Transcript::resume(messages, standing.next_key);
         let is_there = |order: &SavedOrder| match order.kind {
             OrderKind::Say(key) => transcript.get(key).is_some_and(|message| !message.is_known()),
-            OrderKind::Regenerate | OrderKind::Forget(_) => true,
+            OrderKind::Regenerate | OrderKind::TakeBack | OrderKind::Forget(_) => true,
         };
         let orders = standing.orders.iter().copied().filter(is_there);
         Self {

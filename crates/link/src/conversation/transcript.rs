@@ -160,6 +160,15 @@ impl Transcript {
         key
     }
 
+    /// Changes how long after the message before it this one is.
+    pub(crate) fn set_gap(&mut self, key: MessageKey, gap_seconds: u32) {
+        let Some(place) = self.place(|message| message.key == key) else { return };
+        self.changed(place);
+        if let Some(message) = self.messages.get_mut(place) {
+            message.gap_seconds = gap_seconds;
+        }
+    }
+
     /// Adds a message of the persona after all that it has read.
     pub(crate) fn add_reply(
         &mut self,

@@ -99,6 +99,7 @@ impl Conversation {
                     HostMessage::Say { id, gap_seconds, text: &message.text }
                 }
                 Task::Regenerate => HostMessage::Regenerate { id },
+                Task::TakeBack => HostMessage::TakeBack { id },
                 Task::Forget(_) => HostMessage::Forget { id },
                 Task::Signal(signal) => signal,
             },

@@ -3,7 +3,9 @@
 use alloc::string::String;
 
 use super::transcript::MessageKey;
-use crate::message::{BoardFacts, CrashKind, CrashReport, Refusal, Role, Stats, Work};
+use crate::message::{
+    BoardFacts, Card, CardFigures, CrashKind, CrashReport, Refusal, Role, Stats, Work,
+};
 
 /// Something changed. Details are in the transcript under the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,35 @@ pub enum Update {
         /// What it has done.
         work: Work,
     },
+    /// Who the persona is, as asked for.
+    Card(PersonaCard),
+}
+
+/// A [`Card`] that owns its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonaCard {
+    /// What it is called.
+    pub name: String,
+    /// The checkpoint or data it was made from.
+    pub source: String,
+    /// Licences and attributions of data and weights.
+    pub licences: String,
+    /// How most of the weights are stored.
+    pub weights: String,
+    /// The numbers.
+    pub figures: CardFigures,
+}
+
+impl From<&Card<'_>> for PersonaCard {
+    fn from(card: &Card<'_>) -> Self {
+        Self {
+            name: String::from(card.name),
+            source: String::from(card.source),
+            licences: String::from(card.licences),
+            weights: String::from(card.weights),
+            figures: card.figures,
+        }
+    }
 }
 
 /// A crash report that owns its text.

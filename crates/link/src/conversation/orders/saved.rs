@@ -14,6 +14,7 @@ impl Orders {
             let kind = match order.task {
                 Task::Say(key) => OrderKind::Say(key),
                 Task::Regenerate => OrderKind::Regenerate,
+                Task::TakeBack => OrderKind::TakeBack,
                 Task::Forget(below) => OrderKind::Forget(below),
                 Task::Signal(_) => return None,
             };
@@ -31,6 +32,7 @@ impl Orders {
             task: match kind {
                 OrderKind::Say(key) => Task::Say(key),
                 OrderKind::Regenerate => Task::Regenerate,
+                OrderKind::TakeBack => Task::TakeBack,
                 OrderKind::Forget(below) => Task::Forget(below),
             },
             id,
