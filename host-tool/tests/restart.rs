@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use board::{Board, Manner, Quirks, Script};
 use link::conversation::MessageState;
 use link::message::{EndReason, Role, Speaker};
-use wisp::client::{Client, ClientOptions, Keeping, ReplyState, Update, Wanted};
+use wisp::client::{Choices, Client, ClientOptions, Keeping, ReplyState, Update, Wanted};
 use wisp::history::{History, Reader};
 use wisp::port::{FixedConnector, PortAddress};
 
@@ -165,7 +165,7 @@ fn what_cannot_be_stored_is_said_when_it_can() {
     let history = folder.path().join("history");
     let connector = FixedConnector::new(PortAddress::Unix(path), 0);
     let keeping = Keeping::History(Box::new(History::open(&history).unwrap()));
-    let options = ClientOptions { wanted: Wanted::default(), keeping, manners: None };
+    let options = ClientOptions { wanted: Wanted::default(), keeping, choices: Choices::default() };
     let client = Client::start(Box::new(connector), options).unwrap();
     let say = |text: &str| client.send(wisp::client::Command::Say(text.into())).unwrap();
     let answered = |text: &'static str| {

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::Args;
+use link::conversation::MessageKey;
 use link::message::{MAX_TEXT, Stats};
 
 use super::chat_text::ChatText;
@@ -15,8 +16,9 @@ use crate::client::{Client, ClientOptions, Command, Update};
 use crate::errors::{Result, WispError};
 
 const HELP: &str = "  /stop    end the reply      /again   answer once more
-  /forget  start anew         /stats   the board's counters
-  /quit    leave (the conversation is kept)";
+  /edit TEXT  say that instead of your last message
+  /hello   let it begin       /stats   the board's counters
+  /forget  start anew         /quit    leave (the conversation is kept)";
 
 /// How often Ctrl-C is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -43,7 +45,7 @@ pub(super) fn run(arguments: ChatArguments) -> Result<()> {
     let options = ClientOptions {
         wanted,
         keeping: arguments.history.keeping()?,
-        manners: arguments.manners.manners(),
+        choices: arguments.manners.choices(),
     };
     let mut client = Client::start(connector, options)?;
     let mut before = ChatText::new(&name);
@@ -65,6 +67,7 @@ enum Happening {
 #[derive(Debug, PartialEq, Eq)]
 enum Order {
     Send(Command),
+    Edit(String),
     Help,
     Quit,
     Nothing,
@@ -116,6 +119,13 @@ pub(super) fn talk(client: &mut Client, name: &str, interrupt: &Interrupt) -> Re
                     }
                     client.send(command)?;
                 }
+                Order::Edit(instead) => match text.last_said() {
+                    Some(old) => {
+                        text.note_said();
+                        client.send(Command::SayInstead(MessageKey(old), instead))?;
+                    }
+                    None => print("  · nothing was said yet\n")?,
+                },
                 Order::Quit => return Ok(()),
                 Order::Help => print(&format!("{HELP}\n"))?,
                 Order::Unknown => print(&format!("  · no such order\n{HELP}\n"))?,
@@ -134,13 +144,17 @@ fn read_order(line: &str) -> Order {
     match line.trim() {
         "" => Order::Nothing,
         "/stop" => Order::Send(Command::Stop),
+        "/hello" => Order::Send(Command::Greet),
         "/again" => Order::Send(Command::Regenerate),
         "/forget" => Order::Send(Command::Forget),
         "/stats" => Order::Send(Command::RequestStats),
         "/quit" | "/exit" => Order::Quit,
         "/help" | "/?" => Order::Help,
-        order if order.starts_with('/') => Order::Unknown,
         text if text.len() > MAX_TEXT => Order::TooLong,
+        order if order.starts_with("/edit ") => {
+            Order::Edit(order.trim_start_matches("/edit ").trim().to_string())
+        }
+        order if order.starts_with('/') => Order::Unknown,
         text => Order::Send(Command::Say(text.to_string())),
     }
 }
@@ -188,6 +202,9 @@ mod tests {
         assert_eq!(read_order(" hello "), Order::Send(Command::Say("hello".into())));
         assert_eq!(read_order("/again"), Order::Send(Command::Regenerate));
         assert_eq!(read_order("/quit"), Order::Quit);
+        assert_eq!(read_order("/hello"), Order::Send(Command::Greet));
+        assert_eq!(read_order("/edit  no, this"), Order::Edit("no, this".into()));
+        assert_eq!(read_order("/edit"), Order::Unknown);
         assert_eq!(read_order("/nonsense"), Order::Unknown);
         assert_eq!(read_order("  "), Order::Nothing);
         assert_eq!(read_order(&"ä".repeat(513)), Order::TooLong);

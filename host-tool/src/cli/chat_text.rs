@@ -36,6 +36,11 @@ impl ChatText {
         self.unread += 1;
     }
 
+    /// The friend's last message.
+    pub(super) fn last_said(&self) -> Option<u64> {
+        self.deliveries.last_key_value().map(|(key, _)| *key)
+    }
+
     /// Takes note that another answer was asked for.
     pub(super) fn note_asked_again(&mut self) {
         self.is_awaited = true;
@@ -61,6 +66,7 @@ impl ChatText {
                 self.writing = None;
                 self.status(&mut out, "taken back");
             }
+            Update::Withdrawn { key } => _ = self.deliveries.remove(key),
             // Stopped before its first word, or there is nothing to answer again.
             Update::Activity { activity: Activity::Idle } => self.is_awaited = false,
             Update::Activity { activity: Activity::Thinking } => {
@@ -98,10 +104,13 @@ impl ChatText {
     }
 
     /// Prints the end of what was said before.
-    fn show_latest(&self, out: &mut String, messages: &[ChatMessage]) {
+    fn show_latest(&mut self, out: &mut String, messages: &[ChatMessage]) {
         let first = messages.len().saturating_sub(LATEST);
         for message in messages.get(first..).unwrap_or_default() {
             let name = if message.speaker == Speaker::You { "You" } else { &self.name };
+            if let Some(delivery) = message.delivery {
+                self.deliveries.insert(message.key, delivery);
+            }
             let _ = writeln!(out, "{name}: {}", sanitise::text(&message.text));
         }
     }

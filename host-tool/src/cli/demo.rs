@@ -30,7 +30,7 @@ pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let options = ClientOptions {
         wanted,
         keeping: arguments.history.keeping_if_named()?,
-        manners: arguments.manners.manners(),
+        choices: arguments.manners.choices(),
     };
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;

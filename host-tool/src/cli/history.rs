@@ -10,7 +10,7 @@ use link::message::Speaker;
 use super::out;
 use crate::bench::facts::{hexadecimal, utc};
 use crate::errors::{Result, WispError};
-use crate::history::export::{self, Format};
+use crate::history::export::{self, Conversation, Format, Said};
 use crate::history::{Chat, History, HistoryError, Reader, mentions, place};
 use crate::sanitise;
 
@@ -116,6 +116,12 @@ fn describe(chat: &Chat, message: &Message) -> String {
 }
 
 fn write(format: Format, chats: &[(Chat, Vec<Message>)], output: Option<&Path>) -> Result<()> {
+    let conversations = chats.iter().map(|(chat, messages)| Conversation {
+        title: title(chat, chats),
+        name: chat.name.clone(),
+        messages: messages.iter().map(Said::from).collect(),
+    });
+    let chats: &[_] = &conversations.collect::<Vec<_>>();
     let Some(path) = output else {
         return match export::write(format, chats, &mut io::stdout().lock()) {
             // `wisp history export | head` closes the pipe: that is no error of ours.
@@ -133,6 +139,15 @@ fn write(format: Format, chats: &[(Chat, Vec<Message>)], output: Option<&Path>) 
     file.persist_noclobber(path).map_err(|error| failed(error.error))?;
     out::line(&format!("wrote {}", path.display()));
     Ok(())
+}
+
+/// A conversation's name, which no other has in this export.
+fn title(chat: &Chat, chats: &[(Chat, Vec<Message>)]) -> String {
+    let name = sanitise::one_line(&chat.name);
+    let is_ambiguous = chats
+        .iter()
+        .any(|(other, _)| other.number != chat.number && sanitise::one_line(&other.name) == name);
+    if is_ambiguous { format!("{name} ({})", chat.number) } else { name }
 }
 
 fn is_confirmed(chats: &[Chat]) -> Result<bool> {

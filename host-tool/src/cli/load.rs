@@ -6,7 +6,7 @@ use super::interrupt::Interrupt;
 use super::options::{ImageOptions, PortOptions};
 use super::out;
 use super::progress::Progress;
-use crate::client::{Client, ClientOptions, Keeping};
+use crate::client::{Choices, Client, ClientOptions, Keeping};
 use crate::errors::Result;
 
 /// Arguments of `wisp load`.
@@ -26,7 +26,7 @@ pub(super) fn run(arguments: LoadArguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let client = Client::start(
         connector,
-        ClientOptions { wanted, keeping: Keeping::Bystander, manners: None },
+        ClientOptions { wanted, keeping: Keeping::Bystander, choices: Choices::default() },
     )?;
     Progress::new().wait_until_online(&client, &interrupt)?;
     out::line("The persona is awake. `wisp chat` or `wisp serve` talks to it.");

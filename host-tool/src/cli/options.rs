@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use link::message::Manners;
 
 use crate::board::{Artefacts, Board, BoardOptions};
-use crate::client::{Keeping, Wanted};
+use crate::client::{Choices, Keeping, LocalHours, Wanted};
 use crate::errors::Result;
 use crate::history::{History, place};
 use crate::image;
@@ -80,18 +79,45 @@ pub(super) struct MannersOptions {
     /// most 4]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub most_unanswered: Option<u8>,
+    /// When the persona does not speak first, by your clock, like 22:00-07:30
+    #[arg(long, value_name = "FROM-TO", value_parser = hours)]
+    pub quiet: Option<LocalHours>,
+    /// How freely the persona chooses its words, 0 to 2 [default: as its file says]
+    #[arg(long, value_name = "NUMBER", value_parser = temperature)]
+    pub temperature: Option<u16>,
 }
 
 impl MannersOptions {
-    /// What was asked for, if anything was.
-    pub(super) fn manners(&self) -> Option<Manners> {
-        let Self { talkativeness, most_unanswered } = *self;
-        let is_asked = talkativeness.is_some() || most_unanswered.is_some();
-        is_asked.then(|| Manners {
-            talkativeness_milli: talkativeness.unwrap_or(1000),
-            most_unanswered,
-            quiet: None,
-        })
+    /// What was asked for.
+    pub(super) fn choices(&self) -> Choices {
+        Choices {
+            talkativeness_milli: self.talkativeness,
+            most_unanswered: self.most_unanswered,
+            temperature_milli: self.temperature,
+            quiet: self.quiet,
+        }
+    }
+}
+
+/// Two times of the day.
+fn hours(text: &str) -> std::result::Result<LocalHours, String> {
+    let minute = |time: &str| {
+        let (hour, minute) = time.split_once(':').unwrap_or((time, "0"));
+        let (hour, minute): (u16, u16) = (hour.trim().parse().ok()?, minute.trim().parse().ok()?);
+        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+    };
+    let times = text.split_once('-');
+    let hours =
+        times.and_then(|(from, to)| Some(LocalHours { from: minute(from)?, to: minute(to)? }));
+    hours.ok_or_else(|| "it is two times of the day, like 22:00-07:30".into())
+}
+
+/// A number from 0 to 2, in thousandths.
+fn temperature(text: &str) -> std::result::Result<u16, String> {
+    match text.parse::<f32>() {
+        // At most 2,000.
+        Ok(number) if (0.0..=2.0).contains(&number) => Ok((number * 1000.0).round() as u16),
+        _ => Err("it is a number from 0 (always the likeliest word) to 2 (wild)".into()),
     }
 }
 

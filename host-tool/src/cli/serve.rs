@@ -53,7 +53,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<()> {
     let options = ClientOptions {
         wanted,
         keeping: arguments.history.keeping()?,
-        manners: arguments.manners.manners(),
+        choices: arguments.manners.choices(),
     };
     serve(connector, options, &arguments.page, &Interrupt::listen()?, || Ok(()))
 }

@@ -4,10 +4,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use link::conversation::{self, Conversation, Message, MessageKey, MessageState};
-use link::message::{DeviceMessage, Digest, Manners, Refusal, Settings, Speaker};
+use link::conversation::{
+    self, Conversation, Message, MessageKey, MessageState, PersonaCard, SayError,
+};
+use link::message::{CardFigures, DeviceMessage, Digest, Manners, Refusal, Settings, Speaker};
 use link::{Instant, Session, SessionEvent};
 
+use super::card::Card;
+use super::choices::Choices;
 use super::keeper::Keeper;
 use super::view::{Activity, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Update};
 use crate::errors::{BoardRefused, Result, WispError};
@@ -21,10 +25,20 @@ pub(super) struct Chat {
     shown: BTreeSet<MessageKey>,
     activity: Activity,
     is_silent: bool,
-    /// How the persona is to choose its words, in every conversation.
+    /// How the persona is to choose its words, whoever it is: for a measurement.
     settings: Option<Settings>,
-    /// How it is to behave.
+    /// What was chosen for this run of the program.
+    of_this_run: Choices,
+    /// What is chosen for this persona.
+    choices: Choices,
+    /// The manners that the board has been or will be told.
     manners: Option<Manners>,
+    /// The persona that was met.
+    persona: Option<Digest>,
+    /// What it says of itself, once it has.
+    card: Option<CardFigures>,
+    /// Minutes that the friend's clock is before UTC.
+    utc_offset: i32,
 }
 
 impl Chat {
@@ -35,12 +49,9 @@ impl Chat {
     pub(super) fn new(
         mut keeper: Keeper,
         persona: Option<&Digest>,
-        manners: Option<Manners>,
+        of_this_run: Choices,
     ) -> Result<Self> {
-        let mut conversation = keeper.take_up(persona)?;
-        if let Some(manners) = manners {
-            conversation.set_manners(manners);
-        }
+        let conversation = keeper.take_up(persona)?;
         let mut chat = Self {
             conversation,
             keeper,
@@ -49,9 +60,15 @@ impl Chat {
             activity: Activity::default(),
             is_silent: false,
             settings: None,
-            manners,
+            of_this_run,
+            choices: Choices::default(),
+            manners: None,
+            persona: None,
+            card: None,
+            utc_offset: 0,
         };
         chat.show_all();
+        chat.recall_choices();
         Ok(chat)
     }
 
@@ -79,13 +96,60 @@ impl Chat {
 
     fn turn_to(&mut self, conversation: Conversation) {
         self.conversation = conversation;
+        self.manners = None;
+        self.card = None;
         if let Some(settings) = self.settings {
             self.conversation.configure(settings);
         }
-        if let Some(manners) = self.manners {
-            self.conversation.set_manners(manners);
-        }
         self.show_all();
+        self.recall_choices();
+    }
+
+    /// What was chosen for this persona before, and for this run.
+    fn recall_choices(&mut self) {
+        self.choices = self.of_this_run.or(self.keeper.choices());
+        self.heed_choices();
+    }
+
+    /// Takes what the friend has chosen, and remembers it.
+    pub(super) fn choose(&mut self, choices: Choices, unix_seconds: u64) {
+        self.choices = choices;
+        if let Err(error) = self.keeper.choose(&choices, unix_seconds) {
+            self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
+        }
+        self.heed_choices();
+    }
+
+    /// The friend's clock is so many minutes before UTC.
+    pub(super) fn set_utc_offset(&mut self, minutes: i32) {
+        self.utc_offset = minutes;
+        self.mind_manners();
+    }
+
+    /// Lets the board and the page know what is chosen.
+    fn heed_choices(&mut self) {
+        self.mind_manners();
+        self.mind_settings();
+        self.updates.push_back(Update::Choices { choices: self.choices });
+    }
+
+    fn mind_manners(&mut self) {
+        let wanted = self.choices.manners(self.utc_offset);
+        // A persona is in its own way until it is told otherwise.
+        let is_own = self.manners.is_none() && wanted == Choices::default().manners(0);
+        if !is_own && self.manners != Some(wanted) {
+            self.manners = Some(wanted);
+            self.conversation.set_manners(wanted);
+        }
+    }
+
+    fn mind_settings(&mut self) {
+        // A measurement has its own, and without the card nobody knows what else to tell.
+        let (None, Some(card)) = (self.settings, self.card) else { return };
+        match self.choices.settings(card.settings) {
+            Some(settings) => self.conversation.configure(settings),
+            None => self.conversation.configure_default(),
+        }
     }
 
     /// Shows a whole conversation in the place of whatever was shown.
@@ -101,6 +165,19 @@ impl Chat {
             Ok(key) => self.show(key),
             Err(_) => self.refuse(Refusal::TextTooLong, 0),
         }
+    }
+
+    pub(super) fn say_instead(&mut self, old: MessageKey, text: &str, unix_seconds: u64) {
+        match self.conversation.say_instead(old, text, unix_seconds) {
+            Ok(key) => self.show(key),
+            Err(SayError::TooLong { .. }) => self.refuse(Refusal::TextTooLong, 0),
+            // Another tab was faster: it shows.
+            Err(SayError::NotTheLast) => {}
+        }
+    }
+
+    pub(super) fn greet(&mut self) {
+        self.conversation.greet();
     }
 
     pub(super) fn regenerate(&mut self) {
@@ -151,8 +228,12 @@ impl Chat {
             && let Some(persona) = &peer.persona
         {
             self.meet(persona);
+            self.persona = Some(*persona);
         }
         self.conversation.handle_session(event);
+        if let SessionEvent::Up { .. } = event {
+            self.conversation.request_card();
+        }
         self.digest();
     }
 
@@ -210,11 +291,22 @@ impl Chat {
             }
             News::Refused { refusal, detail } => self.refuse(refusal, detail),
             News::Stats(stats) => self.updates.push_back(Update::Stats { stats }),
+            News::Card(card) => self.learn(card),
             News::Details { board, work } => {
                 self.updates.push_back(Update::Details { board, work });
             }
             News::Thinking { .. } | News::Silent | News::Disconnected => {}
         }
+    }
+
+    fn learn(&mut self, card: PersonaCard) {
+        let is_new = self.card != Some(card.figures);
+        self.card = Some(card.figures);
+        if is_new && self.choices.temperature_milli.is_some() {
+            self.mind_settings();
+        }
+        let card = Card::new(card, self.persona.as_ref());
+        self.updates.push_back(Update::Card { card });
     }
 
     fn online(&mut self, words: &str) {

@@ -31,6 +31,9 @@ const SILENCE_SECONDS: u64 = 4;
 /// How often this end's counters are shown.
 const COUNTERS_MICROS: u64 = 1_000_000;
 
+/// How often it is looked whether the friend's clock is as far from UTC as before.
+const CLOCK_MICROS: u64 = 60_000_000;
+
 /// Bytes handed to the port at once: few, because what the port has cannot be overtaken.
 const TRANSMIT_BLOCK: usize = 2048;
 
@@ -49,6 +52,8 @@ pub(super) struct Driver {
     cable: CableCounters,
     counters_shown: Instant,
     counters_due: bool,
+    /// When it was last seen how far the friend's clock is from UTC.
+    clock_seen: Instant,
     /// Since when the port is open and nobody has been heard.
     silent_since: Option<Instant>,
     last_failure: String,
@@ -69,10 +74,10 @@ impl Driver {
         commands: Receiver<Command>,
         updates: Sender<Update>,
     ) -> Result<Self> {
-        let ClientOptions { wanted, keeping, manners } = options;
+        let ClientOptions { wanted, keeping, choices } = options;
         let name = wanted.name().to_string();
         let digest = wanted.persona.as_ref().map(|image| image.info.digest);
-        let chat = Chat::new(Keeper::new(keeping, name), digest.as_ref(), manners)?;
+        let chat = Chat::new(Keeper::new(keeping, name), digest.as_ref(), choices)?;
         let identity =
             Identity { role: Role::Host, boot: random()?, version: link::VERSION, persona: digest };
         Ok(Self {
@@ -88,6 +93,7 @@ impl Driver {
             cable: CableCounters::default(),
             counters_shown: Instant(0),
             counters_due: false,
+            clock_seen: Instant(0),
             silent_since: None,
             last_failure: String::new(),
             has_connected: false,
@@ -96,6 +102,7 @@ impl Driver {
 
     /// Works until told to end.
     pub(super) fn run(mut self) {
+        self.look_at_the_clock();
         while self.turn().is_ok() {}
         self.chat.store(self.now(), unix_seconds());
         // What is still in the buffer, a Reboot or a Seen perhaps, should not be lost.
@@ -115,6 +122,9 @@ impl Driver {
             self.session.handle_timeout(self.now());
             return self.digest();
         }
+        if self.now().micros_since(self.clock_seen) >= CLOCK_MICROS {
+            self.look_at_the_clock();
+        }
         self.session.handle_timeout(self.now());
         self.guide.poll(self.now(), &mut self.session);
         self.chat.store(self.now(), unix_seconds());
@@ -133,6 +143,13 @@ impl Driver {
         self.show_counters()
     }
 
+    /// The friend may have travelled, and summer time may have begun.
+    fn look_at_the_clock(&mut self) {
+        self.clock_seen = self.now();
+        let offset = jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now());
+        self.chat.set_utc_offset(offset.seconds() / 60);
+    }
+
     fn show(&self, update: Update) -> std::result::Result<(), Ended> {
         self.updates.send(update).map_err(|_| Ended)
     }
@@ -143,6 +160,11 @@ impl Driver {
                 Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => return Err(Ended),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Ok(Command::Say(text)) => self.chat.say(&text, unix_seconds()),
+                Ok(Command::SayInstead(old, text)) => {
+                    self.chat.say_instead(old, &text, unix_seconds());
+                }
+                Ok(Command::Greet) => self.chat.greet(),
+                Ok(Command::Choose(choices)) => self.chat.choose(choices, unix_seconds()),
                 Ok(Command::Regenerate) => self.chat.regenerate(),
                 Ok(Command::Forget) => self.chat.forget(),
                 Ok(Command::Typing) => self.chat.typing(),

@@ -4,7 +4,7 @@ use link::Instant;
 use link::conversation::{Conversation, Saved};
 use link::message::Digest;
 
-use super::Keeping;
+use super::{Choices, Keeping};
 use crate::errors::{Result, WispError};
 
 /// How soon it is tried again when something could not be stored.
@@ -46,6 +46,23 @@ impl Keeper {
                 Err(error.into())
             }
         }
+    }
+
+    /// What was chosen about the persona whose conversation it is.
+    pub(super) fn choices(&self) -> Choices {
+        let Keeping::History(history) = &self.keeping else { return Choices::default() };
+        let choices = history.choices();
+        choices.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    /// Remembers it.
+    ///
+    /// # Errors
+    /// It cannot be stored.
+    pub(super) fn choose(&mut self, choices: &Choices, unix_seconds: u64) -> Result<()> {
+        let Keeping::History(history) = &mut self.keeping else { return Ok(()) };
+        let text = serde_json::to_string(choices).unwrap_or_default();
+        Ok(history.choose(&text, unix_seconds)?)
     }
 
     /// Stores what is new in the conversation.

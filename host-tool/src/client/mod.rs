@@ -1,6 +1,8 @@
 //! Keeps the session with the board: one thread, commands in, updates out.
 
+mod card;
 mod chat;
+mod choices;
 mod driver;
 mod guide;
 mod keeper;
@@ -10,8 +12,11 @@ mod view;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
-use link::message::{Manners, Settings};
+use link::conversation::MessageKey;
+use link::message::Settings;
 
+pub use card::Card;
+pub use choices::{Choices, LocalHours};
 pub use guide::{START_SECONDS, Wanted};
 pub use view::{
     Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,
@@ -27,6 +32,12 @@ use crate::port::Connector;
 pub enum Command {
     /// Send a chat message of at most [`link::message::MAX_TEXT`] bytes.
     Say(String),
+    /// Say this in the place of the friend's last message, which has this key.
+    SayInstead(MessageKey, String),
+    /// The persona is to begin, if nothing was said yet.
+    Greet,
+    /// Change how the persona is to be, and remember it.
+    Choose(Choices),
     /// The friend is typing.
     Typing,
     /// End the running reply.
@@ -58,8 +69,8 @@ pub struct ClientOptions {
     pub wanted: Wanted,
     /// What becomes of the conversation.
     pub keeping: Keeping,
-    /// How the persona is to behave, if not in its own way.
-    pub manners: Option<Manners>,
+    /// How the persona is to be this time, whatever was chosen before.
+    pub choices: Choices,
 }
 
 /// What becomes of the conversation when the program ends.

@@ -7,6 +7,7 @@ use link::conversation::Crash;
 use link::message::{BoardFacts, EndReason, Identity, Slot, Speaker, Stats, Timing, Work};
 use serde::Serialize;
 
+use super::{Card, Choices};
 use crate::board_texts;
 use crate::errors::{Reported, WispError};
 
@@ -266,6 +267,10 @@ pub enum Update {
     Forgotten,
     /// The persona does something else.
     Activity { activity: Activity },
+    /// Who the persona is.
+    Card { card: Card },
+    /// The friend has chosen something about it.
+    Choices { choices: Choices },
     /// Something the friend should know.
     Notice { notice: Notice },
     /// The board crashed and came back.
@@ -302,6 +307,10 @@ pub struct View {
     pub notice: Option<Notice>,
     /// The board's counters.
     pub stats: Option<Stats>,
+    /// Who the persona is, once it has said so.
+    pub card: Option<Card>,
+    /// What the friend has chosen about it.
+    pub choices: Choices,
 }
 
 impl View {
@@ -336,6 +345,8 @@ impl View {
                 self.notice = Some(notice.clone());
             }
             Update::Stats { stats } => self.stats = Some(*stats),
+            Update::Card { card } => self.card = Some(card.clone()),
+            Update::Choices { choices } => self.choices = *choices,
             Update::Cable { .. }
             | Update::Details { .. }
             | Update::Met { .. }

@@ -6,7 +6,6 @@ use link::conversation::Message;
 use link::message::Speaker;
 use serde::Serialize;
 
-use super::Chat;
 use crate::bench::facts::utc;
 use crate::sanitise;
 
@@ -19,6 +18,35 @@ pub enum Format {
     Md,
     /// A web page without scripts
     Html,
+}
+
+/// A message to write.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// Who wrote it.
+    pub speaker: Speaker,
+    /// Exactly as it came from the board.
+    pub text: &'a str,
+    /// When, in seconds since 1970.
+    pub unix_seconds: u64,
+}
+
+impl<'a> From<&'a Message> for Said<'a> {
+    fn from(message: &'a Message) -> Self {
+        let Message { speaker, text, unix_seconds, .. } = message;
+        Self { speaker: *speaker, text, unix_seconds: *unix_seconds }
+    }
+}
+
+/// A conversation to write.
+#[derive(Clone, Debug)]
+pub struct Conversation<'a> {
+    /// What no other in this export is called.
+    pub title: String,
+    /// What the persona is called.
+    pub name: String,
+    /// In order.
+    pub messages: Vec<Said<'a>>,
 }
 
 /// A record of the canonical file that `wisp-model` reads.
@@ -40,32 +68,27 @@ time{color:gray;font-size:.8rem}";
 ///
 /// # Errors
 /// What `output` reports.
-pub fn write(
-    format: Format,
-    chats: &[(Chat, Vec<Message>)],
-    output: &mut dyn Write,
-) -> io::Result<()> {
+pub fn write(format: Format, chats: &[Conversation<'_>], output: &mut dyn Write) -> io::Result<()> {
     if format == Format::Html {
         let title = "A conversation with Wisp";
         writeln!(output, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
         writeln!(output, "<title>{title}</title>\n<style>{STYLE}</style>")?;
     }
-    for (chat, messages) in chats {
-        let title = title(chat, chats);
+    for Conversation { title, name, messages } in chats {
         match format {
             Format::Jsonl => {}
-            Format::Md => writeln!(output, "# {}\n", markdown(&title))?,
-            Format::Html => writeln!(output, "<h1>{}</h1>", html(&title))?,
+            Format::Md => writeln!(output, "# {}\n", markdown(title))?,
+            Format::Html => writeln!(output, "<h1>{}</h1>", html(title))?,
         }
-        let name = sanitise::one_line(&chat.name);
+        let name = sanitise::one_line(name);
         for message in messages {
             let sender = if message.speaker == Speaker::You { "You" } else { name.as_str() };
-            let text = sanitise::text(&message.text);
+            let text = sanitise::text(message.text);
             let time = utc(message.unix_seconds);
             match format {
                 Format::Jsonl => {
                     let time = message.unix_seconds.saturating_mul(1000);
-                    let record = Record { time, sender, text: &text, chat: &title };
+                    let record = Record { time, sender, text: &text, chat: title };
                     serde_json::to_writer(&mut *output, &record)?;
                     writeln!(output)?;
                 }
@@ -83,15 +106,6 @@ pub fn write(
         }
     }
     output.flush()
-}
-
-/// A conversation's name, which no other has in this export.
-fn title(chat: &Chat, chats: &[(Chat, Vec<Message>)]) -> String {
-    let name = sanitise::one_line(&chat.name);
-    let is_ambiguous = chats
-        .iter()
-        .any(|(other, _)| other.number != chat.number && sanitise::one_line(&other.name) == name);
-    if is_ambiguous { format!("{name} ({})", chat.number) } else { name }
 }
 
 /// Text in which nothing means anything to Markdown, or to the HTML that Markdown lets through.

@@ -143,6 +143,30 @@ impl History {
         Ok(())
     }
 
+    /// What was chosen about the persona, as [`Self::choose`] got it.
+    pub fn choices(&self) -> Option<String> {
+        let row = self.chat.row?;
+        let sql = "SELECT choices FROM chat WHERE id = ?1";
+        self.connection.query_row(sql, [row], |row| row.get(0)).ok().flatten()
+    }
+
+    /// Writes down what was chosen about the persona.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn choose(&mut self, choices: &str, unix_seconds: u64) -> Result<()> {
+        let failed = HistoryError::write(&self.path);
+        let transaction = self.connection.transaction().map_err(&failed)?;
+        let chat = &self.chat;
+        let row = rows::store_chat(&transaction, chat.row, &chat.name, chat.persona, unix_seconds)
+            .map_err(&failed)?;
+        let sql = "UPDATE chat SET choices = ?1 WHERE id = ?2";
+        transaction.execute(sql, params![choices, row]).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        self.chat.row = Some(row);
+        Ok(())
+    }
+
     /// All conversations there are.
     ///
     /// # Errors

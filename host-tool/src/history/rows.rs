@@ -104,6 +104,7 @@ fn store_standing(transaction: &Transaction<'_>, chat: i64, standing: &Standing)
         let (kind, key) = match order.kind {
             OrderKind::Say(key) => ("say", Some(key.0)),
             OrderKind::Regenerate => ("regenerate", None),
+            OrderKind::TakeBack => ("take-back", None),
             OrderKind::Forget(below) => ("forget", Some(below.0)),
         };
         insert.execute(params![chat, place, kind, key, order.id])?;
@@ -179,6 +180,7 @@ fn order(row: &Row<'_>) -> Result<SavedOrder> {
     let kind = match kind.as_str() {
         "say" => OrderKind::Say(MessageKey(row.get(1)?)),
         "regenerate" => OrderKind::Regenerate,
+        "take-back" => OrderKind::TakeBack,
         "forget" => OrderKind::Forget(MessageKey(row.get(1)?)),
         _ => return Err(unknown(0)),
     };

@@ -12,7 +12,7 @@ const APPLICATION_ID: u32 = 0x7769_7370;
 
 /// Version of the tables. A newer program brings an older file up to date, one step for each version;
 /// never the other way round.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How long another program may hold the file, such as a backup: the cable waits meanwhile, and its
 /// session would end after 2 s.
@@ -50,12 +50,15 @@ CREATE TABLE message (
 CREATE TABLE task (
     chat INTEGER NOT NULL REFERENCES chat (id),
     place INTEGER NOT NULL,
-    kind TEXT NOT NULL,              -- say, regenerate, forget
+    kind TEXT NOT NULL,              -- say, regenerate, take-back, forget
     message_key INTEGER,
     id INTEGER,
     PRIMARY KEY (chat, place)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// What version 2 has more: what was chosen about the persona, as JSON.
+const SECOND: &str = "ALTER TABLE chat ADD COLUMN choices TEXT;";
 
 /// Opens a file to write to, which must be there; an empty one becomes a history.
 pub(super) fn open(path: &Path) -> Result<Connection> {
@@ -66,7 +69,11 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     let set_up = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         configure(&connection)?;
-        if version == 0 { create(&connection) } else { Ok(()) }
+        match version {
+            0 => write(&connection, &[TABLES, SECOND]),
+            1 => write(&connection, &[SECOND]),
+            _ => Ok(()),
+        }
     };
     set_up().map_err(|cause| explain(path, &cause))?;
     check(path, &connection)?;
@@ -96,10 +103,12 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", "ON")
 }
 
-fn create(connection: &Connection) -> rusqlite::Result<()> {
+/// Brings a file from one version to the newest.
+fn write(connection: &Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    let steps = steps.concat();
     // All or nothing: the file is ours when it has its version.
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {TABLES}
+        "BEGIN IMMEDIATE; {steps}
          PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
     ))
 }

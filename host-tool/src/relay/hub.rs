@@ -4,11 +4,15 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use link::conversation::MessageKey;
 use link::message::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::client::{Activity, ChatMessage, Command, LinkState, Notice, Transfer, Update, View};
+use crate::client::{
+    Activity, Card, ChatMessage, Choices, Command, LinkState, Notice, Transfer, Update, View,
+};
+use crate::history::export::{self, Conversation, Format, Said};
 
 /// Updates a tab may lag behind before it gets a whole snapshot instead.
 const BACKLOG: usize = 256;
@@ -30,6 +34,22 @@ pub enum Request {
         tag: String,
         /// At most [`MAX_TEXT`] bytes.
         text: String,
+    },
+    /// Send a message in the place of the friend's last.
+    Edit {
+        /// As in `say`.
+        tag: String,
+        /// Key of the last message.
+        key: u64,
+        /// As in `say`.
+        text: String,
+    },
+    /// The persona is to begin.
+    Greet {},
+    /// Change how the persona is to be.
+    Choose {
+        /// All that is chosen.
+        choices: Choices,
     },
     /// The friend is typing.
     Typing {},
@@ -66,13 +86,16 @@ struct Recent<'a> {
     has_older: bool,
     activity: Activity,
     notice: &'a Option<Notice>,
+    card: &'a Option<Card>,
+    choices: Choices,
 }
 
 impl<'a> Recent<'a> {
     fn of(view: &'a View) -> Self {
-        let View { name, link, transfer, messages, activity, notice, .. } = view;
+        let View { name, link, transfer, messages, activity, notice, card, choices, .. } = view;
         let (messages, has_older) = latest(messages);
-        Self { name, link, transfer, messages, has_older, activity: *activity, notice }
+        let (activity, choices) = (*activity, *choices);
+        Self { name, link, transfer, messages, has_older, activity, notice, card, choices }
     }
 }
 
@@ -144,7 +167,14 @@ impl Hub {
     pub fn handle(&self, text: &str) -> Result<Option<String>, BadRequest> {
         let request = serde_json::from_str(text).map_err(|_| BadRequest)?;
         let command = match request {
-            Request::Say { tag, text } => return self.say(tag, text).map(Some),
+            Request::Say { tag, text } => return self.say(tag, text, Command::Say).map(Some),
+            Request::Edit { tag, key, text } => {
+                let instead = |text| Command::SayInstead(MessageKey(key), text);
+                return self.say(tag, text, instead).map(Some);
+            }
+            Request::Greet {} => Command::Greet,
+            Request::Choose { choices } if choices.is_sane() => Command::Choose(choices),
+            Request::Choose { .. } => return Err(BadRequest),
             Request::Typing {} => Command::Typing,
             Request::Stop {} => Command::Stop,
             Request::Regenerate {} => Command::Regenerate,
@@ -156,7 +186,12 @@ impl Hub {
         Ok(None)
     }
 
-    fn say(&self, tag: String, text: String) -> Result<String, BadRequest> {
+    fn say(
+        &self,
+        tag: String,
+        text: String,
+        command: impl FnOnce(String) -> Command,
+    ) -> Result<String, BadRequest> {
         if tag.is_empty() || tag.len() > 64 || text.trim().is_empty() || text.len() > MAX_TEXT {
             return Err(BadRequest);
         }
@@ -167,7 +202,7 @@ impl Hub {
                 state.tags.pop_front();
             }
             state.tags.push_back(tag);
-            let _ = self.commands.send(Command::Say(text));
+            let _ = self.commands.send(command(text));
         }
         Ok(answer)
     }
@@ -185,6 +220,22 @@ impl Hub {
             None => Told::Older { messages: &[], has_older: !all.is_empty() },
         };
         serde_json::to_string(&told).map_err(|_| BadRequest)
+    }
+
+    /// The whole conversation as a file.
+    pub fn export(&self, format: Format) -> Vec<u8> {
+        let state = self.state();
+        let said = state.view.messages.iter().map(|message| Said {
+            speaker: message.speaker,
+            text: &message.text,
+            unix_seconds: message.unix_seconds,
+        });
+        let name = state.view.name.clone();
+        let all = Conversation { title: name.clone(), name, messages: said.collect() };
+        let mut file = Vec::new();
+        // Memory takes all that is written to it.
+        let _ = export::write(format, &[all], &mut file);
+        file
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -231,6 +282,11 @@ mod tests {
             r#"{"type":"say","tag":"a","text":"  "}"#,
             r#"{"type":"say","tag":"a","text":7}"#,
             r#"{"type":"stop","extra":1}"#,
+            r#"{"type":"choose","choices":{"talkativeness_milli":10001}}"#,
+            r#"{"type":"choose","choices":{"quiet":{"from":1}}}"#,
+            r#"{"type":"choose","choices":{"mood":1}}"#,
+            r#"{"type":"edit","tag":"a","text":"x"}"#,
+            r#"{"type":"edit","tag":"a","key":1,"text":""}"#,
             r#"{"type":"older"}"#,
             r#"{"type":"older","before":-1}"#,
             r#"{"type":"older","before":"7"}"#,

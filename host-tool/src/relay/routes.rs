@@ -1,4 +1,4 @@
-//! What the relay serves: four files and one WebSocket, all behind the guard.
+//! What the relay serves: the page's files, the conversation as a file, and one WebSocket, all behind the guard.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use tokio::time;
 
 use super::guard::{Guard, LIVE_PATH, Refused, Verdict};
 use super::hub::Hub;
+use crate::history::export::Format;
 
 /// Largest WebSocket message a page may send; the longest chat text is far below it.
 const MAX_INCOMING: usize = 64 * 1024;
@@ -63,14 +64,38 @@ pub fn router(shared: Shared) -> Router {
             "/style.css",
             get(|| file("text/css; charset=utf-8", include_str!("page/style.css"))),
         )
-        .route(
-            "/script.js",
-            get(|| file("text/javascript; charset=utf-8", include_str!("page/script.js"))),
-        )
+        .route("/script.js", get(|| script(include_str!("page/script.js"))))
+        .route("/days.js", get(|| script(include_str!("page/days.js"))))
+        .route("/live.js", get(|| script(include_str!("page/live.js"))))
+        .route("/messages.js", get(|| script(include_str!("page/messages.js"))))
+        .route("/page.js", get(|| script(include_str!("page/page.js"))))
+        .route("/settings.js", get(|| script(include_str!("page/settings.js"))))
+        .route("/status.js", get(|| script(include_str!("page/status.js"))))
+        .route("/unseen.js", get(|| script(include_str!("page/unseen.js"))))
+        .route("/writing.js", get(|| script(include_str!("page/writing.js"))))
+        .route("/export/{file}", get(export))
         .route("/icon.svg", get(|| file("image/svg+xml", include_str!("page/icon.svg"))))
         .route(LIVE_PATH, get(live))
         .with_state(shared.clone())
         .layer(middleware::from_fn_with_state(shared, guard))
+}
+
+async fn script(text: &'static str) -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", text).await
+}
+
+/// The whole conversation, to keep.
+async fn export(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    let (format, kind) = match name.as_str() {
+        "chat.md" => (Format::Md, "text/markdown; charset=utf-8"),
+        "chat.html" => (Format::Html, "text/html; charset=utf-8"),
+        "chat.jsonl" => (Format::Jsonl, "application/jsonl; charset=utf-8"),
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    // Never shown in the place of the page, whatever is in it.
+    let disposition = "attachment";
+    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)];
+    (headers, shared.hub.export(format)).into_response()
 }
 
 async fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {

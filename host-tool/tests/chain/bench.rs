@@ -11,8 +11,8 @@ use link::message::{CHUNK_SIZE, Slot};
 use tempfile::TempDir;
 use wisp::board::{Board, BoardOptions};
 use wisp::client::{
-    Activity, ChatMessage, Client, ClientOptions, Command, Keeping, Phase, TransferPhase, Update,
-    View, Wanted,
+    Activity, ChatMessage, Choices, Client, ClientOptions, Command, Keeping, Phase, TransferPhase,
+    Update, View, Wanted,
 };
 use wisp::history::History;
 use wisp::image::{self, Image};
@@ -156,7 +156,7 @@ impl Bench {
         Watched {
             client: Client::start(
                 Box::new(connector),
-                ClientOptions { wanted, keeping, manners: None },
+                ClientOptions { wanted, keeping, choices: Choices::default() },
             )
             .unwrap(),
             view: View::new("test"),

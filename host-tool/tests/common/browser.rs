@@ -162,6 +162,35 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Runs a script in each page before its own.
+    pub async fn before_each_page(&self, script: &str) {
+        let source = json!({ "source": script });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
+    }
+
+    /// Presses keys wherever the focus is.
+    pub async fn press(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// What axe-core has to say against the page as it is; `None` where `make setup` could not get it.
+    pub async fn accessibility_complaints(&self) -> Option<Vec<String>> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/axe-core/axe.min.js");
+        let Ok(rules) = std::fs::read_to_string(&file) else {
+            assert!(std::env::var_os("WISP_REQUIRE_ALL").is_none(), "no {}", file.display());
+            println!("skipped: no {} (make setup)", file.display());
+            return None;
+        };
+        let script = format!(
+            "{rules}; const done = arguments[0]; axe.run().then(({{ violations }}) => \
+             done(violations.flatMap(({{ id, help, nodes }}) => nodes.map((node) => \
+             `${{id}}: ${{help}}: ${{node.html}} ${{node.failureSummary}}`))), (error) => done([`${{error}}`]))"
+        );
+        let complaints = self.client.execute_async(&script, vec![]).await.unwrap();
+        let complaints = complaints.as_array().unwrap();
+        Some(complaints.iter().map(|complaint| complaint.to_string()).collect())
+    }
+
     async fn devtools(&self, command: &str, parameters: serde_json::Value) {
         let body = json!({ "cmd": command, "params": parameters });
         let order = Order { path: "goog/cdp/execute", body };
