@@ -317,7 +317,8 @@ fn guide(wanted: Wanted) -> Result<Guide> {
     Guide::new(wanted).map_err(|_| WispError::NothingToLaunch)
 }
 
-fn random() -> Result<u32> {
+/// A number from the operating system.
+pub(crate) fn random() -> Result<u32> {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|cause| WispError::Random { cause: cause.to_string() })?;
     Ok(u32::from_le_bytes(bytes))

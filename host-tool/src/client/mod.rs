@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use link::message::{Manners, Settings};
 
+pub(crate) use driver::random;
 pub use guide::{START_SECONDS, Wanted};
 pub use view::{
     Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,

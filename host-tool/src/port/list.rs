@@ -139,8 +139,8 @@ fn group_name(gid: u32) -> String {
         .unwrap_or_else(|| gid.to_string())
 }
 
-/// Which other process has a device open, as far as this user may see.
-fn holder_of(path: &Path) -> String {
+/// Which other process has a device open, as far as this user may see: " by NAME (process N)".
+pub(crate) fn holder_of(path: &Path) -> String {
     let wanted = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let Ok(processes) = fs::read_dir("/proc") else { return String::new() };
     for process in processes.flatten() {

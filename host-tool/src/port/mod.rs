@@ -12,9 +12,13 @@ use std::time::Duration;
 
 pub use address::PortAddress;
 pub use auto::AutoConnector;
+pub(crate) use list::holder_of;
 pub use list::{PortEntry, PortState, diagnose, list, list_in};
 
 use crate::errors::Result;
+
+/// Speed of the serial line in bits per second: what the bootloader starts with.
+pub const USUAL_BAUD: u32 = 115_200;
 
 /// An open way to the board.
 pub trait Port: Send {
