@@ -2,6 +2,7 @@
 
 mod bench;
 mod browser;
+mod cable_noise;
 mod chat;
 mod chat_text;
 mod completions;

@@ -6,12 +6,13 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use link::message::{DeviceMessage, Identity, MAX_MESSAGE, Role};
 use link::{Instant, Session, SessionEvent};
 
 use super::chat::Chat;
+use super::clock::{Clock, Computer, random, unix_seconds};
 use super::guide::{Guide, Wanted};
 use super::keeper::Keeper;
 use super::view::{CableCounters, LinkState, Phase, Update};
@@ -40,7 +41,7 @@ pub(super) struct Driver {
     port: Option<Box<dyn Port>>,
     commands: Receiver<Command>,
     updates: Sender<Update>,
-    began: std::time::Instant,
+    clock: Box<dyn Clock>,
     session: Session,
     guide: Guide,
     chat: Chat,
@@ -51,6 +52,11 @@ pub(super) struct Driver {
     counters_due: bool,
     /// Since when the port is open and nobody has been heard.
     silent_since: Option<Instant>,
+    /// The session may have outlived a port that was gone for a moment: the frames that it had heard
+    /// before.
+    resumed_at: Option<u32>,
+    /// When it was last asked whether another port has appeared.
+    news_asked: Instant,
     last_failure: String,
     has_connected: bool,
 }
@@ -80,7 +86,7 @@ impl Driver {
             port: None,
             commands,
             updates,
-            began: std::time::Instant::now(),
+            clock: Box::new(Computer::new()),
             session: Session::new(identity, random()?),
             guide: guide(wanted)?,
             chat,
@@ -89,6 +95,8 @@ impl Driver {
             counters_shown: Instant(0),
             counters_due: false,
             silent_since: None,
+            resumed_at: None,
+            news_asked: Instant(0),
             last_failure: String::new(),
             has_connected: false,
         })
@@ -103,7 +111,7 @@ impl Driver {
     }
 
     fn now(&self) -> Instant {
-        Instant(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.clock.now()
     }
 
     /// One round.
@@ -111,7 +119,7 @@ impl Driver {
         self.take_commands()?;
         if self.port.is_none() && !self.connect()? {
             self.chat.store(self.now(), unix_seconds());
-            std::thread::sleep(RETRY);
+            self.clock.pause(RETRY);
             self.session.handle_timeout(self.now());
             return self.digest();
         }
@@ -123,14 +131,20 @@ impl Driver {
         }
         let moved = self.transmit().and_then(|()| self.receive());
         if let Err(cause) = moved {
-            self.port = None;
-            self.outgoing.clear();
+            self.close();
             let words = format!("{} is gone ({cause}); waiting for it", self.connector.describe());
             self.show(Update::Link { link: LinkState::plain(Phase::Searching, words) })?;
         }
         self.digest()?;
+        self.mind_resumption()?;
         self.mind_silence()?;
+        self.mind_news();
         self.show_counters()
+    }
+
+    fn close(&mut self) {
+        self.port = None;
+        self.outgoing.clear();
     }
 
     fn show(&self, update: Update) -> std::result::Result<(), Ended> {
@@ -170,6 +184,8 @@ impl Driver {
                 self.last_failure.clear();
                 self.cable.connections = self.cable.connections.saturating_add(1);
                 self.silent_since = Some(self.now());
+                let frames = self.session.counters().frames_received;
+                self.resumed_at = self.session.peer().map(|_| frames);
                 self.guide.handle_port_opened(self.now());
                 let words = format!("listening on {}", self.connector.describe());
                 self.show(Update::Link { link: LinkState::plain(Phase::Waiting, words) })?;
@@ -253,6 +269,7 @@ impl Driver {
             }
             if let SessionEvent::Up { peer } = event {
                 self.silent_since = None;
+                self.connector.note(true);
                 let port = self.connector.describe();
                 self.show(Update::Met { peer, port })?;
             }
@@ -274,6 +291,36 @@ impl Driver {
         Ok(())
     }
 
+    /// A port that was gone for less than the session's patience is there again, and the other end
+    /// never noticed: no session comes up, the old one goes on.
+    fn mind_resumption(&mut self) -> std::result::Result<(), Ended> {
+        let Some(frames) = self.resumed_at else { return Ok(()) };
+        if self.session.peer().is_none() {
+            self.resumed_at = None;
+        } else if self.session.counters().frames_received != frames {
+            self.resumed_at = None;
+            self.silent_since = None;
+            if self.guide.is_online() {
+                let link = LinkState::plain(Phase::Online, "online");
+                self.show(Update::Link { link })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// While nobody is there, a port that has just been plugged in is worth trying at once.
+    fn mind_news(&mut self) {
+        let now = self.now();
+        let is_time = now.micros_since(self.news_asked) >= RETRY.as_micros() as u64;
+        if self.port.is_none() || self.session.peer().is_some() || !is_time {
+            return;
+        }
+        self.news_asked = now;
+        if self.connector.has_news() {
+            self.close();
+        }
+    }
+
     /// Tells the friend when nobody answers, and tries another port when there is one.
     fn mind_silence(&mut self) -> std::result::Result<(), Ended> {
         let Some(since) = self.silent_since else { return Ok(()) };
@@ -283,9 +330,9 @@ impl Driver {
         self.silent_since = None;
         let error = WispError::Silent { port: self.connector.describe(), seconds: SILENCE_SECONDS };
         self.show(Update::Link { link: LinkState::explained(Phase::Waiting, &error) })?;
+        self.connector.note(false);
         if self.connector.has_alternatives() {
-            self.port = None;
-            self.outgoing.clear();
+            self.close();
         }
         Ok(())
     }
@@ -317,13 +364,6 @@ fn guide(wanted: Wanted) -> Result<Guide> {
     Guide::new(wanted).map_err(|_| WispError::NothingToLaunch)
 }
 
-/// A number from the operating system.
-pub(crate) fn random() -> Result<u32> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|cause| WispError::Random { cause: cause.to_string() })?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
+#[cfg(test)]
+#[path = "hot_plug_tests.rs"]
+mod hot_plug_tests;

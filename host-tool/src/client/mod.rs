@@ -1,6 +1,7 @@
 //! Keeps the session with the board: one thread, commands in, updates out.
 
 mod chat;
+mod clock;
 mod driver;
 mod guide;
 mod keeper;
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 
 use link::message::{Manners, Settings};
 
-pub(crate) use driver::random;
+pub(crate) use clock::random;
 pub use guide::{START_SECONDS, Wanted};
 pub use view::{
     Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,
