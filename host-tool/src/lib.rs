@@ -12,6 +12,7 @@
 //! | [`history`] | the conversations in a file, and what can be done with them |
 //! | [`monitor`] | the board's logs in words |
 //! | [`doctor`] | what is wrong with port, emulator, toolchain, persona, history |
+//! | [`report`] | what helps with a bug, and nothing of what was said |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
 #![forbid(unsafe_code)]
@@ -28,4 +29,5 @@ pub mod image;
 pub mod monitor;
 pub mod port;
 pub mod relay;
+pub mod report;
 pub mod sanitise;

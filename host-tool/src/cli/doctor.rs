@@ -29,13 +29,13 @@ pub(super) struct DoctorArguments {
 #[derive(Debug, Args)]
 pub(super) struct PatientOptions {
     #[command(flatten)]
-    port: PortOptions,
+    pub port: PortOptions,
     /// The persona: a .wisp file [default: the one that the project ships]
     #[arg(long, value_name = "FILE")]
-    persona: Option<PathBuf>,
+    pub persona: Option<PathBuf>,
     /// The history [default: the one in your data folder]
     #[arg(long, value_name = "FILE")]
-    history: Option<PathBuf>,
+    pub history: Option<PathBuf>,
 }
 
 impl PatientOptions {

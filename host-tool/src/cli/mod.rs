@@ -18,6 +18,7 @@ mod out;
 mod ports;
 mod progress;
 mod qemu;
+mod report;
 mod serve;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum Verb {
     Monitor(monitor::MonitorArguments),
     /// Look at ports, emulator, toolchain, persona and history, and say what is wrong.
     Doctor(doctor::DoctorArguments),
+    /// Write what helps with a bug report to a file; nothing of what was said is in it.
+    Report(report::ReportArguments),
     /// Print what lets a shell complete this program's words.
     Completions(completions::CompletionsArguments),
     /// Measure how fast a board reads and writes, and write the figures to a folder.
@@ -81,6 +84,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Verb::Bench(arguments) => bench::run(arguments),
         Verb::Image(arguments) => image::run(arguments),
         Verb::Demo(arguments) => demo::run(arguments),
+        Verb::Report(arguments) => report::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     }?;
     Ok(ExitCode::SUCCESS)

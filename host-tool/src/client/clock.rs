@@ -43,6 +43,6 @@ pub(crate) fn random() -> Result<u32> {
 }
 
 /// Seconds since 1970.
-pub(super) fn unix_seconds() -> u64 {
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use link::message::{Manners, Settings};
 
-pub(crate) use clock::random;
+pub(crate) use clock::{random, unix_seconds};
 pub use guide::{START_SECONDS, Wanted};
 pub use view::{
     Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,
