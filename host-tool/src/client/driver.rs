@@ -312,7 +312,9 @@ impl Driver {
     fn mind_news(&mut self) {
         let now = self.now();
         let is_time = now.micros_since(self.news_asked) >= RETRY.as_micros() as u64;
-        if self.port.is_none() || self.session.peer().is_some() || !is_time {
+        // A session of the port before does not count until it is heard on this one.
+        let is_heard = self.session.peer().is_some() && self.silent_since.is_none();
+        if self.port.is_none() || is_heard || !is_time {
             return;
         }
         self.news_asked = now;
