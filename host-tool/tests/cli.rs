@@ -37,7 +37,20 @@ fn firmware(folder: &Path) -> Board {
 fn help_names_every_verb() {
     let output = wisp(&["--help"], "");
     let help = text(&output.stdout);
-    for verb in ["ports", "qemu", "load", "chat", "serve", "monitor", "bench", "demo", "history"] {
+    for verb in [
+        "ports",
+        "qemu",
+        "load",
+        "chat",
+        "serve",
+        "monitor",
+        "bench",
+        "demo",
+        "history",
+        "doctor",
+        "report",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb} is missing from\n{help}");
     }
 }

@@ -74,11 +74,10 @@ impl CableNoise {
     pub(super) fn words(&self) -> Option<String> {
         let [flipped, dropped, doubled] = self.faults.as_ref()?.read();
         let CableCounters { frames_corrupt, frames_resent, sessions, .. } = self.cable;
-        let losses = sessions.saturating_sub(1);
         Some(format!(
             "cable noise: {} bytes damaged ({flipped} flipped, {dropped} lost, {doubled} doubled); \
-             {frames_corrupt} frames thrown away here, {frames_resent} sent again, {losses} \
-             sessions begun anew",
+             {frames_corrupt} frames thrown away here, {frames_resent} sent again, {sessions} \
+             sessions",
             flipped + dropped + doubled
         ))
     }
@@ -112,7 +111,7 @@ mod tests {
         noise.hear(&Update::Cable { cable });
         let words = noise.news().unwrap();
         assert!(words.contains("0 bytes damaged"), "{words}");
-        assert!(words.contains("3 frames thrown away here, 4 sent again, 1 sessions"), "{words}");
+        assert!(words.contains("3 frames thrown away here, 4 sent again, 2 sessions"), "{words}");
         assert_eq!(noise.news(), None, "nothing new");
     }
 }

@@ -4,6 +4,10 @@
 //! commands in, bytes out, bytes in, updates out, and again. It waits only for bytes, and never
 //! longer than a command may wait.
 
+mod connection;
+#[cfg(test)]
+mod hot_plug_tests;
+
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
@@ -25,9 +29,6 @@ const PATIENCE: Duration = Duration::from_millis(5);
 
 /// How long to wait before a port that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_millis(250);
-
-/// Silence after which the friend is told, and the next port is tried.
-const SILENCE_SECONDS: u64 = 4;
 
 /// How often this end's counters are shown.
 const COUNTERS_MICROS: u64 = 1_000_000;
@@ -142,11 +143,6 @@ impl Driver {
         self.show_counters()
     }
 
-    fn close(&mut self) {
-        self.port = None;
-        self.outgoing.clear();
-    }
-
     fn show(&self, update: Update) -> std::result::Result<(), Ended> {
         self.updates.send(update).map_err(|_| Ended)
     }
@@ -172,47 +168,6 @@ impl Driver {
                 Ok(Command::Reboot) => self.chat.reboot(),
                 Ok(Command::PlantPanic) => self.chat.plant_panic(),
             }
-        }
-    }
-
-    /// Opens the port; false when it cannot be opened now.
-    fn connect(&mut self) -> std::result::Result<bool, Ended> {
-        match self.connector.connect() {
-            Ok(port) => {
-                self.port = Some(port);
-                self.has_connected = true;
-                self.last_failure.clear();
-                self.cable.connections = self.cable.connections.saturating_add(1);
-                self.silent_since = Some(self.now());
-                let frames = self.session.counters().frames_received;
-                self.resumed_at = self.session.peer().map(|_| frames);
-                self.guide.handle_port_opened(self.now());
-                let words = format!("listening on {}", self.connector.describe());
-                self.show(Update::Link { link: LinkState::plain(Phase::Waiting, words) })?;
-                Ok(true)
-            }
-            Err(error) => {
-                let words = error.to_string();
-                if words != self.last_failure {
-                    self.last_failure = words;
-                    let phase = self.phase_of(&error);
-                    self.show(Update::Link { link: LinkState::explained(phase, &error) })?;
-                }
-                Ok(false)
-            }
-        }
-    }
-
-    /// A port that is not there may be plugged in, a busy one may become free. Permission and
-    /// such do not come by themselves, except just after plugging in, until udev has done its work.
-    fn phase_of(&self, error: &WispError) -> Phase {
-        match error {
-            WispError::PortPermission { .. } | WispError::PortNotSerial { .. }
-                if !self.has_connected =>
-            {
-                Phase::Failed
-            }
-            _ => Phase::Searching,
         }
     }
 
@@ -291,54 +246,6 @@ impl Driver {
         Ok(())
     }
 
-    /// A port that was gone for less than the session's patience is there again, and the other end
-    /// never noticed: no session comes up, the old one goes on.
-    fn mind_resumption(&mut self) -> std::result::Result<(), Ended> {
-        let Some(frames) = self.resumed_at else { return Ok(()) };
-        if self.session.peer().is_none() {
-            self.resumed_at = None;
-        } else if self.session.counters().frames_received != frames {
-            self.resumed_at = None;
-            self.silent_since = None;
-            if self.guide.is_online() {
-                let link = LinkState::plain(Phase::Online, "online");
-                self.show(Update::Link { link })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// While nobody is there, a port that has just been plugged in is worth trying at once.
-    fn mind_news(&mut self) {
-        let now = self.now();
-        let is_time = now.micros_since(self.news_asked) >= RETRY.as_micros() as u64;
-        // A session of the port before does not count until it is heard on this one.
-        let is_heard = self.session.peer().is_some() && self.silent_since.is_none();
-        if self.port.is_none() || is_heard || !is_time {
-            return;
-        }
-        self.news_asked = now;
-        if self.connector.has_news() {
-            self.close();
-        }
-    }
-
-    /// Tells the friend when nobody answers, and tries another port when there is one.
-    fn mind_silence(&mut self) -> std::result::Result<(), Ended> {
-        let Some(since) = self.silent_since else { return Ok(()) };
-        if self.now().micros_since(since) < SILENCE_SECONDS * 1_000_000 {
-            return Ok(());
-        }
-        self.silent_since = None;
-        let error = WispError::Silent { port: self.connector.describe(), seconds: SILENCE_SECONDS };
-        self.show(Update::Link { link: LinkState::explained(Phase::Waiting, &error) })?;
-        self.connector.note(false);
-        if self.connector.has_alternatives() {
-            self.close();
-        }
-        Ok(())
-    }
-
     fn show_counters(&mut self) -> std::result::Result<(), Ended> {
         let now = self.now();
         let is_time = now.micros_since(self.counters_shown) >= COUNTERS_MICROS;
@@ -365,7 +272,3 @@ fn guide(wanted: Wanted) -> Result<Guide> {
     // Images were checked when they were read.
     Guide::new(wanted).map_err(|_| WispError::NothingToLaunch)
 }
-
-#[cfg(test)]
-#[path = "hot_plug_tests.rs"]
-mod hot_plug_tests;
