@@ -136,8 +136,8 @@ impl Driver {
             let words = format!("{} is gone ({cause}); waiting for it", self.connector.describe());
             self.show(Update::Link { link: LinkState::plain(Phase::Searching, words) })?;
         }
+        self.mind_resumption();
         self.digest()?;
-        self.mind_resumption()?;
         self.mind_silence()?;
         self.mind_news();
         self.show_counters()

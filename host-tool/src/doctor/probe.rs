@@ -11,7 +11,7 @@ use crate::errors::BoardRefused;
 /// How long somebody may take to answer, in seconds: the session says hello ten times meanwhile.
 pub const PATIENCE_SECONDS: u64 = 2;
 
-/// How long a board that has answered may take to say what it has.
+/// How long a board that has answered is listened to: what it has, how it crashed, its log.
 const DETAILS_MICROS: u64 = 500_000;
 
 /// Most bytes of the board's log that are kept.
@@ -104,15 +104,11 @@ impl Probe {
 
     /// Whether nothing more is to be expected.
     pub fn is_done(&self, now: Instant) -> bool {
-        let Heard { peer, board, is_other_protocol, .. } = &self.heard;
         match self.up_since {
-            Some(since) => {
-                let is_told =
-                    peer.is_some_and(|peer| peer.role == Role::Firmware && board.is_some());
-                is_told || now.micros_since(since) >= DETAILS_MICROS
-            }
+            Some(since) => now.micros_since(since) >= DETAILS_MICROS,
             None => {
-                *is_other_protocol || now.micros_since(self.began) >= PATIENCE_SECONDS * 1_000_000
+                let is_late = now.micros_since(self.began) >= PATIENCE_SECONDS * 1_000_000;
+                self.heard.is_other_protocol || is_late
             }
         }
     }

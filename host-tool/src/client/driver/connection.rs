@@ -56,19 +56,15 @@ impl Driver {
 
     /// A port that was gone for less than the session's patience is there again, and the other end
     /// never noticed: no session comes up, the old one goes on.
-    pub(super) fn mind_resumption(&mut self) -> std::result::Result<(), Ended> {
-        let Some(frames) = self.resumed_at else { return Ok(()) };
+    pub(super) fn mind_resumption(&mut self) {
+        let Some(frames) = self.resumed_at else { return };
         if self.session.peer().is_none() {
             self.resumed_at = None;
         } else if self.session.counters().frames_received != frames {
             self.resumed_at = None;
             self.silent_since = None;
-            if self.guide.is_online() {
-                let link = LinkState::plain(Phase::Online, "online");
-                self.show(Update::Link { link })?;
-            }
+            self.guide.handle_port_resumed();
         }
-        Ok(())
     }
 
     /// While nobody is there, a port that has just been plugged in is worth trying at once.
