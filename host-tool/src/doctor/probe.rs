@@ -154,6 +154,9 @@ impl Heard {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Joins a probe with a board for three seconds; `script` is what the board says once it is up.
@@ -242,5 +245,22 @@ mod tests {
         }
         let heard = probe.heard();
         assert!(heard.frames >= 3 && heard.peer.is_none(), "{heard:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn noise_is_never_taken_for_a_board(pieces in vec(vec(any::<u8>(), 0..300), 0..20)) {
+            let mut probe = Probe::new(Instant(0), 1, 1);
+            let mut buffer = [0; 4096];
+            for (piece, millis) in pieces.iter().zip((0..).step_by(50)) {
+                let now = Instant(0).plus_millis(millis);
+                probe.transmit(now, &mut buffer);
+                probe.receive(now, piece);
+            }
+            let heard = probe.heard();
+            prop_assert_eq!(heard.bytes, pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
+            prop_assert!(!heard.is_board() && heard.slots.is_none() && heard.log.is_empty());
+        }
     }
 }
