@@ -11,6 +11,8 @@
 //! | [`mod@bench`] | the user's benchmark: cases, figures, files, picture |
 //! | [`history`] | the conversations in a file, and what can be done with them |
 //! | [`monitor`] | the board's logs in words |
+//! | [`doctor`] | what is wrong with port, emulator, toolchain, persona, history |
+//! | [`report`] | what helps with a bug, and nothing of what was said |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
 #![forbid(unsafe_code)]
@@ -20,10 +22,12 @@ pub mod board;
 pub mod board_texts;
 pub mod cli;
 pub mod client;
+pub mod doctor;
 pub mod errors;
 pub mod history;
 pub mod image;
 pub mod monitor;
 pub mod port;
 pub mod relay;
+pub mod report;
 pub mod sanitise;

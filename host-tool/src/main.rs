@@ -3,6 +3,6 @@
 
 use clap::Parser;
 
-fn main() -> miette::Result<()> {
+fn main() -> miette::Result<std::process::ExitCode> {
     Ok(wisp::cli::run(wisp::cli::Arguments::parse())?)
 }

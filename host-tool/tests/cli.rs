@@ -37,7 +37,20 @@ fn firmware(folder: &Path) -> Board {
 fn help_names_every_verb() {
     let output = wisp(&["--help"], "");
     let help = text(&output.stdout);
-    for verb in ["ports", "qemu", "load", "chat", "serve", "monitor", "bench", "demo", "history"] {
+    for verb in [
+        "ports",
+        "qemu",
+        "load",
+        "chat",
+        "serve",
+        "monitor",
+        "bench",
+        "demo",
+        "history",
+        "doctor",
+        "report",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb} is missing from\n{help}");
     }
 }
@@ -105,6 +118,31 @@ fn a_chat_from_a_file_ends_when_everything_is_answered() {
     assert!(told.contains("Wisp: You said and\n"), "{told}");
     assert!(told.contains("no such order"), "{told}");
     assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+}
+
+#[test]
+fn a_chat_over_a_bad_cable_is_complete_and_says_what_was_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let _board = firmware(folder.path());
+    let port = format!("unix:{}", folder.path().join("line").display());
+    let said: Vec<_> =
+        (0..40).map(|number| format!("message {number} {}", "x".repeat(200))).collect();
+    let input = said.join("\n");
+    let arguments = ["chat", "--no-history", "--cable-noise", "1e-3", "--port", &port];
+    let output = wisp(&arguments, &input);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    let answers: Vec<_> =
+        told.lines().filter_map(|line| line.split_once("Wisp: You said ")).map(|it| it.1).collect();
+    assert_eq!(answers, said);
+    let noise = text(&output.stderr);
+    let (_, damaged) = noise.split_once("cable noise: ").unwrap();
+    let damaged: u32 = damaged.split(' ').next().unwrap().parse().unwrap();
+    assert!(damaged >= 10, "{noise}");
+    println!("wisp: noisy_chat_bytes_damaged {damaged} bytes");
+
+    let output = wisp(&["chat", "--cable-noise", "0.5"], "");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

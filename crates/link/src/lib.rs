@@ -25,6 +25,8 @@ mod frame;
 mod granule;
 mod header;
 pub mod message;
+#[cfg(feature = "host")]
+pub mod noise;
 mod pace;
 mod receiver;
 mod sender;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use link::Instant;
+use link::noise::carry;
 
 use crate::{ByteFault, Noise, PlannedFault, Random};
 
@@ -265,26 +266,9 @@ impl Line {
     }
 
     fn damage(&mut self, byte: u8, fault: Option<ByteFault>) {
-        match fault {
-            Some(ByteFault::Drop) => {}
-            Some(ByteFault::Swap) => {
-                self.held = Some(byte);
-                return;
-            }
-            Some(ByteFault::Double) => {
-                self.put(byte);
-                self.put(byte);
-            }
-            Some(ByteFault::Flip(bit)) => self.put(byte ^ (1 << bit)),
-            Some(ByteFault::Insert(other)) => {
-                self.put(other);
-                self.put(byte);
-            }
-            None => self.put(byte),
-        }
-        if let Some(held) = self.held.take() {
-            self.put(held);
-        }
+        let mut held = self.held.take();
+        carry(byte, fault, &mut held, |byte| self.put(byte));
+        self.held = held;
     }
 
     fn put(&mut self, byte: u8) {

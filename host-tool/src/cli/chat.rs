@@ -8,9 +8,11 @@ use clap::Args;
 use link::conversation::MessageKey;
 use link::message::{MAX_TEXT, Stats};
 
+use super::cable_noise::{CableNoise, CableNoiseOptions};
 use super::chat_text::ChatText;
 use super::interrupt::Interrupt;
 use super::options::{HistoryOptions, ImageOptions, MannersOptions, PortOptions};
+use super::out;
 use super::progress::{Progress, amount};
 use crate::client::{Client, ClientOptions, Command, Update};
 use crate::errors::{Result, WispError};
@@ -34,13 +36,15 @@ pub(super) struct ChatArguments {
     history: HistoryOptions,
     #[command(flatten)]
     manners: MannersOptions,
+    #[command(flatten)]
+    noise: CableNoiseOptions,
 }
 
 /// Chats until the friend leaves.
 pub(super) fn run(arguments: ChatArguments) -> Result<()> {
     let wanted = arguments.images.named()?;
     let name = wanted.name().to_string();
-    let connector = arguments.port.connector()?;
+    let (connector, noise) = arguments.noise.on(arguments.port.connector()?);
     let interrupt = Interrupt::listen()?;
     let options = ClientOptions {
         wanted,
@@ -53,7 +57,7 @@ pub(super) fn run(arguments: ChatArguments) -> Result<()> {
         Update::History { .. } => print(&before.show(update)),
         _ => Ok(()),
     })?;
-    talk(&mut client, &name, &interrupt)
+    talk(&mut client, &name, &interrupt, noise)
 }
 
 /// What can happen next.
@@ -75,11 +79,29 @@ enum Order {
     Unknown,
 }
 
-/// The conversation, once the persona is there.
+/// The conversation, once the persona is there; and at its end what became of a bad cable.
 ///
 /// # Errors
 /// The terminal or the driver is gone.
-pub(super) fn talk(client: &mut Client, name: &str, interrupt: &Interrupt) -> Result<()> {
+pub(super) fn talk(
+    client: &mut Client,
+    name: &str,
+    interrupt: &Interrupt,
+    mut noise: CableNoise,
+) -> Result<()> {
+    let outcome = converse(client, name, interrupt, &mut noise);
+    if let Some(words) = noise.words() {
+        out::note(&words);
+    }
+    outcome
+}
+
+fn converse(
+    client: &mut Client,
+    name: &str,
+    interrupt: &Interrupt,
+    noise: &mut CableNoise,
+) -> Result<()> {
     let (sender, happenings) = mpsc::channel();
     let updates = client.take_updates().ok_or(WispError::DriverGone)?;
     let update_sender = sender.clone();
@@ -109,7 +131,10 @@ pub(super) fn talk(client: &mut Client, name: &str, interrupt: &Interrupt) -> Re
         }
         match happenings.recv_timeout(LOOK) {
             Ok(Happening::Update(Update::Stats { stats })) => print(&describe(&stats))?,
-            Ok(Happening::Update(update)) => print(&text.show(&update))?,
+            Ok(Happening::Update(update)) => {
+                noise.hear(&update);
+                print(&text.show(&update))?;
+            }
             Ok(Happening::Line(line)) => match read_order(&line) {
                 Order::Send(command) => {
                     match command {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::cable_noise::CableNoiseOptions;
 use super::interrupt::Interrupt;
 use super::options::{BoardArguments, HistoryOptions, ImageOptions, MannersOptions};
 use super::out;
@@ -21,6 +22,8 @@ pub(super) struct DemoArguments {
     #[command(flatten)]
     manners: MannersOptions,
     #[command(flatten)]
+    noise: CableNoiseOptions,
+    #[command(flatten)]
     page: PageOptions,
 }
 
@@ -36,5 +39,6 @@ pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(None)?;
     out::line("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
-    serve(Box::new(board.connector()), options, &arguments.page, &interrupt, move || board.check())
+    let way = arguments.noise.on(Box::new(board.connector()));
+    serve(way, options, &arguments.page, &interrupt, move || board.check())
 }

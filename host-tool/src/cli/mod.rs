@@ -2,9 +2,12 @@
 
 mod bench;
 mod browser;
+mod cable_noise;
 mod chat;
 mod chat_text;
+mod completions;
 mod demo;
+mod doctor;
 mod history;
 mod image;
 mod interrupt;
@@ -15,7 +18,10 @@ mod out;
 mod ports;
 mod progress;
 mod qemu;
+mod report;
 mod serve;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -46,6 +52,12 @@ enum Verb {
     History(history::HistoryArguments),
     /// Show the board's logs and counters.
     Monitor(monitor::MonitorArguments),
+    /// Look at ports, emulator, toolchain, persona and history, and say what is wrong.
+    Doctor(doctor::DoctorArguments),
+    /// Write what helps with a bug report to a file; nothing of what was said is in it.
+    Report(report::ReportArguments),
+    /// Print what lets a shell complete this program's words.
+    Completions(completions::CompletionsArguments),
     /// Measure how fast a board reads and writes, and write the figures to a folder.
     Bench(bench::BenchArguments),
     /// Write the bootloader as kernel.img, for an SD card.
@@ -58,8 +70,10 @@ enum Verb {
 ///
 /// # Errors
 /// Whatever the verb ran into; see [`crate::errors`].
-pub fn run(arguments: Arguments) -> Result<()> {
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.verb {
+        // It does not fail when it finds something; its status tells.
+        Verb::Doctor(arguments) => return doctor::run(&arguments),
         Verb::Ports => ports::run(),
         Verb::Qemu(arguments) => qemu::run(arguments),
         Verb::Load(arguments) => load::run(arguments),
@@ -70,7 +84,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Verb::Bench(arguments) => bench::run(arguments),
         Verb::Image(arguments) => image::run(arguments),
         Verb::Demo(arguments) => demo::run(arguments),
-    }
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -9,10 +9,7 @@ use crate::client::{Choices, Keeping, LocalHours, Wanted};
 use crate::errors::Result;
 use crate::history::{History, place};
 use crate::image;
-use crate::port::{AutoConnector, Connector, FixedConnector, PortAddress};
-
-/// Speed of the serial line; the bootloader starts with it.
-const BAUD: u32 = 115_200;
+use crate::port::{AutoConnector, Connector, FixedConnector, PortAddress, USUAL_BAUD};
 
 /// Where the board is.
 #[derive(Debug, Clone, Args)]
@@ -22,7 +19,7 @@ pub(super) struct PortOptions {
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
     /// Speed of the serial line in bits per second
-    #[arg(long, default_value_t = BAUD)]
+    #[arg(long, default_value_t = USUAL_BAUD)]
     pub baud: u32,
 }
 

@@ -1,7 +1,7 @@
 //! `wisp ports`: which serial ports there are, and why one cannot be used.
 
 use super::out;
-use crate::errors::Result;
+use crate::errors::{Result, permission_help};
 use crate::port::{PortEntry, PortState, list};
 
 /// Prints the list.
@@ -27,9 +27,7 @@ fn describe(port: &PortEntry) -> String {
             "announced by the kernel, but it has no node in /dev; plug it in again".to_string()
         }
         PortState::NotSerial => "not a serial device".to_string(),
-        PortState::NoPermission { group } => format!(
-            "no permission: `sudo usermod -aG {group} \"$USER\"`, then log out and in again"
-        ),
+        PortState::NoPermission { group } => format!("no permission. {}", permission_help(group)),
         PortState::Busy { holder } => format!("in use{holder}: close that program"),
         PortState::Unusable { cause } => format!("cannot be opened: {cause}"),
     };

@@ -51,7 +51,8 @@ impl Progress {
         }
     }
 
-    fn line(&self, text: &str) {
+    /// Prints a line, above the bars if there are any.
+    pub(super) fn line(&self, text: &str) {
         if self.is_terminal {
             // Above the bars; it fails only when the terminal is gone.
             let _ = self.bars.println(text);

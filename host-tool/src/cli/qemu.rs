@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::cable_noise::CableNoiseOptions;
 use super::chat;
 use super::interrupt::Interrupt;
 use super::options::{BoardArguments, ImageOptions};
@@ -20,6 +21,8 @@ pub(super) struct QemuArguments {
     board: BoardArguments,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    noise: CableNoiseOptions,
     /// Only run the board; other verbs reach it with --port unix:PATH
     #[arg(long)]
     bare: bool,
@@ -50,10 +53,9 @@ pub(super) fn run(arguments: QemuArguments) -> Result<()> {
         return Ok(());
     };
     let name = wanted.name().to_string();
-    let mut client = Client::start(
-        Box::new(board.connector()),
-        ClientOptions { wanted, ..ClientOptions::default() },
-    )?;
+    let (connector, noise) = arguments.noise.on(Box::new(board.connector()));
+    let mut client =
+        Client::start(connector, ClientOptions { wanted, ..ClientOptions::default() })?;
     Progress::new().wait_until_online(&client, &interrupt)?;
-    chat::talk(&mut client, &name, &interrupt)
+    chat::talk(&mut client, &name, &interrupt, noise)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::browser;
+use super::cable_noise::{CableNoise, CableNoiseOptions};
 use super::interrupt::Interrupt;
 use super::options::{HistoryOptions, ImageOptions, MannersOptions, PortOptions};
 use super::out;
@@ -32,6 +33,8 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     manners: MannersOptions,
     #[command(flatten)]
+    noise: CableNoiseOptions,
+    #[command(flatten)]
     page: PageOptions,
 }
 
@@ -49,13 +52,13 @@ pub(super) struct PageOptions {
 /// Serves until Ctrl-C.
 pub(super) fn run(arguments: ServeArguments) -> Result<()> {
     let wanted = arguments.images.named()?;
-    let connector = arguments.port.connector()?;
+    let way = arguments.noise.on(arguments.port.connector()?);
     let options = ClientOptions {
         wanted,
         keeping: arguments.history.keeping()?,
         choices: arguments.manners.choices(),
     };
-    serve(connector, options, &arguments.page, &Interrupt::listen()?, || Ok(()))
+    serve(way, options, &arguments.page, &Interrupt::listen()?, || Ok(()))
 }
 
 /// Serves the page for this board until Ctrl-C. `check` is asked now and then whether the board
@@ -65,7 +68,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<()> {
 /// The page cannot be served, or `check` failed. What goes wrong on the way to the board is shown
 /// on the page and does not end this.
 pub(super) fn serve(
-    connector: Box<dyn Connector>,
+    (connector, mut noise): (Box<dyn Connector>, CableNoise),
     options: ClientOptions,
     page: &PageOptions,
     interrupt: &Interrupt,
@@ -97,6 +100,10 @@ pub(super) fn serve(
         }
         match client.updates()?.recv_timeout(LOOK) {
             Ok(update) => {
+                noise.hear(&update);
+                if let Some(words) = noise.news() {
+                    progress.line(&words);
+                }
                 progress.show(&update);
                 if update == Update::Loaded {
                     out::line(&format!("{name} is awake: open the link above."));
@@ -107,6 +114,9 @@ pub(super) fn serve(
             Err(RecvTimeoutError::Disconnected) => break Err(WispError::DriverGone),
         }
     };
+    if let Some(words) = noise.words() {
+        progress.line(&words);
+    }
     drop(end);
     match thread.join() {
         Ok(served) => outcome.and(served),

@@ -4,14 +4,19 @@
 //! commands in, bytes out, bytes in, updates out, and again. It waits only for bytes, and never
 //! longer than a command may wait.
 
+mod connection;
+#[cfg(test)]
+mod hot_plug_tests;
+
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use link::message::{DeviceMessage, Identity, MAX_MESSAGE, Role};
 use link::{Instant, Session, SessionEvent};
 
 use super::chat::Chat;
+use super::clock::{Clock, Computer, random, unix_seconds};
 use super::guide::{Guide, Wanted};
 use super::keeper::Keeper;
 use super::view::{CableCounters, LinkState, Phase, Update};
@@ -24,9 +29,6 @@ const PATIENCE: Duration = Duration::from_millis(5);
 
 /// How long to wait before a port that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_millis(250);
-
-/// Silence after which the friend is told, and the next port is tried.
-const SILENCE_SECONDS: u64 = 4;
 
 /// How often this end's counters are shown.
 const COUNTERS_MICROS: u64 = 1_000_000;
@@ -43,7 +45,7 @@ pub(super) struct Driver {
     port: Option<Box<dyn Port>>,
     commands: Receiver<Command>,
     updates: Sender<Update>,
-    began: std::time::Instant,
+    clock: Box<dyn Clock>,
     session: Session,
     guide: Guide,
     chat: Chat,
@@ -56,6 +58,11 @@ pub(super) struct Driver {
     clock_seen: Instant,
     /// Since when the port is open and nobody has been heard.
     silent_since: Option<Instant>,
+    /// The session may have outlived a port that was gone for a moment: the frames that it had heard
+    /// before.
+    resumed_at: Option<u32>,
+    /// When it was last asked whether another port has appeared.
+    news_asked: Instant,
     last_failure: String,
     has_connected: bool,
 }
@@ -85,7 +92,7 @@ impl Driver {
             port: None,
             commands,
             updates,
-            began: std::time::Instant::now(),
+            clock: Box::new(Computer::new()),
             session: Session::new(identity, random()?),
             guide: guide(wanted)?,
             chat,
@@ -95,6 +102,8 @@ impl Driver {
             counters_due: false,
             clock_seen: Instant(0),
             silent_since: None,
+            resumed_at: None,
+            news_asked: Instant(0),
             last_failure: String::new(),
             has_connected: false,
         })
@@ -110,7 +119,7 @@ impl Driver {
     }
 
     fn now(&self) -> Instant {
-        Instant(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.clock.now()
     }
 
     /// One round.
@@ -118,7 +127,7 @@ impl Driver {
         self.take_commands()?;
         if self.port.is_none() && !self.connect()? {
             self.chat.store(self.now(), unix_seconds());
-            std::thread::sleep(RETRY);
+            self.clock.pause(RETRY);
             self.session.handle_timeout(self.now());
             return self.digest();
         }
@@ -133,13 +142,14 @@ impl Driver {
         }
         let moved = self.transmit().and_then(|()| self.receive());
         if let Err(cause) = moved {
-            self.port = None;
-            self.outgoing.clear();
+            self.close();
             let words = format!("{} is gone ({cause}); waiting for it", self.connector.describe());
             self.show(Update::Link { link: LinkState::plain(Phase::Searching, words) })?;
         }
+        self.mind_resumption();
         self.digest()?;
         self.mind_silence()?;
+        self.mind_news();
         self.show_counters()
     }
 
@@ -180,45 +190,6 @@ impl Driver {
                 Ok(Command::Reboot) => self.chat.reboot(),
                 Ok(Command::PlantPanic) => self.chat.plant_panic(),
             }
-        }
-    }
-
-    /// Opens the port; false when it cannot be opened now.
-    fn connect(&mut self) -> std::result::Result<bool, Ended> {
-        match self.connector.connect() {
-            Ok(port) => {
-                self.port = Some(port);
-                self.has_connected = true;
-                self.last_failure.clear();
-                self.cable.connections = self.cable.connections.saturating_add(1);
-                self.silent_since = Some(self.now());
-                self.guide.handle_port_opened(self.now());
-                let words = format!("listening on {}", self.connector.describe());
-                self.show(Update::Link { link: LinkState::plain(Phase::Waiting, words) })?;
-                Ok(true)
-            }
-            Err(error) => {
-                let words = error.to_string();
-                if words != self.last_failure {
-                    self.last_failure = words;
-                    let phase = self.phase_of(&error);
-                    self.show(Update::Link { link: LinkState::explained(phase, &error) })?;
-                }
-                Ok(false)
-            }
-        }
-    }
-
-    /// A port that is not there may be plugged in, a busy one may become free. Permission and
-    /// such do not come by themselves, except just after plugging in, until udev has done its work.
-    fn phase_of(&self, error: &WispError) -> Phase {
-        match error {
-            WispError::PortPermission { .. } | WispError::PortNotSerial { .. }
-                if !self.has_connected =>
-            {
-                Phase::Failed
-            }
-            _ => Phase::Searching,
         }
     }
 
@@ -275,6 +246,7 @@ impl Driver {
             }
             if let SessionEvent::Up { peer } = event {
                 self.silent_since = None;
+                self.connector.note(true);
                 let port = self.connector.describe();
                 self.show(Update::Met { peer, port })?;
             }
@@ -292,22 +264,6 @@ impl Driver {
         }
         while let Some(update) = self.guide.poll_update().or_else(|| self.chat.poll_update()) {
             self.show(update)?;
-        }
-        Ok(())
-    }
-
-    /// Tells the friend when nobody answers, and tries another port when there is one.
-    fn mind_silence(&mut self) -> std::result::Result<(), Ended> {
-        let Some(since) = self.silent_since else { return Ok(()) };
-        if self.now().micros_since(since) < SILENCE_SECONDS * 1_000_000 {
-            return Ok(());
-        }
-        self.silent_since = None;
-        let error = WispError::Silent { port: self.connector.describe(), seconds: SILENCE_SECONDS };
-        self.show(Update::Link { link: LinkState::explained(Phase::Waiting, &error) })?;
-        if self.connector.has_alternatives() {
-            self.port = None;
-            self.outgoing.clear();
         }
         Ok(())
     }
@@ -337,14 +293,4 @@ impl Driver {
 fn guide(wanted: Wanted) -> Result<Guide> {
     // Images were checked when they were read.
     Guide::new(wanted).map_err(|_| WispError::NothingToLaunch)
-}
-
-fn random() -> Result<u32> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|cause| WispError::Random { cause: cause.to_string() })?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

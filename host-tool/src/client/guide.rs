@@ -156,6 +156,17 @@ impl Guide {
         }
     }
 
+    /// Takes note that the session goes on over a port that was gone for a moment: the words about
+    /// the port have covered how far things are.
+    pub fn handle_port_resumed(&mut self) {
+        match self.stage {
+            Stage::Online => self.show(LinkState::plain(Phase::Online, "online")),
+            Stage::Loading => self.show(LinkState::plain(Phase::Loading, "going on")),
+            Stage::Failed => self.show(self.failure.clone()),
+            _ => {}
+        }
+    }
+
     /// Takes note of the beginning or end of a session.
     pub fn handle_event(&mut self, now: Instant, event: &SessionEvent) {
         if let SessionEvent::Up { peer } = event {
@@ -467,6 +478,23 @@ mod tests {
         assert_eq!(phase(&mut guide), Some(Phase::Starting));
         guide.poll(seconds(101 + START_SECONDS), &mut session);
         assert_eq!(phase(&mut guide), Some(Phase::Failed));
+    }
+
+    #[test]
+    fn a_gap_that_nobody_noticed_leaves_things_where_they_were() {
+        let (mut guide, mut session) = started();
+        guide.handle_event(seconds(3), &board(Role::Firmware, 2));
+        assert_eq!(phase(&mut guide), Some(Phase::Online));
+        guide.handle_port_resumed();
+        assert_eq!(phase(&mut guide), Some(Phase::Online));
+        guide.handle_event(seconds(4), &board(Role::Bootloader, 3));
+        guide.handle_port_resumed();
+        assert_eq!(phase(&mut guide), Some(Phase::Loading));
+        guide.handle(seconds(5), &DeviceMessage::Launching);
+        guide.poll(seconds(6 + START_SECONDS), &mut session);
+        assert_eq!(phase(&mut guide), Some(Phase::Failed));
+        guide.handle_port_resumed();
+        assert_eq!(phase(&mut guide), Some(Phase::Failed), "a failure stays one");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod card;
 mod chat;
 mod choices;
+mod clock;
 mod driver;
 mod guide;
 mod keeper;
@@ -17,6 +18,7 @@ use link::message::Settings;
 
 pub use card::Card;
 pub use choices::{Choices, LocalHours};
+pub(crate) use clock::{random, unix_seconds};
 pub use guide::{START_SECONDS, Wanted};
 pub use view::{
     Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,

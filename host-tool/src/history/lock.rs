@@ -14,12 +14,22 @@ pub(super) struct Lock {
     _file: File,
 }
 
+/// Whether another program writes to a history. It makes no file.
+pub(super) fn is_taken(history: &Path) -> bool {
+    let Ok(file) = OpenOptions::new().write(true).open(path_beside(history)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+fn path_beside(history: &Path) -> PathBuf {
+    let mut path = history.as_os_str().to_owned();
+    path.push(".lock");
+    PathBuf::from(path)
+}
+
 impl Lock {
     /// Takes the lock beside a history.
     pub(super) fn beside(history: &Path) -> Result<Self> {
-        let mut path = history.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
+        let path = path_beside(history);
         let failed = |cause: std::io::Error| HistoryError::Open {
             path: history.to_path_buf(),
             cause: format!("its lock file {}: {cause}", path.display()),

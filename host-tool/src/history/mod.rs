@@ -26,6 +26,20 @@ pub use reader::{Chat, Reader, mentions};
 
 use lock::Lock;
 
+/// Whether another program writes to the history at this place now.
+pub fn is_busy(path: &Path) -> bool {
+    lock::is_taken(path)
+}
+
+/// Looks at every page of a history, and lists its conversations. Nothing is changed.
+///
+/// # Errors
+/// There is none, it cannot be read, it is damaged, or of a newer version.
+pub fn check_whole(path: &Path) -> Result<Vec<Chat>> {
+    schema::check_whole(path)?;
+    Reader::open(path)?.chats(None)
+}
+
 /// Result of everything here that can fail.
 type Result<T> = std::result::Result<T, HistoryError>;
 

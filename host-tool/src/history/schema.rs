@@ -135,8 +135,17 @@ fn version(path: &Path, connection: &Connection) -> Result<u32> {
 
 /// Whether the file is whole, as far as can be seen in a moment.
 fn check(path: &Path, connection: &Connection) -> Result<()> {
+    ask(path, connection, "PRAGMA quick_check(1)")
+}
+
+/// Whether all of the file is whole.
+pub(super) fn check_whole(path: &Path) -> Result<()> {
+    ask(path, &open_to_read(path)?, "PRAGMA integrity_check(1)")
+}
+
+fn ask(path: &Path, connection: &Connection, question: &str) -> Result<()> {
     let verdict = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+        .query_row(question, [], |row| row.get::<_, String>(0))
         .map_err(|cause| explain(path, &cause))?;
     if verdict == "ok" {
         return Ok(());

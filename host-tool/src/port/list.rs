@@ -51,16 +51,8 @@ pub fn list() -> Vec<PortEntry> {
 
 /// Lists what a `/sys/class/tty` says is a serial device, with its node in a `/dev`.
 pub fn list_in(sys_class_tty: &Path, dev: &Path) -> Vec<PortEntry> {
-    let Ok(entries) = fs::read_dir(sys_class_tty) else { return Vec::new() };
-    let mut ports: Vec<PortEntry> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let description = describe(&entry.path(), &name)?;
-            let path = dev.join(name);
-            let state = diagnose(&path);
-            Some(PortEntry { path, description, state })
-        })
+    let mut ports: Vec<PortEntry> = devices(sys_class_tty, dev)
+        .map(|(path, description)| PortEntry { state: diagnose(&path), path, description })
         .collect();
     // USB adapters first: a board hangs on one of those far more often than on a built-in port.
     ports.sort_by_key(|port| {
@@ -68,6 +60,26 @@ pub fn list_in(sys_class_tty: &Path, dev: &Path) -> Vec<PortEntry> {
         (!(name.contains("ttyUSB") || name.contains("ttyACM")), name)
     });
     ports
+}
+
+/// The usable ones among those that are not `known` yet; the known ones are not touched.
+pub(super) fn new_ones_in(sys_class_tty: &Path, dev: &Path, known: &[PathBuf]) -> Vec<PathBuf> {
+    devices(sys_class_tty, dev)
+        .map(|(path, _)| path)
+        .filter(|path| !known.contains(path))
+        // Asked several times a second: who holds a busy one does not matter here.
+        .filter(|path| diagnose_with(path, |_| String::new()) == PortState::Usable)
+        .collect()
+}
+
+/// Each serial device's path and what it calls itself.
+fn devices(sys_class_tty: &Path, dev: &Path) -> impl Iterator<Item = (PathBuf, String)> {
+    let entries = fs::read_dir(sys_class_tty).into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let description = describe(&entry.path(), &name)?;
+        Some((dev.join(name), description))
+    })
 }
 
 /// What a device is; `None` for those with no hardware behind them.
@@ -99,6 +111,10 @@ fn is_absent_uart(sys: &Path) -> bool {
 
 /// Says whether a device can be used, by opening it the way a serial program does.
 pub fn diagnose(path: &Path) -> PortState {
+    diagnose_with(path, holder_of)
+}
+
+fn diagnose_with(path: &Path, holder_of: impl Fn(&Path) -> String) -> PortState {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return PortState::Missing,
@@ -139,8 +155,8 @@ fn group_name(gid: u32) -> String {
         .unwrap_or_else(|| gid.to_string())
 }
 
-/// Which other process has a device open, as far as this user may see.
-fn holder_of(path: &Path) -> String {
+/// Which other process has a device open, as far as this user may see: " by NAME (process N)".
+pub(crate) fn holder_of(path: &Path) -> String {
     let wanted = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let Ok(processes) = fs::read_dir("/proc") else { return String::new() };
     for process in processes.flatten() {

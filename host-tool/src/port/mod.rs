@@ -4,6 +4,7 @@ mod address;
 mod auto;
 mod list;
 mod lock;
+mod noise;
 mod serial;
 mod socket;
 
@@ -12,9 +13,15 @@ use std::time::Duration;
 
 pub use address::PortAddress;
 pub use auto::AutoConnector;
+pub(crate) use list::holder_of;
 pub use list::{PortEntry, PortState, diagnose, list, list_in};
 
+pub use noise::{FaultCounts, NoisyConnector};
+
 use crate::errors::Result;
+
+/// Speed of the serial line in bits per second: what the bootloader starts with.
+pub const USUAL_BAUD: u32 = 115_200;
 
 /// An open way to the board.
 pub trait Port: Send {
@@ -49,6 +56,15 @@ pub trait Connector: Send {
     fn has_alternatives(&self) -> bool {
         false
     }
+
+    /// Whether a port has appeared since [`Connector::connect`] was called: worth trying while
+    /// nobody answers.
+    fn has_news(&self) -> bool {
+        false
+    }
+
+    /// Takes note of whether anybody answers on the port that was opened last.
+    fn note(&mut self, _has_answered: bool) {}
 }
 
 /// A connector for one known address.

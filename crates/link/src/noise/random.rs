@@ -1,4 +1,4 @@
-//! The simulation's dice: one seed, the same numbers everywhere.
+//! Dice for what goes wrong: one seed, the same numbers everywhere.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 ///

@@ -1,0 +1,117 @@
+//! `wisp report`: one file for a bug report.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::doctor::{PatientOptions, summary};
+use super::out;
+use crate::board::Artefacts;
+use crate::doctor::{Facts, examine};
+use crate::errors::{Result, WispError};
+use crate::monitor::LogTable;
+use crate::port::PortAddress;
+use crate::report::{CONTENTS, Redaction, Report, System};
+
+/// Arguments of `wisp report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// The file, which must not be there yet; `-` for the terminal
+    #[arg(value_name = "FILE", default_value = "wisp-report.md")]
+    file: PathBuf,
+    #[command(flatten)]
+    patient: PatientOptions,
+    /// Write JSON instead of Markdown
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks at everything and writes the file.
+pub(super) fn run(arguments: &ReportArguments) -> Result<()> {
+    let path = &arguments.file;
+    let failed = |cause| WispError::FileWrite { path: path.clone(), cause };
+    let facts = arguments.patient.gather(&[])?;
+    let findings = examine(&facts);
+    let verdict = summary(&findings);
+    let redaction = Redaction::new(secrets(&arguments.patient, &facts));
+    let log = board_log(&facts);
+    let now = crate::client::unix_seconds();
+    let report = Report::new(now, System::look(), findings, log, &redaction);
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report).map_err(|cause| failed(cause.into()))? + "\n"
+    } else {
+        report.markdown()
+    };
+    if path == Path::new("-") {
+        out::line(text.trim_end());
+        return Ok(());
+    }
+    write_new(path, text.as_bytes()).map_err(failed)?;
+    out::line(&verdict);
+    out::line(&format!("wrote {}. {CONTENTS}", path.display()));
+    Ok(())
+}
+
+/// All of it or nothing, and nothing over a file that is there.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map(|_| ()).map_err(|error| error.error)
+}
+
+/// Who and where, as far as it could stand in a finding.
+fn secrets(patient: &PatientOptions, facts: &Facts) -> Vec<(String, &'static str)> {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let home = directories::BaseDirs::new()
+        .map_or_else(PathBuf::new, |folders| folders.home_dir().to_path_buf());
+    let last = |path: &Path| {
+        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let mut secrets =
+        vec![(home.display().to_string(), "~"), (host.trim().to_string(), "<computer>")];
+    for user in [variable("USER"), variable("LOGNAME"), last(&home)] {
+        // It is on every computer, and in many an advice.
+        if user != "root" {
+            secrets.push((user, "<user>"));
+        }
+    }
+    for (path, words) in
+        [(&patient.persona, "<persona file>"), (&patient.history, "<history file>")]
+    {
+        let path = path.as_deref().unwrap_or(Path::new(""));
+        secrets.push((path.display().to_string(), words));
+    }
+    // What the project ships is no secret.
+    let named = facts.persona.as_ref().filter(|facts| facts.is_named);
+    if let Some(Ok(persona)) = named.map(|facts| &facts.persona) {
+        secrets.push((persona.name.clone(), "<persona>"));
+    }
+    if let Some(Ok(PortAddress::Tcp { host, .. })) = patient.port.port.as_ref().map(|it| it.parse())
+    {
+        secrets.push((host, "<host>"));
+    }
+    secrets
+}
+
+/// What the boards that answered had in their logs, if the firmware that was built is theirs.
+fn board_log(facts: &Facts) -> Vec<String> {
+    let heard = facts.ports.iter().flat_map(|facts| &facts.ports);
+    let logs: Vec<_> = heard
+        .filter_map(|port| port.heard.as_ref().ok())
+        .map(|heard| heard.log.as_slice())
+        .filter(|log| !log.is_empty())
+        .collect();
+    let table = || LogTable::read(&Artefacts::discover().firmware().ok()?).ok();
+    let Some(table) = (!logs.is_empty()).then(table).flatten() else {
+        let bytes: usize = logs.iter().map(|log| log.len()).sum();
+        let words =
+            || format!("({bytes} bytes came; they need the firmware's ELF file to be read)");
+        return (bytes > 0).then(words).into_iter().collect();
+    };
+    let decode = |log: &[u8]| table.decoder().lines(log);
+    logs.into_iter().flat_map(decode).map(|line| line.to_string()).collect()
+}

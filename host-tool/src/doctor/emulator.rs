@@ -1,0 +1,73 @@
+//! QEMU: whether it is there, and has a Raspberry Pi Zero.
+
+use super::{Area, Finding, Level, Problem};
+use crate::errors::WispError;
+
+/// What was found out about QEMU.
+#[derive(Clone, Debug)]
+pub struct EmulatorFacts {
+    /// Its program.
+    pub program: String,
+    /// The first line of what it says about its version, or why it does not run.
+    pub version: Result<String, String>,
+    /// The boards that it has, one a line, as it lists them.
+    pub machines: String,
+    /// Whether anything fails without it: in the source tree the tests do.
+    pub is_needed: bool,
+}
+
+/// Says what the facts mean.
+pub(super) fn examine(facts: &EmulatorFacts) -> Finding {
+    let level = if facts.is_needed { Level::Wrong } else { Level::Note };
+    let version = match &facts.version {
+        Ok(version) => version,
+        Err(cause) => {
+            let (program, cause) = (facts.program.clone(), cause.clone());
+            return Finding::of(Area::Qemu, level, &WispError::QemuMissing { program, cause });
+        }
+    };
+    let has_board =
+        facts.machines.lines().any(|line| line.split_whitespace().next() == Some("raspi0"));
+    if !has_board {
+        let version = version.clone();
+        return Finding::of(Area::Qemu, level, &Problem::NoRaspi0 { version });
+    }
+    Finding::fine(Area::Qemu, &format!("{version}, with raspi0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> EmulatorFacts {
+        EmulatorFacts {
+            program: "qemu-system-arm".into(),
+            version: Ok("QEMU emulator version 7.2.0".into()),
+            machines: "raspi0               Raspberry Pi Zero\nraspi2b   Raspberry Pi 2B\n".into(),
+            is_needed: true,
+        }
+    }
+
+    #[test]
+    fn a_whole_emulator_is_fine() {
+        let finding = examine(&facts());
+        assert_eq!((finding.level, finding.code.as_str()), (Level::Fine, "wisp::qemu::ok"));
+        assert!(finding.message.contains("7.2.0"));
+    }
+
+    #[test]
+    fn a_missing_one_matters_where_it_is_needed() {
+        let missing = EmulatorFacts { version: Err("not found".into()), ..facts() };
+        let finding = examine(&missing);
+        assert_eq!((finding.level, finding.code.as_str()), (Level::Wrong, "wisp::qemu::missing"));
+        let finding = examine(&EmulatorFacts { is_needed: false, ..missing });
+        assert_eq!(finding.level, Level::Note);
+    }
+
+    #[test]
+    fn one_without_the_board_is_too_old() {
+        let machines = "raspi0-like   Another\nraspi2b   Raspberry Pi 2B\n".into();
+        let finding = examine(&EmulatorFacts { machines, ..facts() });
+        assert_eq!((finding.level, finding.code.as_str()), (Level::Wrong, "wisp::qemu::no_raspi0"));
+    }
+}
