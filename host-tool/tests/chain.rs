@@ -10,6 +10,7 @@ mod reference;
 
 use bench::{Bench, CHUNKS_IN_FLIGHT, Watched, artefacts};
 use cable::Fault;
+use link::conversation::MessageKey;
 use link::message::{Settings, Speaker};
 use wisp::client::{Command, Phase, ReplyState, TransferPhase, Update};
 
@@ -190,6 +191,21 @@ fn stop_again_forget_and_a_message_in_between() {
     client.wait_for("an empty chat", |update| (*update == Update::Forgotten).then_some(()));
     let fresh = client.say_and_wait(SAID[0]);
     assert_eq!(fresh.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..1])[0]);
+
+    // Said anew: as if it had been said at once. Then the persona begins by itself.
+    client.send(Command::Say("It raned.".into()));
+    client.wait_until_idle();
+    let old = client.view().messages.iter().rev().find(|it| it.speaker == Speaker::You).unwrap();
+    client.send(Command::SayInstead(MessageKey(old.key), SAID[1].into()));
+    let instead = client.wait_for_reply();
+    assert_eq!(instead.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..2])[1]);
+    client.send(Command::Forget);
+    client.wait_for("an empty chat", |update| (*update == Update::Forgotten).then_some(()));
+    client.send(Command::Greet);
+    let greeting = client.wait_for_reply();
+    assert_eq!(client.view().messages, [greeting]);
+    let card = client.view().card.clone().unwrap();
+    assert_eq!((card.name.as_str(), card.weights.as_str()), ("Stories", "fp8"));
 }
 
 /// The host program is replaced in the middle of a reply; the board runs on and reads nothing twice.

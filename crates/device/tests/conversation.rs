@@ -4,8 +4,9 @@
 
 mod support;
 
-use link::conversation::{MessageState, Update};
+use link::conversation::{MessageState, SayError, Update};
 use link::message::{BoardFacts, EndReason, Settings, Speaker};
+use model_format::Model;
 use proptest::prelude::*;
 use support::model::{CHAT, tiny};
 use support::world::World;
@@ -13,6 +14,8 @@ use support::world::World;
 #[derive(Clone, Debug)]
 enum Act {
     Say,
+    /// The last message is said anew.
+    Edit,
     Regenerate,
     Forget,
     Stop,
@@ -25,6 +28,7 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         8 => Just(Act::Say),
+        3 => Just(Act::Edit),
         2 => Just(Act::Regenerate),
         1 => Just(Act::Forget),
         2 => Just(Act::Stop),
@@ -46,14 +50,25 @@ fn converse(acts: &[Act], slice: u32, damage: u64, seed: u64) {
     let file = tiny(CHAT, 2048, 3);
     let mut world = World::new(&file, CHAT, slice, seed);
     world.damage = damage;
-    let mut said = Vec::new();
+    let mut said: Vec<(_, String)> = Vec::new();
+    let mut texts = 0;
     let mut forgotten = 0;
     for act in acts {
         match act {
             Act::Say => {
-                let text = text(said.len());
+                let text = text(texts);
+                texts += 1;
                 said.push((world.say(&text), text));
             }
+            Act::Edit if said.len() > forgotten => {
+                let text = text(texts);
+                texts += 1;
+                let unix = world.unix();
+                if let Some((old, _)) = said.pop() {
+                    said.push((world.conversation.say_instead(old, &text, unix).unwrap(), text));
+                }
+            }
+            Act::Edit => {}
             Act::Regenerate => world.conversation.regenerate(),
             Act::Forget => {
                 world.conversation.forget();
@@ -217,6 +232,76 @@ fn settings_are_taken_back() {
     assert!(longest(&mut world, 8) > 2);
     world.reopen_port();
     assert!(longest(&mut world, 16) > 2, "the old settings came back in the next session");
+}
+
+/// A message said anew leaves nothing of the old one, and costs no more than its own tokens.
+#[test]
+fn what_is_said_instead_is_as_if_it_had_been_said_at_once() {
+    let file = tiny(CHAT, 2048, 3);
+    let chat = |said: &[&str], instead: Option<&str>| {
+        let mut world = World::new(&file, CHAT, 50_000, 1);
+        let keys: Vec<_> = said
+            .iter()
+            .map(|text| {
+                let key = world.say(text);
+                world.settle();
+                key
+            })
+            .collect();
+        if let Some(text) = instead {
+            let (old, unix) = (*keys.last().unwrap(), world.unix());
+            assert_eq!(
+                world.conversation.say_instead(keys[0], text, unix),
+                Err(SayError::NotTheLast)
+            );
+            world.conversation.say_instead(old, text, unix).unwrap();
+            world.settle();
+            assert_eq!(world.conversation.message(old), None);
+        }
+        assert_eq!(world.heard(), world.written());
+        world.written()
+    };
+    let edited = chat(&["hello", "how are yuo", "so"], Some("how are you"));
+    assert_eq!(edited, chat(&["hello", "how are yuo", "how are you"], None));
+    let yours = edited.iter().filter(|(speaker, _)| *speaker == Speaker::You);
+    assert_eq!(yours.count(), 3);
+}
+
+/// The persona can be asked to begin, but only where nothing was said.
+#[test]
+fn a_persona_that_is_to_begin_does() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    world.settle();
+    world.conversation.greet();
+    world.settle();
+    let begun = world.written();
+    assert_eq!(begun.first().map(|(speaker, _)| *speaker), Some(Speaker::Wisp));
+    assert_eq!(world.heard(), begun);
+    world.conversation.greet();
+    world.settle();
+    assert_eq!(world.written(), begun);
+}
+
+#[test]
+fn a_persona_tells_who_it_is() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    world.settle();
+    world.conversation.request_card();
+    world.settle();
+    let card = world.updates.drain(..).find_map(|update| match update {
+        Update::Card(card) => Some(card),
+        _ => None,
+    });
+    let card = card.unwrap();
+    let model = Model::open(&file).unwrap();
+    assert_eq!(card.name, model.persona().name);
+    assert_eq!(card.weights, "f32");
+    assert_eq!(card.figures.bytes as usize, file.len());
+    assert_eq!(u64::from(card.figures.parameters), model.parameters());
+    assert_eq!(card.figures.context, 2048);
+    assert_eq!(card.figures.settings.top_p_milli, model.persona().sampler.top_p_milli);
 }
 
 #[test]
