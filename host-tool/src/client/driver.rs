@@ -143,6 +143,9 @@ impl Driver {
                 Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => return Err(Ended),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Ok(Command::Say(text)) => self.chat.say(&text, unix_seconds()),
+                Ok(Command::SayTagged { tag, text }) => {
+                    self.chat.say_tagged(tag, &text, unix_seconds());
+                }
                 Ok(Command::Regenerate) => self.chat.regenerate(),
                 Ok(Command::Forget) => self.chat.forget(),
                 Ok(Command::Typing) => self.chat.typing(),

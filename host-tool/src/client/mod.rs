@@ -1,6 +1,7 @@
 //! Keeps the session with the board: one thread, commands in, updates out.
 
 mod chat;
+mod describe;
 mod driver;
 mod guide;
 mod keeper;
@@ -27,6 +28,13 @@ use crate::port::Connector;
 pub enum Command {
     /// Send a chat message of at most [`link::message::MAX_TEXT`] bytes.
     Say(String),
+    /// The same for somebody who has to know that it is stored: then [`Update::Taken`] comes.
+    SayTagged {
+        /// Chosen by whoever says it.
+        tag: String,
+        /// At most [`link::message::MAX_TEXT`] bytes.
+        text: String,
+    },
     /// The friend is typing.
     Typing,
     /// End the running reply.

@@ -168,7 +168,7 @@ async fn talk(socket: &mut WebSocket, hub: &Hub) -> u16 {
         tokio::select! {
             update = updates.recv() => {
                 let text = match update {
-                    Ok(update) => update.to_string(),
+                    Ok(update) => update.text.clone(),
                     Err(RecvError::Lagged(_)) => {
                         let (snapshot, fresh) = hub.join();
                         updates = fresh;
