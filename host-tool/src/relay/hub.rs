@@ -8,6 +8,7 @@ use link::message::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::api::events::{EventLog, Numbered};
 use crate::client::{Activity, ChatMessage, Command, LinkState, Notice, Transfer, Update, View};
 
 /// Updates a tab may lag behind before it gets a whole snapshot instead.
@@ -99,12 +100,15 @@ pub struct Published {
 pub struct Hub {
     state: Mutex<State>,
     live: broadcast::Sender<Arc<Published>>,
+    events: broadcast::Sender<Arc<Numbered>>,
     commands: Sender<Command>,
 }
 
 struct State {
     view: View,
     tags: VecDeque<Tag>,
+    /// For bots, if anybody wants it.
+    events: Option<EventLog>,
 }
 
 /// What a tab, or a program, called something that it said.
@@ -117,9 +121,27 @@ struct Tag {
 impl Hub {
     /// A hub that sends commands to the board and shows it under this name.
     pub fn new(name: &str, commands: Sender<Command>) -> Arc<Self> {
-        let state = State { view: View::new(name), tags: VecDeque::new() };
+        let state = State { view: View::new(name), tags: VecDeque::new(), events: None };
         let (live, _) = broadcast::channel(BACKLOG);
-        Arc::new(Self { state: Mutex::new(state), live, commands })
+        let (events, _) = broadcast::channel(BACKLOG);
+        Arc::new(Self { state: Mutex::new(state), live, events, commands })
+    }
+
+    /// From now on keeps events for bots, under the name of this run of the program.
+    pub fn keep_events(&self, run: &str) {
+        let mut state = self.state();
+        state.events = Some(EventLog::new(run.to_string(), &state.view));
+    }
+
+    /// What a bot gets first that comes with the id of the last event it has, and all that comes
+    /// after it. `None` when no events are kept.
+    pub fn listen(
+        &self,
+        last: Option<&str>,
+    ) -> Option<(Vec<Arc<Numbered>>, broadcast::Receiver<Arc<Numbered>>)> {
+        let state = self.state();
+        let first = state.events.as_ref()?.since(last);
+        Some((first, self.events.subscribe()))
     }
 
     /// Shows every update to every tab, until the driver ends. Blocks.
@@ -146,6 +168,10 @@ impl Hub {
             && let Some(known) = state.tags.iter_mut().find(|known| known.name == *tag)
         {
             known.key = Some(*key);
+        }
+        for event in state.events.iter_mut().flat_map(|log| log.handle(update)) {
+            // An error means that no bot listens.
+            let _ = self.events.send(event);
         }
         if let Ok(text) = text {
             // An error means that no tab is open.

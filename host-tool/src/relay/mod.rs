@@ -32,7 +32,8 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// A relay that listens and does not answer yet.
 pub struct Relay {
     listener: TcpListener,
-    guard: Arc<Guard>,
+    guard: Guard,
+    has_api: bool,
 }
 
 impl Relay {
@@ -45,7 +46,18 @@ impl Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, guard: Arc::new(Guard::new(port)?) })
+        Ok(Self { listener, guard: Guard::new(port)?, has_api: false })
+    }
+
+    /// The same, with the API for programs.
+    pub fn with_api(mut self) -> Self {
+        self.guard.open_api();
+        Self { has_api: true, ..self }
+    }
+
+    /// What programs that use the API show.
+    pub fn api_key(&self) -> &str {
+        self.guard.api_key()
     }
 
     /// The link to open, good for one browser.
@@ -61,7 +73,7 @@ impl Relay {
     /// Serves until `end` comes. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The listener cannot be used in this runtime.
+    /// The listener cannot be used in this runtime, or there are no random numbers for the API.
     pub async fn run(
         self,
         hub: Arc<Hub>,
@@ -70,7 +82,8 @@ impl Relay {
     ) -> Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|cause| WispError::Start { what: "the web relay", cause })?;
-        let service = router(Shared::new(self.guard, hub, on_fresh_link));
+        let shared = Shared::new(Arc::new(self.guard), hub, on_fresh_link);
+        let service = router(if self.has_api { shared.with_api()? } else { shared });
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         tokio::pin!(end);
         loop {

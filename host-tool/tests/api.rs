@@ -1,0 +1,335 @@
+//! The API as programs use it: the real relay, the real driver, and a board that follows a script.
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
+
+#[path = "common/board.rs"]
+mod board;
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use board::{Board, Manner, Quirks, Script};
+use common::Harness;
+use link::message::Role;
+use serde_json::{Value, json};
+use wisp::client::{Client, ClientOptions, Phase};
+use wisp::port::{FixedConnector, PortAddress};
+use wisp::relay::hub::Hub;
+
+/// How long anything may take, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everything from the board to the API.
+struct Live {
+    harness: Harness,
+    board: Option<Board>,
+    _client: Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Live {
+    fn start(manner: Manner) -> Self {
+        let live = Self::without_board();
+        live.with_board(manner)
+    }
+
+    fn without_board() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = PortAddress::Unix(folder.path().join("line"));
+        let connector = Box::new(FixedConnector::new(port, 0));
+        let mut client = Client::start(connector, ClientOptions::default()).unwrap();
+        let hub = Hub::new("Wisp", client.commands());
+        let harness = Harness::serve(hub.clone(), mpsc::channel().1, true);
+        // The API keeps events from here on.
+        let began = Instant::now();
+        while hub.listen(None).is_none() {
+            assert!(began.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let updates = client.take_updates().unwrap();
+        std::thread::spawn(move || hub.pump(&updates));
+        Self { harness, board: None, _client: client, _folder: folder }
+    }
+
+    fn with_board(mut self, manner: Manner) -> Self {
+        let script =
+            Script { role: Role::Firmware, persona: [7; 32], is_loaded: true, can_start: true };
+        let quirks = Quirks { manner, ..Quirks::default() };
+        self.board = Some(Board::start_with(&self._folder.path().join("line"), script, quirks));
+        let began = Instant::now();
+        while self.harness.hub.watch(|view| view.link.phase).0 != Phase::Online {
+            assert!(began.elapsed() < PATIENCE, "the board does not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self
+    }
+
+    /// Waits until the board has heard this.
+    fn until_heard(&self, beginning: &str) {
+        let began = Instant::now();
+        let board = self.board.as_ref().unwrap();
+        while board.heard_of(beginning).is_empty() {
+            assert!(began.elapsed() < PATIENCE, "the board never heard {beginning}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn open(&self, head: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.harness.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Length: {}\r\n", body.len())
+        };
+        let Harness { port, key, .. } = &self.harness;
+        write!(
+            stream,
+            "{head} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nConnection: close\r\n{length}\r\n{body}"
+        )
+        .unwrap();
+        Answer::read(stream)
+    }
+
+    fn post(&self, body: &Value) -> Answer {
+        self.open("POST /v1/chat/completions", &body.to_string())
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.open(&format!("GET {path}"), "")
+    }
+}
+
+/// The head of an answer, and the rest as it comes.
+struct Answer {
+    status: u16,
+    head: String,
+    rest: BufReader<TcpStream>,
+}
+
+impl Answer {
+    fn read(stream: TcpStream) -> Self {
+        let mut rest = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(rest.read_line(&mut head).unwrap() > 0, "hung up: {head}");
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: head.to_ascii_lowercase(), rest }
+    }
+
+    /// All of a body of known length.
+    fn json(mut self) -> Value {
+        assert!(self.head.contains("content-type: application/json"), "{}", self.head);
+        let mut body = String::new();
+        self.rest.read_to_string(&mut body).unwrap();
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn code(self) -> String {
+        self.json()["error"]["code"].as_str().unwrap().to_string()
+    }
+
+    /// The next line that begins like this, without that; `None` at the end.
+    fn line(&mut self, beginning: &str) -> Option<String> {
+        let mut line = String::new();
+        while self.rest.read_line(&mut line).unwrap() > 0 {
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return Some(rest.trim_end().to_string());
+            }
+            line.clear();
+        }
+        None
+    }
+
+    /// The data of the next event.
+    fn data(&mut self) -> Option<String> {
+        self.line("data: ")
+    }
+
+    /// The next event of this kind, with its id.
+    fn event(&mut self, kind: &str) -> Value {
+        loop {
+            let event: Value = serde_json::from_str(&self.data().unwrap()).unwrap();
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+}
+
+fn say(text: &str) -> Value {
+    json!({"model": "any", "messages": [{"role": "user", "content": text}]})
+}
+
+#[test]
+fn a_client_lists_the_persona_and_gets_whole_answers() {
+    let live = Live::start(Manner::Answers);
+    let models = live.get("/v1/models").json();
+    assert_eq!(models["data"][0]["id"], "Wisp");
+    let answer = live.post(&say("hello"));
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("wisp-ignored-messages: 0"), "{}", answer.head);
+    assert!(!answer.head.contains("access-control"), "no CORS");
+    let answer = answer.json();
+    assert_eq!(answer["choices"][0]["message"]["content"], "You said hello");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert_eq!(answer["usage"]["completion_tokens"], 3, "as the board counted");
+    assert_eq!(answer["wisp_silent"], false);
+
+    // As clients go on: with all that was said.
+    let answer = live.post(&json!({"messages": [
+        {"role": "system", "content": "You are a pirate."},
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": "You said hello"},
+        {"role": "user", "content": "and now?"},
+    ]}));
+    assert!(answer.head.contains("wisp-ignored-messages: 1"), "{}", answer.head);
+    let answer = answer.json();
+    assert_eq!(answer["choices"][0]["message"]["content"], "You said and now?");
+    assert_eq!(answer["wisp_ignored_messages"], 1);
+    assert_eq!(live.board.as_ref().unwrap().heard_of("Say").len(), 2, "each is said once");
+}
+
+#[test]
+fn a_stream_brings_the_words_as_they_come() {
+    let live = Live::start(Manner::Answers);
+    let mut request = say("hello");
+    request["stream"] = true.into();
+    request["stream_options"] = json!({"include_usage": true});
+    let mut answer = live.post(&request);
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: text/event-stream"), "{}", answer.head);
+    let all: Vec<_> = std::iter::from_fn(|| answer.data()).collect();
+    assert_eq!(all.last().unwrap(), "[DONE]");
+    let chunks: Vec<Value> =
+        all[..all.len() - 1].iter().map(|data| serde_json::from_str(data).unwrap()).collect();
+    assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
+    let words: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(words, "You said hello");
+    let [.., end, cost] = chunks.as_slice() else { panic!("{chunks:?}") };
+    assert_eq!(end["choices"][0]["finish_reason"], "stop");
+    assert_eq!(cost["usage"]["completion_tokens"], 3);
+    assert!(chunks.iter().all(|chunk| chunk["id"] == chunks[0]["id"]));
+}
+
+#[test]
+fn a_persona_that_says_nothing_is_an_answer_of_nothing() {
+    let live = Live::start(Manner::Silent);
+    let answer = live.post(&say("hello")).json();
+    assert_eq!(answer["choices"][0]["message"]["content"], "");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert_eq!(answer["wisp_silent"], true);
+    assert_eq!(answer.get("usage"), None, "the board counted nothing");
+    let mut request = say("still there?");
+    request["stream"] = true.into();
+    let mut answer = live.post(&request);
+    let all: Vec<_> = std::iter::from_fn(|| answer.data()).collect();
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(all[1].contains(r#""wisp_silent":true"#), "{all:?}");
+}
+
+#[test]
+fn one_is_answered_at_a_time_and_whoever_hangs_up_stops_the_reply() {
+    let live = Live::start(Manner::Bursts);
+    let mut request = say("hello");
+    request["stream"] = true.into();
+    let mut first = live.post(&request);
+    let mut words = String::new();
+    while !words.ends_with("You said hello\nAnd ") {
+        let chunk: Value = serde_json::from_str(&first.data().unwrap()).unwrap();
+        words.push_str(chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    }
+    let second = live.post(&say("me too"));
+    assert_eq!(second.status, 429);
+    assert!(second.head.contains("retry-after: 2"), "{}", second.head);
+    assert_eq!(second.code(), "wisp::api::busy");
+    drop(first);
+    live.until_heard("Stop");
+    // Its place is free again, also for who wants it whole; that one hangs up, too.
+    let body = say("once more").to_string();
+    let mut stream = TcpStream::connect(("127.0.0.1", live.harness.port)).unwrap();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        live.harness.port,
+        live.harness.key,
+        body.len()
+    )
+    .unwrap();
+    live.until_heard("Say");
+    drop(stream);
+    live.until_heard("Stop");
+}
+
+#[test]
+fn without_a_board_nothing_is_said() {
+    let live = Live::without_board();
+    let answer = live.post(&say("hello"));
+    assert_eq!(answer.status, 503);
+    assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
+    assert_eq!(answer.code(), "wisp::api::offline");
+    let live = live.with_board(Manner::Answers);
+    assert_eq!(live.harness.hub.watch(|view| view.messages.len()).0, 0);
+    assert_eq!(live.post(&say("hello")).status, 200);
+}
+
+#[test]
+fn a_reply_that_breaks_off_is_an_error_that_no_client_repeats() {
+    let live = Live::start(Manner::Restarts);
+    let answer = live.post(&say("hello"));
+    assert_eq!(answer.status, 502);
+    assert!(answer.head.contains("x-should-retry: false"), "{}", answer.head);
+    assert_eq!(answer.code(), "wisp::api::interrupted");
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_in_openai_s_shape() {
+    let live = Live::start(Manner::Answers);
+    let long = "x".repeat(1025);
+    for (body, status, code) in [
+        (json!({"messages": []}), 400, "wisp::api::parameter"),
+        (json!({}), 400, "wisp::api::json"),
+        (say(&long), 400, "wisp::api::text_too_long"),
+        (say(&"x".repeat(70_000)), 413, "wisp::refused::body"),
+    ] {
+        let answer = live.post(&body);
+        assert_eq!(answer.status, status, "{code}");
+        assert_eq!(answer.code(), code);
+    }
+    assert_eq!(live.get("/v1/assistants").code(), "wisp::api::not_found");
+    assert_eq!(live.get("/v1/chat/completions").code(), "wisp::refused::method");
+    assert_eq!(live.board.as_ref().unwrap().heard_of("Say").len(), 0);
+}
+
+#[test]
+fn a_bot_hears_everything_and_after_a_gap_what_it_missed() {
+    let live = Live::start(Manner::Answers);
+    let mut bot = live.get("/v1/events");
+    assert_eq!(bot.event("connection")["state"], "online");
+    assert_eq!(bot.event("typing")["is_typing"], false);
+    assert_eq!(live.post(&say("hello")).status, 200);
+    let said = bot.event("message");
+    assert_eq!((said["from"].as_str(), said["text"].as_str()), (Some("you"), Some("hello")));
+    assert_eq!(bot.event("read")["id"], said["id"]);
+    assert_eq!(bot.event("typing")["is_typing"], true);
+    let answered = bot.event("message");
+    assert_eq!(answered["from"], "wisp");
+    assert_eq!(answered["text"], "You said hello");
+    assert_eq!(answered["ending"], "finished");
+    let last = bot.line("id: ").unwrap();
+    drop(bot);
+    assert_eq!(live.post(&say("again")).status, 200);
+    let mut bot = live.open(&format!("GET /v1/events HTTP/1.1\r\nLast-Event-ID: {last}\r\nX:"), "");
+    let texts = [bot.event("message"), bot.event("message")];
+    assert_eq!([&texts[0]["text"], &texts[1]["text"]], ["again", "You said again"]);
+    let mut bot = live.open("GET /v1/events HTTP/1.1\r\nLast-Event-ID: other-1\r\nX:", "");
+    assert_eq!(serde_json::from_str::<Value>(&bot.data().unwrap()).unwrap()["type"], "missed");
+}
