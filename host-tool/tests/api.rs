@@ -333,3 +333,37 @@ fn a_bot_hears_everything_and_after_a_gap_what_it_missed() {
     let mut bot = live.open("GET /v1/events HTTP/1.1\r\nLast-Event-ID: other-1\r\nX:", "");
     assert_eq!(serde_json::from_str::<Value>(&bot.data().unwrap()).unwrap()["type"], "missed");
 }
+
+/// What OpenAI's Python client sent, word for word, with this port and key.
+fn golden(live: &Live, text: &str) -> Vec<u8> {
+    let (head, body) = text.split_once("\n\n").unwrap();
+    let head = head.replace("PORT", &live.harness.port.to_string());
+    let head = head.replace("KEY", &live.harness.key).replace('\n', "\r\n");
+    format!("{head}\r\n\r\n{}", body.trim_end()).into_bytes()
+}
+
+#[test]
+fn openai_s_python_client_is_understood() {
+    let live = Live::start(Manner::Answers);
+    let mut stream = TcpStream::connect(("127.0.0.1", live.harness.port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let models = golden(&live, include_str!("golden/openai-python-3.54-models.http"));
+    stream.write_all(&models).unwrap();
+    let mut answer = Answer::read(stream.try_clone().unwrap());
+    assert_eq!(answer.status, 200);
+    let length = answer.head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut list = vec![0; length.unwrap().parse().unwrap()];
+    answer.rest.read_exact(&mut list).unwrap();
+    assert!(String::from_utf8(list).unwrap().contains(r#""object":"list""#));
+    // It keeps its connection.
+    let chat = golden(&live, include_str!("golden/openai-python-3.54-chat.http"));
+    stream.write_all(&chat).unwrap();
+    let mut answer = Answer::read(stream);
+    assert_eq!(answer.status, 200);
+    let mut words = String::new();
+    while let Some(data) = answer.data().filter(|data| data != "[DONE]") {
+        let chunk: Value = serde_json::from_str(&data).unwrap();
+        words.push_str(chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    }
+    assert_eq!(words, "You said Hi, “Wisp”!");
+}

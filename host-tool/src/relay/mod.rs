@@ -10,9 +10,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use crate::errors::{Result, WispError};
@@ -97,21 +99,29 @@ impl Relay {
                 continue;
             };
             let Ok(place) = places.clone().try_acquire_owned() else { continue };
-            let service = TowerToHyperService::new(service.clone());
+            let service = service.clone();
             tokio::spawn(async move {
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_PATIENCE)
-                    .max_headers(2 * MAX_HEADERS)
-                    .max_buf_size(MAX_HEADER_BYTES)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .with_upgrades();
-                // A client that breaks off or breaks the protocol is its own affair.
-                let _ = connection.await;
+                serve_connection(stream, service).await;
                 drop(place);
             });
         }
     }
+}
+
+/// Serves one connection to its end.
+pub async fn serve_connection<S>(stream: S, service: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_headers(2 * MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .with_upgrades();
+    // A client that breaks off or breaks the protocol is its own affair.
+    let _ = connection.await;
 }
 
 #[cfg(test)]
