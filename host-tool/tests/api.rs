@@ -4,162 +4,15 @@
 #[path = "common/board.rs"]
 mod board;
 mod common;
+#[path = "common/live.rs"]
+mod live;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
-use board::{Board, Manner, Quirks, Script};
-use common::Harness;
-use link::message::Role;
+use board::Manner;
+use live::{Answer, Live, PATIENCE};
 use serde_json::{Value, json};
-use wisp::client::{Client, ClientOptions, Phase};
-use wisp::port::{FixedConnector, PortAddress};
-use wisp::relay::hub::Hub;
-
-/// How long anything may take, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Everything from the board to the API.
-struct Live {
-    harness: Harness,
-    board: Option<Board>,
-    _client: Client,
-    _folder: tempfile::TempDir,
-}
-
-impl Live {
-    fn start(manner: Manner) -> Self {
-        let live = Self::without_board();
-        live.with_board(manner)
-    }
-
-    fn without_board() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = PortAddress::Unix(folder.path().join("line"));
-        let connector = Box::new(FixedConnector::new(port, 0));
-        let mut client = Client::start(connector, ClientOptions::default()).unwrap();
-        let hub = Hub::new("Wisp", client.commands());
-        let harness = Harness::serve(hub.clone(), mpsc::channel().1, true);
-        // The API keeps events from here on.
-        let began = Instant::now();
-        while hub.listen(None).is_none() {
-            assert!(began.elapsed() < PATIENCE);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let updates = client.take_updates().unwrap();
-        std::thread::spawn(move || hub.pump(&updates));
-        Self { harness, board: None, _client: client, _folder: folder }
-    }
-
-    fn with_board(mut self, manner: Manner) -> Self {
-        let script =
-            Script { role: Role::Firmware, persona: [7; 32], is_loaded: true, can_start: true };
-        let quirks = Quirks { manner, ..Quirks::default() };
-        self.board = Some(Board::start_with(&self._folder.path().join("line"), script, quirks));
-        let began = Instant::now();
-        while self.harness.hub.watch(|view| view.link.phase).0 != Phase::Online {
-            assert!(began.elapsed() < PATIENCE, "the board does not come");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self
-    }
-
-    /// Waits until the board has heard this.
-    fn until_heard(&self, beginning: &str) {
-        let began = Instant::now();
-        let board = self.board.as_ref().unwrap();
-        while board.heard_of(beginning).is_empty() {
-            assert!(began.elapsed() < PATIENCE, "the board never heard {beginning}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn open(&self, head: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.harness.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let length = if body.is_empty() {
-            String::new()
-        } else {
-            format!("Content-Length: {}\r\n", body.len())
-        };
-        let Harness { port, key, .. } = &self.harness;
-        write!(
-            stream,
-            "{head} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\
-             Content-Type: application/json\r\nConnection: close\r\n{length}\r\n{body}"
-        )
-        .unwrap();
-        Answer::read(stream)
-    }
-
-    fn post(&self, body: &Value) -> Answer {
-        self.open("POST /v1/chat/completions", &body.to_string())
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.open(&format!("GET {path}"), "")
-    }
-}
-
-/// The head of an answer, and the rest as it comes.
-struct Answer {
-    status: u16,
-    head: String,
-    rest: BufReader<TcpStream>,
-}
-
-impl Answer {
-    fn read(stream: TcpStream) -> Self {
-        let mut rest = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert!(rest.read_line(&mut head).unwrap() > 0, "hung up: {head}");
-        }
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head: head.to_ascii_lowercase(), rest }
-    }
-
-    /// All of a body of known length.
-    fn json(mut self) -> Value {
-        assert!(self.head.contains("content-type: application/json"), "{}", self.head);
-        let mut body = String::new();
-        self.rest.read_to_string(&mut body).unwrap();
-        serde_json::from_str(&body).unwrap()
-    }
-
-    fn code(self) -> String {
-        self.json()["error"]["code"].as_str().unwrap().to_string()
-    }
-
-    /// The next line that begins like this, without that; `None` at the end.
-    fn line(&mut self, beginning: &str) -> Option<String> {
-        let mut line = String::new();
-        while self.rest.read_line(&mut line).unwrap() > 0 {
-            if let Some(rest) = line.strip_prefix(beginning) {
-                return Some(rest.trim_end().to_string());
-            }
-            line.clear();
-        }
-        None
-    }
-
-    /// The data of the next event.
-    fn data(&mut self) -> Option<String> {
-        self.line("data: ")
-    }
-
-    /// The next event of this kind, with its id.
-    fn event(&mut self, kind: &str) -> Value {
-        loop {
-            let event: Value = serde_json::from_str(&self.data().unwrap()).unwrap();
-            if event["type"] == kind {
-                return event;
-            }
-        }
-    }
-}
 
 fn say(text: &str) -> Value {
     json!({"model": "any", "messages": [{"role": "user", "content": text}]})
@@ -366,4 +219,43 @@ fn openai_s_python_client_is_understood() {
         words.push_str(chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
     }
     assert_eq!(words, "You said Hi, “Wisp”!");
+}
+
+/// It ends with this value.
+struct Program(std::process::Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_program_serves_it_only_when_it_is_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = format!("unix:{}", folder.path().join("line").display());
+    for options in [&["--api"][..], &[]] {
+        let process = std::process::Command::new(env!("CARGO_BIN_EXE_wisp"))
+            .args(["serve", "--no-browser", "--no-history", "--port", &port])
+            .args(options)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut program = Program(process);
+        let printed = BufReader::new(program.0.stdout.take().unwrap()).lines();
+        // What it prints at once: the link, what there is to know about it, and the key if any.
+        let printed: Vec<_> = printed.map_while(Result::ok).take(2 + options.len()).collect();
+        let address = printed[0].split("http://").nth(1).unwrap().split('/').next().unwrap();
+        let key = printed.last().unwrap().split("with the key ").nth(1).unwrap_or("none");
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "GET /v1/models HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\r\n"
+        )
+        .unwrap();
+        let answer = Answer::read(stream);
+        assert_eq!(answer.status, if options.is_empty() { 401 } else { 200 }, "{printed:?}");
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use link::message::Speaker;
 use serde::Serialize;
+use tokio::sync::broadcast::Receiver;
 
 use crate::client::{Activity, ChatMessage, Delivery, Phase, ReplyState, Update, View};
 
@@ -74,6 +75,30 @@ pub struct Numbered {
     pub id: Option<String>,
     /// As JSON.
     pub text: String,
+}
+
+/// What one bot is told.
+#[derive(Debug)]
+pub struct Listener {
+    /// What it missed, and how things are.
+    first: VecDeque<Arc<Numbered>>,
+    live: Receiver<Arc<Numbered>>,
+}
+
+impl Listener {
+    /// These, and then what comes.
+    pub fn new(first: Vec<Arc<Numbered>>, live: Receiver<Arc<Numbered>>) -> Self {
+        Self { first: first.into(), live }
+    }
+
+    /// Waits for the next. `None` when the bot did not keep up: it may come back and hears what it
+    /// missed.
+    pub async fn next(&mut self) -> Option<Arc<Numbered>> {
+        match self.first.pop_front() {
+            Some(event) => Some(event),
+            None => self.live.recv().await.ok(),
+        }
+    }
 }
 
 /// Turns updates into events, and keeps the latest.

@@ -7,69 +7,71 @@ use link::message::Speaker;
 
 use crate::client::ChatMessage;
 
-/// One message, or several in a row of the same speaker.
+/// Messages of the conversation that are looked at, from its end: more than any board remembers.
+const LOOKED_AT: usize = 1000;
+
+/// A message that a client believes was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct Believed {
     /// The friend's, or the persona's.
     pub is_friend: bool,
-    /// The words; of several messages, joined by line breaks as the API hands them out.
+    /// The words; of several messages of the persona, joined by line breaks as the API hands them
+    /// out.
     pub text: String,
 }
 
-/// How many of the messages that a client believes were said are not the end of the conversation.
-pub fn count_unknown(believed: &[Turn], conversation: &[ChatMessage]) -> usize {
+/// How many of these messages the conversation does not have, in their order.
+pub fn count_unknown(believed: &[Believed], conversation: &[ChatMessage]) -> usize {
+    let first = conversation.len().saturating_sub(LOOKED_AT);
+    let turns = turns(conversation.get(first..).unwrap_or_default());
+    let mut not_later = turns.len();
+    let mut unknown = 0usize;
     // A reply of nothing is how silence is told.
-    let believed = believed.iter().filter(|turn| !turn.text.trim().is_empty());
-    let believed = grouped(believed.map(|turn| (turn.is_friend, turn.text.as_str())));
-    let said = conversation
-        .iter()
-        .rev()
-        .map(|message| (message.speaker == Speaker::You, message.text.as_str()));
-    // As many messages as the client has lines at most: a conversation may be long.
-    let enough: usize = believed.iter().map(|(turn, _)| turn.text.lines().count() + 1).sum();
-    let mut said: Vec<_> = said.take(enough.saturating_mul(2)).collect();
-    said.reverse();
-    let said = grouped(said.into_iter());
-    let matching = believed
-        .iter()
-        .rev()
-        .zip(said.iter().rev())
-        .take_while(|((believed, _), (said, _))| is_end_of(believed, said))
-        .count();
-    let unknown = believed.len().saturating_sub(matching);
-    believed.iter().take(unknown).map(|(_, messages)| messages).sum()
+    for message in believed.iter().rev().filter(|message| !message.text.trim().is_empty()) {
+        let before = turns.get(..not_later).unwrap_or_default();
+        match before.iter().rposition(|turn| has(turn, message)) {
+            Some(place) => not_later = place.saturating_add(1),
+            None => unknown = unknown.saturating_add(1),
+        }
+    }
+    unknown
 }
 
-/// Joins neighbours of the same speaker, and counts them.
-fn grouped<'a>(messages: impl Iterator<Item = (bool, &'a str)>) -> Vec<(Turn, usize)> {
-    let mut turns: Vec<(Turn, usize)> = Vec::new();
-    for (is_friend, text) in messages {
-        match turns.last_mut() {
-            Some((turn, count)) if turn.is_friend == is_friend => {
-                turn.text.push('\n');
-                turn.text.push_str(text);
-                *count = count.saturating_add(1);
-            }
-            _ => turns.push((Turn { is_friend, text: text.to_string() }, 1)),
+/// What one of both wrote in a row, between line breaks.
+struct Turn {
+    is_friend: bool,
+    text: String,
+}
+
+fn turns(conversation: &[ChatMessage]) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = Vec::new();
+    for message in conversation {
+        let is_friend = message.speaker == Speaker::You;
+        if turns.last().is_none_or(|turn| turn.is_friend != is_friend) {
+            turns.push(Turn { is_friend, text: "\n".to_string() });
+        }
+        if let Some(turn) = turns.last_mut() {
+            turn.text.push_str(message.text.trim());
+            turn.text.push('\n');
         }
     }
     turns
 }
 
-/// The client may have come in the middle of what one of both said in a row.
-fn is_end_of(believed: &Turn, said: &Turn) -> bool {
-    let (end, all) = (believed.text.trim(), said.text.trim());
-    let is_whole = all == end;
-    let is_end = || all.strip_suffix(end).is_some_and(|rest| rest.ends_with('\n'));
-    believed.is_friend == said.is_friend && (is_whole || is_end())
+fn has(turn: &Turn, message: &Believed) -> bool {
+    turn.is_friend == message.is_friend
+        && turn.text.contains(&format!("\n{}\n", message.text.trim()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn believed(turns: &[(bool, &str)]) -> Vec<Turn> {
-        turns.iter().map(|&(is_friend, text)| Turn { is_friend, text: text.into() }).collect()
+    fn believed(messages: &[(bool, &str)]) -> Vec<Believed> {
+        messages
+            .iter()
+            .map(|&(is_friend, text)| Believed { is_friend, text: text.into() })
+            .collect()
     }
 
     fn conversation(messages: &[(bool, &str)]) -> Vec<ChatMessage> {
@@ -95,15 +97,18 @@ mod tests {
             (true, "A bike."),
             (true, "A red one."),
         ]);
-        let count = |turns: &[(bool, &str)]| count_unknown(&believed(turns), &said);
+        let count = |messages: &[(bool, &str)]| count_unknown(&believed(messages), &said);
         assert_eq!(count(&[]), 0);
         assert_eq!(count(&[(true, "A red one.")]), 0);
         let all = [(true, "Hi"), (false, "Hello!\nWhat's new?"), (true, "A bike."), (false, "")];
         assert_eq!(count(&[&all[..], &[(true, "A red one.")]].concat()), 0, "silence in between");
-        assert_eq!(count(&all), 3, "it has missed the last message");
-        assert_eq!(count(&[(false, "Invented."), (true, "A red one.")]), 1);
+        assert_eq!(count(&all), 0, "it has missed the last message");
+        assert_eq!(count(&[(true, "Hi"), (false, "Hello!")]), 0, "it was told the first only");
+        assert_eq!(count(&[(true, "Hi"), (false, "Invented."), (true, "A red one.")]), 1);
         assert_eq!(count(&[(true, "x"), (true, "y"), (false, "z")]), 3);
-        assert_eq!(count_unknown(&believed(&[(true, "Hi")]), &[]), 1);
+        assert_eq!(count(&[(true, "A bike."), (false, "Hello!")]), 1, "in another order");
+        assert_eq!(count(&[(false, "Hi")]), 1, "somebody else said it");
         assert_eq!(count(&[(true, "red one.")]), 1, "half a message is none");
+        assert_eq!(count_unknown(&believed(&[(true, "Hi")]), &[]), 1);
     }
 }

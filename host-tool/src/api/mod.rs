@@ -101,16 +101,12 @@ async fn listen(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
         return ApiError::TooManyStreams.into_response();
     };
     let last = headers.get("last-event-id").and_then(|last| last.to_str().ok());
-    let Some((first, live)) = api.hub.listen(last) else {
+    let Some(listener) = api.hub.listen(last) else {
         return ApiError::NotFound.into_response();
     };
-    let first = first.into_iter().collect::<std::collections::VecDeque<_>>();
-    let events = stream::unfold((first, live, place), |(mut first, mut live, place)| async {
-        let next = match first.pop_front() {
-            Some(event) => event,
-            None => live.recv().await.ok()?,
-        };
-        Some((Ok::<_, Infallible>(server_sent(&next)), (first, live, place)))
+    let events = stream::unfold((listener, place), |(mut listener, place)| async {
+        let next = listener.next().await?;
+        Some((Ok::<_, Infallible>(server_sent(&next)), (listener, place)))
     });
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }

@@ -7,7 +7,7 @@ use link::message::MAX_TEXT;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::known::Turn;
+use super::known::Believed;
 
 /// A request that makes sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Asked {
     /// What is to be said: the last message.
     pub text: String,
     /// What the client believes was said before.
-    pub before: Vec<Turn>,
+    pub before: Vec<Believed>,
     /// Messages with instructions: a persona takes none.
     pub instructions: usize,
     /// Whether the answer is to come word by word.
@@ -72,19 +72,19 @@ impl Asked {
         let body: Body = serde_json::from_slice(body)
             .map_err(|error| ApiError::Json { line: error.line(), column: error.column() })?;
         body.check_ranges()?;
-        let mut turns = Vec::new();
+        let mut said = Vec::new();
         let mut instructions = 0;
         for message in body.messages {
             let text = message.text()?;
             match message.role.as_str() {
-                "user" => turns.push(Turn { is_friend: true, text }),
-                "assistant" => turns.push(Turn { is_friend: false, text }),
+                "user" => said.push(Believed { is_friend: true, text }),
+                "assistant" => said.push(Believed { is_friend: false, text }),
                 "system" | "developer" | "tool" | "function" => instructions += 1,
                 _ => return Err(wrong("messages", "has a role that is not known here")),
             }
         }
-        let text = match turns.pop() {
-            Some(Turn { is_friend: true, text }) if !text.trim().is_empty() => text,
+        let text = match said.pop() {
+            Some(Believed { is_friend: true, text }) if !text.trim().is_empty() => text,
             _ => return Err(wrong("messages", "must end with words of the user")),
         };
         if text.len() > MAX_TEXT {
@@ -93,7 +93,7 @@ impl Asked {
         let include_usage = body.stream_options.and_then(|options| options.include_usage);
         Ok(Self {
             text,
-            before: turns,
+            before: said,
             instructions,
             stream: body.stream.unwrap_or_default(),
             include_usage: include_usage.unwrap_or_default(),
@@ -169,7 +169,8 @@ mod tests {
         .unwrap();
         assert_eq!(asked.text, "How are you?");
         assert_eq!(asked.instructions, 1);
-        let before: Vec<_> = asked.before.iter().map(|t| (t.is_friend, t.text.as_str())).collect();
+        let before: Vec<_> =
+            asked.before.iter().map(|said| (said.is_friend, said.text.as_str())).collect();
         assert_eq!(before, [(true, "Hi"), (false, "")]);
         assert!(asked.stream && asked.include_usage);
     }
@@ -203,7 +204,7 @@ mod tests {
                     assert_eq!(name, expected);
                 }
                 (Err(ApiError::Json { .. }), None) => {}
-                (other, _) => assert!(other.is_err() && false, "{body:.90}: {other:?}"),
+                (other, _) => panic!("{body:.90}: {other:?}"),
             }
         }
         let long = format!(

@@ -8,7 +8,7 @@ use link::message::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::api::events::{EventLog, Numbered};
+use crate::api::events::{EventLog, Listener, Numbered};
 use crate::client::{Activity, ChatMessage, Command, LinkState, Notice, Transfer, Update, View};
 
 /// Updates a tab may lag behind before it gets a whole snapshot instead.
@@ -135,13 +135,10 @@ impl Hub {
 
     /// What a bot gets first that comes with the id of the last event it has, and all that comes
     /// after it. `None` when no events are kept.
-    pub fn listen(
-        &self,
-        last: Option<&str>,
-    ) -> Option<(Vec<Arc<Numbered>>, broadcast::Receiver<Arc<Numbered>>)> {
+    pub fn listen(&self, last: Option<&str>) -> Option<Listener> {
         let state = self.state();
         let first = state.events.as_ref()?.since(last);
-        Some((first, self.events.subscribe()))
+        Some(Listener::new(first, self.events.subscribe()))
     }
 
     /// Shows every update to every tab, until the driver ends. Blocks.

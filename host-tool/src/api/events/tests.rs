@@ -7,11 +7,19 @@ fn log() -> EventLog {
     EventLog::new("r1".into(), &View::new("Wisp"))
 }
 
-fn message(key: u64, text: &str, delivery: Option<Delivery>, reply: Option<ReplyState>) -> Update {
+fn said(
+    key: u64,
+    text: &str,
+    delivery: Option<Delivery>,
+    reply: Option<ReplyState>,
+) -> ChatMessage {
     let speaker = if reply.is_some() { Speaker::Wisp } else { Speaker::You };
     let (text, timing) = (text.to_string(), None);
-    let message = ChatMessage { key, speaker, text, unix_seconds: 9, delivery, reply, timing };
-    Update::Message { message, after: None }
+    ChatMessage { key, speaker, text, unix_seconds: 9, delivery, reply, timing }
+}
+
+fn message(key: u64, text: &str, delivery: Option<Delivery>, reply: Option<ReplyState>) -> Update {
+    Update::Message { message: said(key, text, delivery, reply), after: None }
 }
 
 fn texts(events: &[Arc<Numbered>]) -> Vec<&str> {
@@ -90,9 +98,7 @@ fn whoever_comes_back_gets_what_was_missed_and_hears_when_that_is_not_known() {
 #[test]
 fn what_was_said_before_is_no_event() {
     let mut log = log();
-    let Update::Message { message: old, .. } = message(4, "old", Some(Delivery::Read), None) else {
-        return assert!(false, "no message");
-    };
+    let old = said(4, "old", Some(Delivery::Read), None);
     let turned = log.handle(&Update::History { messages: vec![old] });
     assert_eq!(texts(&turned), [r#"{"type":"turned"}"#]);
     assert_eq!(log.handle(&message(4, "old", Some(Delivery::Read), None)), []);
