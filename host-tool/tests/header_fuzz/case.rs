@@ -152,6 +152,23 @@ impl Case {
             && (self.method == Method::GET || (is_post && is_completion))
             && !self.headers.contains_key("transfer-encoding")
             && self.headers.len() <= 64
+            && self.has_right_body(is_completion)
             && matches!(self.only("sec-fetch-site"), None | Some(b"same-origin" | b"none"))
+    }
+
+    fn has_right_body(&self, is_taken: bool) -> bool {
+        let length = self.only("content-length").map(String::from_utf8_lossy);
+        let kind = self.only("content-type").map(String::from_utf8_lossy);
+        if !is_taken {
+            return !self.headers.contains_key("content-length") || length.as_deref() == Some("0");
+        }
+        let is_short = |length: &str| {
+            length.bytes().all(|byte| byte.is_ascii_digit())
+                && length.parse::<u64>().is_ok_and(|length| length <= 65_536)
+        };
+        let is_json = |kind: &str| kind.to_lowercase().trim().starts_with("application/json");
+        length.is_some_and(|length| is_short(&length))
+            && kind.is_some_and(|kind| is_json(&kind))
+            && !self.headers.contains_key("content-encoding")
     }
 }
