@@ -8,6 +8,7 @@
 //! | [`image`] | firmware and persona as they travel |
 //! | [`client`] | one thread that keeps the session with the board |
 //! | [`relay`] | the web page and its guard |
+//! | [`api`] | OpenAI's chat completions, and events for bots |
 //! | [`mod@bench`] | the user's benchmark: cases, figures, files, picture |
 //! | [`history`] | the conversations in a file, and what can be done with them |
 //! | [`monitor`] | the board's logs in words |
@@ -17,6 +18,7 @@
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod bench;
 pub mod board;
 pub mod board_texts;

@@ -79,11 +79,15 @@ const PHONE_LIGHT: Look = Look { width: 390, height: 780, is_dark: false, is_pho
 const DESK_LIGHT: Look = Look { width: 1000, height: 760, is_dark: false, is_phone: false };
 const DESK_DARK: Look = Look { width: 1000, height: 760, is_dark: true, is_phone: false };
 
-/// Waits for what the page sends, leaving out that the friend types.
+/// Waits for what the page sends, leaving out that the friend types. What it says is stored at once.
 fn next_command(harness: &Harness) -> Command {
     loop {
         match harness.board.recv_timeout(driver::PATIENCE).unwrap() {
             Command::Typing => {}
+            Command::SayTagged { tag, text, .. } => {
+                harness.hub.publish(&Update::Taken { tag, key: 0 });
+                return Command::Say(text);
+            }
             command => return command,
         }
     }

@@ -78,6 +78,11 @@ fn next_command(harness: &Harness) -> Command {
     loop {
         match harness.board.recv_timeout(driver::PATIENCE).unwrap() {
             Command::Typing => {}
+            Command::SayTagged { tag, text, instead_of: Some(old) } => {
+                // What it says is stored at once.
+                harness.hub.publish(&Update::Taken { tag, key: 0 });
+                return Command::SayInstead(old, text);
+            }
             command => return command,
         }
     }

@@ -194,6 +194,12 @@ fn every_single_deviation_is_refused() {
         let attack = Request { cookie: wrong.clone(), ..live.clone() };
         attacks.push((format!("cookie {wrong:?} upgrade"), attack));
     }
+    let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    for wrong in
+        [format!("{name}={encoded}"), format!("{name}=\"{value}\""), format!("{name} {value}")]
+    {
+        attacks.push((format!("cookie {wrong}"), Request { cookie: Some(wrong), ..get.clone() }));
+    }
     for code in ["", "0", value, &changed] {
         let attack = Request { target: format!("/?token={code}"), cookie: None, ..get.clone() };
         attacks.push((format!("link {code}"), attack));
@@ -244,6 +250,24 @@ fn every_single_deviation_is_refused() {
     }
     for target in ["/nothing", "/../etc/passwd", "/%2e%2e/", "/index.html", "*"] {
         attacks.push((target.to_string(), Request { target: target.into(), ..get.clone() }));
+    }
+    let long = "x".repeat(20_000);
+    for target in [format!("/{long}"), format!("/?{long}"), "/%00".into(), "/\\..\\".into()] {
+        attacks.push((format!("{target:.20}"), Request { target, ..get.clone() }));
+    }
+    let (no_host, no_cookie) =
+        (Request { host: None, ..get.clone() }, Request { cookie: None, ..get.clone() });
+    for (good, line) in [
+        (&no_host, format!("Host : 127.0.0.1:{port}")),
+        (&no_host, format!("Host: 127.0.0.1\r\n :{port}")),
+        (&no_host, format!("Host:\r\n 127.0.0.1:{port}")),
+        (&no_host, format!("X: x\rHost: 127.0.0.1:{port}")),
+        (&no_cookie, format!("Cookie : {cookie}")),
+        (&no_cookie, format!("Cookie:\r\n {cookie}")),
+        (&no_cookie, format!("X: x\r\n Cookie: {cookie}")),
+        (&no_cookie, format!("X: x\0\r\nCookie: {cookie}")),
+    ] {
+        attacks.push((format!("{line:?}"), Request { extra: vec![line], ..good.clone() }));
     }
     for count in [70, 200] {
         let extra = (0..count).map(|n| format!("X-{n}: x")).collect();

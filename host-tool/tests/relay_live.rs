@@ -58,10 +58,18 @@ async fn every_tab_gets_what_was_and_what_comes_and_may_speak() {
     }
     let [first, _] = &mut tabs;
     first.send(r#"{"type":"say","tag":"t1","text":"hi"}"#.into()).await.unwrap();
-    assert_eq!(text(first).await, r#"{"type":"taken","tag":"t1"}"#);
-    assert_eq!(harness.reached(), [Command::Say("hi".into())]);
+    let said = loop {
+        match harness.board.try_recv() {
+            Ok(command) => break command,
+            Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    };
+    assert_eq!(said, Command::SayTagged { tag: "t1".into(), text: "hi".into(), instead_of: None });
+    // Not earlier than the one who stores it says so.
+    harness.hub.publish(&Update::Taken { tag: "t1".into(), key: 1 });
     harness.hub.publish(&Update::Forgotten);
     for tab in &mut tabs {
+        assert_eq!(text(tab).await, r#"{"type":"taken","tag":"t1","key":1}"#);
         assert_eq!(text(tab).await, r#"{"type":"forgotten"}"#);
     }
 }

@@ -198,3 +198,64 @@ fn what_cannot_be_stored_is_said_when_it_can() {
     let texts: Vec<_> = written(&history).into_iter().map(|(_, text, _)| text).collect();
     assert_eq!(texts, ["one", "You said one", "two", "You said two"]);
 }
+
+#[test]
+fn a_page_is_told_that_a_message_is_taken_only_when_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let board = Board::start(&path, RUNNING);
+    let history = folder.path().join("history");
+    let keeping = Keeping::History(Box::new(History::open(&history).unwrap()));
+    let options = ClientOptions { wanted: Wanted::default(), keeping, choices: Choices::default() };
+    let connector = FixedConnector::new(PortAddress::Unix(path), 0);
+    let client = Client::start(Box::new(connector), options).unwrap();
+    let say = |tag: &str, text: &str| {
+        let (tag, text) = (tag.into(), text.into());
+        client.send(wisp::client::Command::SayTagged { tag, text, instead_of: None }).unwrap();
+    };
+    // Whatever the program shows of a message before this is not about one that is kept.
+    let taken = |update: &Update| match update {
+        Update::Taken { tag, key } => Some((tag.clone(), *key)),
+        Update::Message { message, .. } if message.speaker == Speaker::You => {
+            panic!("{} is shown before it is taken", message.text)
+        }
+        _ => None,
+    };
+    say("a", "one");
+    let (tag, key) = wait_for(&client, "taken", taken);
+    assert_eq!(tag, "a");
+    let texts = |history: &Path| -> Vec<_> {
+        written(history).into_iter().map(|(_, text, _)| text).collect()
+    };
+    assert_eq!(texts(&history).first().map(String::as_str), Some("one"));
+    let shown = wait_for(&client, "the message", |update| match update {
+        Update::Message { message, .. } if message.text == "one" => Some(message.key),
+        _ => None,
+    });
+    assert_eq!(shown, key);
+    wait_for(&client, "an answer", |update| match update {
+        Update::Message { message, .. } => {
+            (message.reply == Some(ReplyState::Finished)).then_some(())
+        }
+        _ => None,
+    });
+
+    // Stands for a full disk.
+    let other = rusqlite::Connection::open(&history).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    say("b", "two");
+    wait_for(&client, "a notice", |update| match update {
+        Update::Taken { tag, .. } => panic!("{tag} is taken and not stored"),
+        Update::Notice { notice } => (notice.code == "wisp::history::write").then_some(()),
+        _ => None,
+    });
+    assert!(!texts(&history).contains(&"two".to_string()));
+    other.execute_batch("ROLLBACK").unwrap();
+    let (tag, _) = wait_for(&client, "taken", |update| match update {
+        Update::Taken { tag, key } => Some((tag.clone(), *key)),
+        _ => None,
+    });
+    assert_eq!(tag, "b");
+    assert!(texts(&history).contains(&"two".to_string()));
+    drop((client, board));
+}

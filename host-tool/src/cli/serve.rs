@@ -47,6 +47,9 @@ pub(super) struct PageOptions {
     /// Only print the link; do not open a browser
     #[arg(long)]
     pub no_browser: bool,
+    /// Serve programs too: OpenAI's chat completions, and events for bots
+    #[arg(long)]
+    pub api: bool,
 }
 
 /// Serves until Ctrl-C.
@@ -80,6 +83,11 @@ pub(super) fn serve(
     let relay = Relay::bind(page.http_port)?;
     out::line(&format!("Wisp is at {}", relay.url()));
     out::line("(The link works once; a fresh one is printed when it was used. Ctrl-C ends.)");
+    let relay = if page.api { relay.with_api() } else { relay };
+    if page.api {
+        let (port, key) = (relay.port(), relay.api_key());
+        out::line(&format!("The API is at http://127.0.0.1:{port}/v1, with the key {key}"));
+    }
     if !page.no_browser {
         browser::open(&relay.url());
     }

@@ -4,16 +4,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use link::conversation::{
-    self, Conversation, Message, MessageKey, MessageState, PersonaCard, SayError,
-};
-use link::message::{CardFigures, DeviceMessage, Digest, Manners, Refusal, Settings, Speaker};
+use link::conversation::{self, Conversation, MessageKey, MessageState, PersonaCard, SayError};
+use link::message::{CardFigures, DeviceMessage, Digest, Manners, Refusal, Settings};
 use link::{Instant, Session, SessionEvent};
 
 use super::card::Card;
 use super::choices::Choices;
+use super::describe::describe;
 use super::keeper::Keeper;
-use super::view::{Activity, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Update};
+use super::view::{Activity, LinkState, Notice, Phase, Update};
 use crate::errors::{BoardRefused, Result, WispError};
 
 /// Keeps the conversation.
@@ -23,6 +22,8 @@ pub(super) struct Chat {
     updates: VecDeque<Update>,
     /// What was shown, to be able to take it back.
     shown: BTreeSet<MessageKey>,
+    /// Said with a tag and not stored yet: whoever said it shows it as on its way, nobody else does.
+    untaken: Vec<(MessageKey, String)>,
     activity: Activity,
     is_silent: bool,
     /// How the persona is to choose its words, whoever it is: for a measurement.
@@ -57,6 +58,7 @@ impl Chat {
             keeper,
             updates: VecDeque::new(),
             shown: BTreeSet::new(),
+            untaken: Vec::new(),
             activity: Activity::default(),
             is_silent: false,
             settings: None,
@@ -76,6 +78,13 @@ impl Chat {
     pub(super) fn store(&mut self, now: Instant, unix_seconds: u64) {
         if let Err(error) = self.keeper.store(&mut self.conversation, now, unix_seconds) {
             self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
+        }
+        if self.untaken.is_empty() || self.conversation.unsaved().is_some() {
+            return;
+        }
+        for (key, tag) in std::mem::take(&mut self.untaken) {
+            self.updates.push_back(Update::Taken { tag, key: key.0 });
+            self.show(key);
         }
     }
 
@@ -98,6 +107,8 @@ impl Chat {
         self.conversation = conversation;
         self.manners = None;
         self.card = None;
+        let lost = self.untaken.drain(..).map(|(_, tag)| Update::Lost { tag });
+        self.updates.extend(lost);
         if let Some(settings) = self.settings {
             self.conversation.configure(settings);
         }
@@ -178,6 +189,30 @@ impl Chat {
 
     pub(super) fn greet(&mut self) {
         self.conversation.greet();
+    }
+
+    /// Not shown, and [`Update::Taken`] not told, before it is stored. In the place of the last
+    /// message if one is named.
+    pub(super) fn say_tagged(
+        &mut self,
+        tag: String,
+        text: &str,
+        instead_of: Option<MessageKey>,
+        unix_seconds: u64,
+    ) {
+        let said = match instead_of {
+            Some(old) => self.conversation.say_instead(old, text, unix_seconds),
+            None => self.conversation.say(text, unix_seconds),
+        };
+        match said {
+            Ok(key) => self.untaken.push((key, tag)),
+            Err(error) => {
+                self.updates.push_back(Update::Lost { tag });
+                if let SayError::TooLong { .. } = error {
+                    self.refuse(Refusal::TextTooLong, 0);
+                }
+            }
+        }
     }
 
     pub(super) fn regenerate(&mut self) {
@@ -320,6 +355,9 @@ impl Chat {
 
     /// Shows a message as it is now, unless nothing of it is there.
     fn show(&mut self, key: MessageKey) {
+        if self.untaken.iter().any(|(untaken, _)| *untaken == key) {
+            return;
+        }
         let messages = self.conversation.messages();
         let Some(place) = messages.iter().rposition(|message| message.key == key) else { return };
         let before = messages.get(..place).unwrap_or_default();
@@ -361,32 +399,4 @@ impl Chat {
             self.updates.push_back(Update::Activity { activity });
         }
     }
-}
-
-/// A message for the eye; `None` for a reply without a word.
-fn describe(message: &Message) -> Option<ChatMessage> {
-    let (delivery, reply) = match message.state {
-        MessageState::Waiting => (Some(Delivery::Waiting), None),
-        MessageState::Sent => (Some(Delivery::Sent), None),
-        MessageState::Received => (Some(Delivery::Received), None),
-        MessageState::Read | MessageState::Answered | MessageState::Unanswered => {
-            (Some(Delivery::Read), None)
-        }
-        MessageState::Thinking => return None,
-        MessageState::Writing => (None, Some(ReplyState::Writing)),
-        MessageState::Complete(reason) => (None, Some(reason.into())),
-        MessageState::Interrupted => (None, Some(ReplyState::Interrupted)),
-    };
-    if message.speaker == Speaker::Wisp && message.text.is_empty() {
-        return None;
-    }
-    Some(ChatMessage {
-        key: message.key.0,
-        speaker: message.speaker,
-        text: message.text.clone(),
-        unix_seconds: message.unix_seconds,
-        delivery,
-        reply,
-        timing: message.timing,
-    })
 }

@@ -175,6 +175,9 @@ impl Driver {
                 }
                 Ok(Command::Greet) => self.chat.greet(),
                 Ok(Command::Choose(choices)) => self.chat.choose(choices, unix_seconds()),
+                Ok(Command::SayTagged { tag, text, instead_of }) => {
+                    self.chat.say_tagged(tag, &text, instead_of, unix_seconds());
+                }
                 Ok(Command::Regenerate) => self.chat.regenerate(),
                 Ok(Command::Forget) => self.chat.forget(),
                 Ok(Command::Typing) => self.chat.typing(),

@@ -4,6 +4,7 @@ mod card;
 mod chat;
 mod choices;
 mod clock;
+mod describe;
 mod driver;
 mod guide;
 mod keeper;
@@ -40,6 +41,15 @@ pub enum Command {
     Greet,
     /// Change how the persona is to be, and remember it.
     Choose(Choices),
+    /// The same for somebody who has to know that it is stored: then [`Update::Taken`] comes.
+    SayTagged {
+        /// Chosen by whoever says it.
+        tag: String,
+        /// At most [`link::message::MAX_TEXT`] bytes.
+        text: String,
+        /// The friend's last message, if it is to be said in the place of that.
+        instead_of: Option<MessageKey>,
+    },
     /// The friend is typing.
     Typing,
     /// End the running reply.

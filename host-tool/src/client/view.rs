@@ -261,6 +261,13 @@ pub enum Update {
     /// A message is new or changed. It belongs after the one with the key `after`, or at the
     /// beginning.
     Message { message: ChatMessage, after: Option<u64> },
+    /// What was said with this tag is the message with this key, and is stored: the end of this
+    /// program does not lose it any more. The message itself comes next.
+    Taken { tag: String, key: u64 },
+    /// What was said with this tag was never stored, and now the conversation is another one; not
+    /// for the page.
+    #[serde(skip)]
+    Lost { tag: String },
     /// A message was taken back.
     Withdrawn { key: u64 },
     /// The conversation is empty again.
@@ -347,7 +354,9 @@ impl View {
             Update::Stats { stats } => self.stats = Some(*stats),
             Update::Card { card } => self.card = Some(card.clone()),
             Update::Choices { choices } => self.choices = *choices,
-            Update::Cable { .. }
+            Update::Taken { .. }
+            | Update::Lost { .. }
+            | Update::Cable { .. }
             | Update::Details { .. }
             | Update::Met { .. }
             | Update::Log { .. } => {}

@@ -9,14 +9,20 @@
 //! Known limit: browsers do not keep cookies of different ports of one host apart, so another web
 //! server on this machine that the friend visits in the same browser sees the cookie.
 
+mod refused;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST,
+    ORIGIN, TRANSFER_ENCODING, UPGRADE,
 };
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
+
+pub use refused::Refused;
 
 use super::token::Token;
+use crate::api;
 use crate::errors::Result;
 
 /// Most header lines of a request; browsers send about 15.
@@ -33,6 +39,7 @@ pub struct Guard {
     port: u16,
     session: Token,
     launch: Mutex<Token>,
+    has_api: bool,
 }
 
 /// What may be done with a request.
@@ -48,65 +55,33 @@ pub enum Verdict {
     Refuse(Refused),
 }
 
-/// Why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Not one `Host`, or not ours.
-    Host,
-    /// Only GET is known here.
-    Method,
-    /// A foreign page sent it.
-    Site,
-    /// A foreign page sent it, or an upgrade came without saying from where.
-    Origin,
-    /// Nothing here takes a body.
-    Body,
-    /// An upgrade where there is none, or none where it is needed.
-    Upgrade,
-    /// More than [`MAX_HEADERS`].
-    Headers,
-    /// The secret is missing or wrong.
-    Token,
-}
-
-impl Refused {
-    /// The status that says so.
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Site | Self::Origin => StatusCode::FORBIDDEN,
-            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Upgrade => StatusCode::BAD_REQUEST,
-            Self::Headers => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Token => StatusCode::UNAUTHORIZED,
-        }
-    }
-
-    /// For the person who sees it in a browser.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Host => "This address is not served here.\n",
-            Self::Method => "Only GET is served here.\n",
-            Self::Site | Self::Origin => "Requests of other web pages are not served.\n",
-            Self::Body => "Requests with a body are not served.\n",
-            Self::Upgrade => "Upgrades are served for the page's own WebSocket only.\n",
-            Self::Headers => "Too many headers.\n",
-            Self::Token => {
-                "This link is not valid (any more).\n\
-                 Wisp prints a fresh one in the terminal where it runs: open that.\n"
-            }
-        }
-    }
-}
-
 impl Guard {
     /// A guard with fresh secrets for a relay on this port.
     ///
     /// # Errors
     /// The operating system gave no random numbers.
     pub fn new(port: u16) -> Result<Self> {
-        Ok(Self { port, session: Token::random()?, launch: Mutex::new(Token::random()?) })
+        Ok(Self {
+            port,
+            session: Token::random()?,
+            launch: Mutex::new(Token::random()?),
+            has_api: false,
+        })
+    }
+
+    /// Lets programs in, too, to the API.
+    pub fn open_api(&mut self) {
+        self.has_api = true;
+    }
+
+    /// Whether there is an API, and this address is a part of it.
+    pub fn is_api(&self, path: &str) -> bool {
+        self.has_api && path.starts_with(api::PREFIX)
+    }
+
+    /// What programs send as `Authorization: Bearer …`: the secret that browsers have as a cookie.
+    pub fn api_key(&self) -> &str {
+        self.session.reveal()
     }
 
     /// The link that lets one browser in, once.
@@ -166,7 +141,9 @@ impl Guard {
             return Err(Refused::Headers);
         }
         let host = self.examine_host(target, headers)?;
-        if method != Method::GET {
+        let is_api = self.is_api(target.path());
+        let takes_body = is_api && target.path() == api::COMPLETIONS_PATH;
+        if *method != if takes_body { Method::POST } else { Method::GET } {
             return Err(Refused::Method);
         }
         match single(headers, &SEC_FETCH_SITE) {
@@ -179,12 +156,9 @@ impl Guard {
             Header::One(origin) if origin.strip_prefix(b"http://") == Some(host) => true,
             _ => return Err(Refused::Origin),
         };
-        match single(headers, &CONTENT_LENGTH) {
-            Header::Absent | Header::One(b"0") => {}
-            _ => return Err(Refused::Body),
-        }
-        if headers.contains_key(TRANSFER_ENCODING) {
-            return Err(Refused::Body);
+        match takes_body {
+            true => examine_body(headers)?,
+            false => examine_no_body(headers)?,
         }
         let wants_upgrade = headers.contains_key(UPGRADE) || names_upgrade(headers);
         if wants_upgrade != (target.path() == LIVE_PATH) {
@@ -193,7 +167,10 @@ impl Guard {
         if wants_upgrade && !has_origin {
             return Err(Refused::Origin);
         }
-        self.examine_token(target, headers)
+        match is_api {
+            true => self.examine_key(headers, has_origin || !takes_body),
+            false => self.examine_token(target, headers),
+        }
     }
 
     /// Exactly one `Host`, and ours; an absolute target must not say otherwise.
@@ -232,6 +209,27 @@ impl Guard {
         }
     }
 
+    /// A program shows the key. Our own page may do with the cookie, if it says that it is our page
+    /// when it changes something: a browser sends the cookie along by itself.
+    fn examine_key(
+        &self,
+        headers: &HeaderMap,
+        is_cookie_enough: bool,
+    ) -> std::result::Result<Verdict, Refused> {
+        match single(headers, &AUTHORIZATION) {
+            Header::One(value) if self.is_key(value) => Ok(Verdict::Serve),
+            Header::Absent if !self.has_cookie(headers) => Err(Refused::Token),
+            Header::Absent if !is_cookie_enough => Err(Refused::Origin),
+            Header::Absent => Ok(Verdict::Serve),
+            _ => Err(Refused::Token),
+        }
+    }
+
+    fn is_key(&self, value: &[u8]) -> bool {
+        let Some((scheme, key)) = value.split_at_checked(b"Bearer ".len()) else { return false };
+        scheme.eq_ignore_ascii_case(b"Bearer ") && self.session.matches(key)
+    }
+
     fn has_cookie(&self, headers: &HeaderMap) -> bool {
         let name = self.cookie_name();
         headers
@@ -259,6 +257,34 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Header<'h> {
     }
 }
 
+fn examine_no_body(headers: &HeaderMap) -> std::result::Result<(), Refused> {
+    let is_empty = matches!(single(headers, &CONTENT_LENGTH), Header::Absent | Header::One(b"0"));
+    match is_empty && !headers.contains_key(TRANSFER_ENCODING) {
+        true => Ok(()),
+        false => Err(Refused::Body),
+    }
+}
+
+/// JSON of a known length that is not too large. A web page cannot send that elsewhere without
+/// asking first, and nobody is in doubt about where it ends.
+fn examine_body(headers: &HeaderMap) -> std::result::Result<(), Refused> {
+    let Header::One(length) = single(headers, &CONTENT_LENGTH) else { return Err(Refused::Length) };
+    if headers.contains_key(TRANSFER_ENCODING) || !length.iter().all(u8::is_ascii_digit) {
+        return Err(Refused::Length);
+    }
+    let length = std::str::from_utf8(length).ok().and_then(|length| length.parse::<usize>().ok());
+    if length.is_none_or(|length| length > api::MAX_BODY) {
+        return Err(Refused::Body);
+    }
+    let Header::One(kind) = single(headers, &CONTENT_TYPE) else { return Err(Refused::Kind) };
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    let is_json = kind.trim_ascii().eq_ignore_ascii_case(b"application/json");
+    match is_json && !headers.contains_key(CONTENT_ENCODING) {
+        true => Ok(()),
+        false => Err(Refused::Kind),
+    }
+}
+
 fn names_upgrade(headers: &HeaderMap) -> bool {
     headers
         .get_all(CONNECTION)
@@ -268,74 +294,4 @@ fn names_upgrade(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PORT: u16 = 4321;
-
-    /// Bytes that a header may hold, and many that look nearly right.
-    fn value() -> impl Strategy<Value = Vec<u8>> {
-        prop_oneof![
-            proptest::collection::vec(any::<u8>(), 0..40),
-            "(http://|https://)?(127\\.0\\.0\\.1|localhost|\\[::1\\]|evil)(:4321|:432|:43210)?/?"
-                .prop_map(String::into_bytes),
-            "wisp-(4321|4322)=[0-9a-f]{0,64}(; [a-z]=[a-z])?".prop_map(String::into_bytes),
-            Just(b"same-origin".to_vec()),
-            Just(b"websocket".to_vec()),
-            Just(b"Upgrade".to_vec()),
-        ]
-    }
-
-    fn header() -> impl Strategy<Value = (HeaderName, Vec<u8>)> {
-        let names = [HOST, ORIGIN, COOKIE, UPGRADE, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
-        let names: Vec<_> = names.into_iter().chain([SEC_FETCH_SITE]).collect();
-        (proptest::sample::select(names), value())
-    }
-
-    proptest! {
-        /// Without the secret nothing is served, whatever else is sent; and nothing panics.
-        #[test]
-        fn nobody_guesses_a_way_in(
-            headers in proptest::collection::vec(header(), 0..10),
-            target in prop_oneof![
-                Just("/".to_string()),
-                Just("/live".to_string()),
-                "/(\\?token=[0-9a-f]{0,64})?",
-                "/[a-z./%]{0,20}",
-            ],
-            method in proptest::sample::select(vec![Method::GET, Method::POST, Method::OPTIONS]),
-        ) {
-            let guard = Guard::new(PORT).unwrap();
-            let mut map = HeaderMap::new();
-            for (name, value) in headers {
-                if let Ok(value) = HeaderValue::from_bytes(&value) {
-                    map.append(name, value);
-                }
-            }
-            let Ok(target) = target.parse::<Uri>() else { return Ok(()) };
-            let verdict = guard.judge(&method, &target, &map);
-            prop_assert!(matches!(verdict, Verdict::Refuse(_)), "{verdict:?}");
-        }
-    }
-
-    #[test]
-    fn the_right_request_is_served() {
-        let guard = Guard::new(PORT).unwrap();
-        let mut map = HeaderMap::new();
-        map.insert(HOST, HeaderValue::from_static("127.0.0.1:4321"));
-        let link: Uri = guard.launch_url().parse().unwrap();
-        let target: Uri = link.path_and_query().unwrap().as_str().parse().unwrap();
-        assert_eq!(guard.judge(&Method::GET, &target, &map), Verdict::Enter);
-        let cookie = guard.cookie();
-        let cookie = cookie.split(';').next().unwrap();
-        map.insert(COOKIE, HeaderValue::from_str(cookie).unwrap());
-        assert_eq!(guard.judge(&Method::GET, &Uri::from_static("/"), &map), Verdict::Serve);
-        guard.renew_launch().unwrap();
-        assert_eq!(guard.judge(&Method::GET, &target, &map), Verdict::AlreadyIn);
-        map.remove(COOKIE);
-        assert_eq!(guard.judge(&Method::GET, &target, &map), Verdict::Refuse(Refused::Token));
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use link::message::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::api::events::{EventLog, Listener, Numbered};
 use crate::client::{
     Activity, Card, ChatMessage, Choices, Command, LinkState, Notice, Transfer, Update, View,
 };
@@ -30,7 +31,8 @@ const MESSAGES_AT_ONCE: usize = 200;
 pub enum Request {
     /// Send a message.
     Say {
-        /// Chosen by the page; sent back in `taken`, and a repetition is not said twice.
+        /// Chosen by the page; sent back in `taken` once the message is stored, and a repetition is
+        /// not said twice.
         tag: String,
         /// At most [`MAX_TEXT`] bytes.
         text: String,
@@ -71,7 +73,6 @@ pub enum Request {
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Told<'a> {
     Snapshot { view: Recent<'a> },
-    Taken { tag: &'a str },
     Older { messages: &'a [ChatMessage], has_older: bool },
 }
 
@@ -109,24 +110,58 @@ fn latest(messages: &[ChatMessage]) -> (&[ChatMessage], bool) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadRequest;
 
+/// An update, and how a page is told it.
+#[derive(Debug)]
+pub struct Published {
+    /// The update itself.
+    pub update: Update,
+    /// As JSON.
+    pub text: String,
+}
+
 /// Shared by all tabs.
 pub struct Hub {
     state: Mutex<State>,
-    live: broadcast::Sender<Arc<str>>,
+    live: broadcast::Sender<Arc<Published>>,
+    events: broadcast::Sender<Arc<Numbered>>,
     commands: Sender<Command>,
 }
 
 struct State {
     view: View,
-    tags: VecDeque<String>,
+    tags: VecDeque<Tag>,
+    /// For bots, if anybody wants it.
+    events: Option<EventLog>,
+}
+
+/// What a tab, or a program, called something that it said.
+struct Tag {
+    name: String,
+    /// The message's key, once it is stored.
+    key: Option<u64>,
 }
 
 impl Hub {
     /// A hub that sends commands to the board and shows it under this name.
     pub fn new(name: &str, commands: Sender<Command>) -> Arc<Self> {
-        let state = State { view: View::new(name), tags: VecDeque::new() };
+        let state = State { view: View::new(name), tags: VecDeque::new(), events: None };
         let (live, _) = broadcast::channel(BACKLOG);
-        Arc::new(Self { state: Mutex::new(state), live, commands })
+        let (events, _) = broadcast::channel(BACKLOG);
+        Arc::new(Self { state: Mutex::new(state), live, events, commands })
+    }
+
+    /// From now on keeps events for bots, under the name of this run of the program.
+    pub fn keep_events(&self, run: &str) {
+        let mut state = self.state();
+        state.events = Some(EventLog::new(run.to_string(), &state.view));
+    }
+
+    /// What a bot gets first that comes with the id of the last event it has, and all that comes
+    /// after it. `None` when no events are kept.
+    pub fn listen(&self, last: Option<&str>) -> Option<Listener> {
+        let state = self.state();
+        let first = state.events.as_ref()?.since(last);
+        Some(Listener::new(first, self.events.subscribe()))
     }
 
     /// Shows every update to every tab, until the driver ends. Blocks.
@@ -145,19 +180,43 @@ impl Hub {
         let mut state = self.state();
         state.view.apply(update);
         let text = match update {
+            Update::Lost { tag } => return state.tags.retain(|known| known.name != *tag),
             Update::History { .. } => Ok(snapshot(&state.view)),
             _ => serde_json::to_string(update),
         };
+        if let Update::Taken { tag, key } = update
+            && let Some(known) = state.tags.iter_mut().find(|known| known.name == *tag)
+        {
+            known.key = Some(*key);
+        }
+        for event in state.events.iter_mut().flat_map(|log| log.handle(update)) {
+            // An error means that no bot listens.
+            let _ = self.events.send(event);
+        }
         if let Ok(text) = text {
             // An error means that no tab is open.
-            let _ = self.live.send(text.into());
+            let _ = self.live.send(Arc::new(Published { update: update.clone(), text }));
         }
     }
 
     /// Everything so far, and all that comes after it.
-    pub fn join(&self) -> (String, broadcast::Receiver<Arc<str>>) {
+    pub fn join(&self) -> (String, broadcast::Receiver<Arc<Published>>) {
+        self.watch(snapshot)
+    }
+
+    /// What somebody makes of everything so far, and all that comes after it.
+    pub fn watch<T>(
+        &self,
+        look: impl FnOnce(&View) -> T,
+    ) -> (T, broadcast::Receiver<Arc<Published>>) {
         let state = self.state();
-        (snapshot(&state.view), self.live.subscribe())
+        (look(&state.view), self.live.subscribe())
+    }
+
+    /// Has the driver do something.
+    pub fn command(&self, command: Command) {
+        // The driver ends only when the whole program does.
+        let _ = self.commands.send(command);
     }
 
     /// Carries out what a page asked for; the answer goes to that page alone.
@@ -167,11 +226,8 @@ impl Hub {
     pub fn handle(&self, text: &str) -> Result<Option<String>, BadRequest> {
         let request = serde_json::from_str(text).map_err(|_| BadRequest)?;
         let command = match request {
-            Request::Say { tag, text } => return self.say(tag, text, Command::Say).map(Some),
-            Request::Edit { tag, key, text } => {
-                let instead = |text| Command::SayInstead(MessageKey(key), text);
-                return self.say(tag, text, instead).map(Some);
-            }
+            Request::Say { tag, text } => return self.say(tag, text, None),
+            Request::Edit { tag, key, text } => return self.say(tag, text, Some(MessageKey(key))),
             Request::Greet {} => Command::Greet,
             Request::Choose { choices } if choices.is_sane() => Command::Choose(choices),
             Request::Choose { .. } => return Err(BadRequest),
@@ -181,30 +237,37 @@ impl Hub {
             Request::Forget {} => Command::Forget,
             Request::Older { before } => return self.older(before).map(Some),
         };
-        // The driver ends only when the whole program does.
-        let _ = self.commands.send(command);
+        self.command(command);
         Ok(None)
     }
 
-    fn say(
+    /// Says something, once, or in the place of the last message. [`Update::Taken`] comes when it is stored; the answer repeats it for
+    /// whoever may have missed it.
+    ///
+    /// # Errors
+    /// There is no text or no tag, or one of them is too long.
+    pub fn say(
         &self,
         tag: String,
         text: String,
-        command: impl FnOnce(String) -> Command,
-    ) -> Result<String, BadRequest> {
+        instead_of: Option<MessageKey>,
+    ) -> Result<Option<String>, BadRequest> {
         if tag.is_empty() || tag.len() > 64 || text.trim().is_empty() || text.len() > MAX_TEXT {
             return Err(BadRequest);
         }
-        let answer = serde_json::to_string(&Told::Taken { tag: &tag }).map_err(|_| BadRequest)?;
         let mut state = self.state();
-        if !state.tags.contains(&tag) {
-            if state.tags.len() == REMEMBERED_TAGS {
-                state.tags.pop_front();
-            }
-            state.tags.push_back(tag);
-            let _ = self.commands.send(command(text));
+        if let Some(known) = state.tags.iter().find(|known| known.name == tag) {
+            let Some(key) = known.key else { return Ok(None) };
+            return serde_json::to_string(&Update::Taken { tag, key })
+                .map(Some)
+                .map_err(|_| BadRequest);
         }
-        Ok(answer)
+        if state.tags.len() == REMEMBERED_TAGS {
+            state.tags.pop_front();
+        }
+        state.tags.push_back(Tag { name: tag.clone(), key: None });
+        self.command(Command::SayTagged { tag, text, instead_of });
+        Ok(None)
     }
 
     fn older(&self, before: u64) -> Result<String, BadRequest> {
@@ -249,103 +312,4 @@ fn snapshot(view: &View) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    #[test]
-    fn a_message_sent_twice_is_said_once_and_confirmed_twice() {
-        let (commands, board) = mpsc::channel();
-        let hub = Hub::new("Wisp", commands);
-        let say = r#"{"type":"say","tag":"a1","text":"hello"}"#;
-        for _ in 0..2 {
-            let answer = hub.handle(say).unwrap().unwrap();
-            assert_eq!(answer, r#"{"type":"taken","tag":"a1"}"#);
-        }
-        assert_eq!(board.try_iter().collect::<Vec<_>>(), [Command::Say("hello".to_string())]);
-    }
-
-    #[test]
-    fn what_is_no_request_reaches_nobody() {
-        let (commands, board) = mpsc::channel();
-        let hub = Hub::new("Wisp", commands);
-        let long = format!(r#"{{"type":"say","tag":"a","text":"{}"}}"#, "x".repeat(MAX_TEXT + 1));
-        for text in [
-            "",
-            "{}",
-            "[]",
-            "null",
-            r#"{"type":"shutdown"}"#,
-            r#"{"type":"say","text":"x"}"#,
-            r#"{"type":"say","tag":"","text":"x"}"#,
-            r#"{"type":"say","tag":"a","text":"  "}"#,
-            r#"{"type":"say","tag":"a","text":7}"#,
-            r#"{"type":"stop","extra":1}"#,
-            r#"{"type":"choose","choices":{"talkativeness_milli":10001}}"#,
-            r#"{"type":"choose","choices":{"quiet":{"from":1}}}"#,
-            r#"{"type":"choose","choices":{"mood":1}}"#,
-            r#"{"type":"edit","tag":"a","text":"x"}"#,
-            r#"{"type":"edit","tag":"a","key":1,"text":""}"#,
-            r#"{"type":"older"}"#,
-            r#"{"type":"older","before":-1}"#,
-            r#"{"type":"older","before":"7"}"#,
-            &long,
-            &"[".repeat(50_000),
-        ] {
-            assert_eq!(hub.handle(text), Err(BadRequest), "{text:.60}");
-        }
-        assert_eq!(board.try_iter().count(), 0);
-    }
-
-    /// Keys of the messages in what a page was told.
-    fn keys(told: &serde_json::Value) -> Vec<u64> {
-        let messages = told["messages"].as_array().unwrap();
-        messages.iter().map(|message| message["key"].as_u64().unwrap()).collect()
-    }
-
-    #[test]
-    fn a_long_conversation_comes_in_pieces_each_message_once() {
-        let (commands, board) = mpsc::channel();
-        let hub = Hub::new("Wisp", commands);
-        let message = |key| ChatMessage {
-            key,
-            speaker: link::message::Speaker::You,
-            text: "x".repeat(60),
-            unix_seconds: 1,
-            delivery: None,
-            reply: None,
-            timing: None,
-        };
-        let (_, mut open) = hub.join();
-        hub.publish(&Update::History { messages: (0..10_000).map(message).collect() });
-        let (snapshot, _) = hub.join();
-        assert_eq!(*open.try_recv().unwrap(), *snapshot, "a page that is open gets it anew");
-        assert!(snapshot.len() < 40_000, "{} bytes", snapshot.len());
-        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        let mut told = read(&snapshot)["view"].clone();
-        let mut seen = keys(&told);
-        while told["has_older"] == true {
-            let ask = format!(r#"{{"type":"older","before":{}}}"#, seen[0]);
-            told = read(&hub.handle(&ask).unwrap().unwrap());
-            assert!(keys(&told).len() <= MESSAGES_AT_ONCE);
-            seen.splice(..0, keys(&told));
-        }
-        assert_eq!(seen, (0..10_000).collect::<Vec<_>>());
-        let unknown = hub.handle(r#"{"type":"older","before":99999}"#).unwrap().unwrap();
-        assert_eq!(unknown, r#"{"type":"older","messages":[],"has_older":true}"#);
-        assert_eq!(board.try_iter().count(), 0, "it is none of the board's business");
-    }
-
-    #[test]
-    fn a_tab_that_comes_late_gets_what_was_and_then_what_comes() {
-        let (commands, _board) = mpsc::channel();
-        let hub = Hub::new("Wisp", commands);
-        hub.publish(&Update::Activity { activity: crate::client::Activity::Thinking });
-        let (snapshot, mut live) = hub.join();
-        assert!(snapshot.contains(r#""activity":"thinking""#), "{snapshot}");
-        hub.publish(&Update::Forgotten);
-        assert_eq!(&*live.try_recv().unwrap(), r#"{"type":"forgotten"}"#);
-        assert!(live.try_recv().is_err());
-    }
-}
+mod tests;

@@ -10,9 +10,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use crate::errors::{Result, WispError};
@@ -32,7 +34,8 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// A relay that listens and does not answer yet.
 pub struct Relay {
     listener: TcpListener,
-    guard: Arc<Guard>,
+    guard: Guard,
+    has_api: bool,
 }
 
 impl Relay {
@@ -45,7 +48,18 @@ impl Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, guard: Arc::new(Guard::new(port)?) })
+        Ok(Self { listener, guard: Guard::new(port)?, has_api: false })
+    }
+
+    /// The same, with the API for programs.
+    pub fn with_api(mut self) -> Self {
+        self.guard.open_api();
+        Self { has_api: true, ..self }
+    }
+
+    /// What programs that use the API show.
+    pub fn api_key(&self) -> &str {
+        self.guard.api_key()
     }
 
     /// The link to open, good for one browser.
@@ -61,7 +75,7 @@ impl Relay {
     /// Serves until `end` comes. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The listener cannot be used in this runtime.
+    /// The listener cannot be used in this runtime, or there are no random numbers for the API.
     pub async fn run(
         self,
         hub: Arc<Hub>,
@@ -70,7 +84,8 @@ impl Relay {
     ) -> Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|cause| WispError::Start { what: "the web relay", cause })?;
-        let service = router(Shared::new(self.guard, hub, on_fresh_link));
+        let shared = Shared::new(Arc::new(self.guard), hub, on_fresh_link);
+        let service = router(if self.has_api { shared.with_api()? } else { shared });
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         tokio::pin!(end);
         loop {
@@ -84,21 +99,29 @@ impl Relay {
                 continue;
             };
             let Ok(place) = places.clone().try_acquire_owned() else { continue };
-            let service = TowerToHyperService::new(service.clone());
+            let service = service.clone();
             tokio::spawn(async move {
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_PATIENCE)
-                    .max_headers(2 * MAX_HEADERS)
-                    .max_buf_size(MAX_HEADER_BYTES)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .with_upgrades();
-                // A client that breaks off or breaks the protocol is its own affair.
-                let _ = connection.await;
+                serve_connection(stream, service).await;
                 drop(place);
             });
         }
     }
+}
+
+/// Serves one connection to its end.
+pub async fn serve_connection<S>(stream: S, service: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_headers(2 * MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .with_upgrades();
+    // A client that breaks off or breaks the protocol is its own affair.
+    let _ = connection.await;
 }
 
 #[cfg(test)]

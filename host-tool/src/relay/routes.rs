@@ -1,4 +1,5 @@
-//! What the relay serves: the page's files, the conversation as a file, and one WebSocket, all behind the guard.
+//! What the relay serves: the page, the conversation as a file, one WebSocket, and the API if
+//! wanted, all behind the guard.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,6 +18,9 @@ use tokio::time;
 
 use super::guard::{Guard, LIVE_PATH, Refused, Verdict};
 use super::hub::Hub;
+use crate::api::error::ApiError;
+use crate::api::{self, Api};
+use crate::errors::Result;
 use crate::history::export::Format;
 
 /// Largest WebSocket message a page may send; the longest chat text is far below it.
@@ -47,17 +51,28 @@ pub struct Shared {
     /// Told about fresh links.
     pub on_fresh_link: OnFreshLink,
     tabs: Arc<Semaphore>,
+    api: Option<Arc<Api>>,
 }
 
 impl Shared {
     /// Puts them together.
     pub fn new(guard: Arc<Guard>, hub: Arc<Hub>, on_fresh_link: OnFreshLink) -> Self {
-        Self { guard, hub, on_fresh_link, tabs: Arc::new(Semaphore::new(MAX_TABS)) }
+        Self { guard, hub, on_fresh_link, tabs: Arc::new(Semaphore::new(MAX_TABS)), api: None }
+    }
+
+    /// The same, with the API.
+    ///
+    /// # Errors
+    /// The operating system gave no random numbers.
+    pub fn with_api(self) -> Result<Self> {
+        let api = Api::new(self.hub.clone(), self.tabs.clone())?;
+        Ok(Self { api: Some(api), ..self })
     }
 }
 
 /// All routes. The guard is the outermost layer, so nothing can be added beside it.
 pub fn router(shared: Shared) -> Router {
+    let api = shared.api.clone().map(api::router).unwrap_or_default();
     Router::new()
         .route("/", get(|| file("text/html; charset=utf-8", include_str!("page/index.html"))))
         .route(
@@ -77,6 +92,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/icon.svg", get(|| file("image/svg+xml", include_str!("page/icon.svg"))))
         .route(LIVE_PATH, get(live))
         .with_state(shared.clone())
+        .merge(api)
         .layer(middleware::from_fn_with_state(shared, guard))
 }
 
@@ -105,11 +121,21 @@ async fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
 /// Runs before everything else.
 async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let verdict = shared.guard.judge(request.method(), request.uri(), request.headers());
+    let path = request.uri().path();
+    let (is_api, takes_body) = (shared.guard.is_api(path), path == api::COMPLETIONS_PATH);
     let mut response = match verdict {
         Verdict::Serve => next.run(request).await,
         Verdict::Enter => enter(&shared),
         Verdict::AlreadyIn => redirect(None),
-        Verdict::Refuse(refused) => refuse(refused),
+        Verdict::Refuse(refused) => {
+            let mut response = match is_api {
+                true => ApiError::NotLetIn { refused }.into_response(),
+                false => in_words(refused),
+            };
+            let method = if is_api && takes_body { "POST" } else { "GET" };
+            complete_refusal(refused, method, response.headers_mut());
+            response
+        }
     };
     secure(response.headers_mut());
     response
@@ -134,21 +160,25 @@ fn redirect(cookie: Option<String>) -> Response {
     response
 }
 
-fn refuse(refused: Refused) -> Response {
+/// A refusal for the person who sees it in a browser.
+fn in_words(refused: Refused) -> Response {
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     let mut response = Response::new(Body::from(refused.words()));
     *response.status_mut() = refused.status();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    // What was refused may be the beginning of more: do not read on.
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    if refused == Refused::Method {
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
-    }
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
+fn complete_refusal(refused: Refused, method: &'static str, headers: &mut HeaderMap) {
+    // What was refused may be the beginning of more: do not read on.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if refused == Refused::Method {
+        headers.insert(header::ALLOW, HeaderValue::from_static(method));
+    }
+}
+
 /// Headers of every answer. There are no CORS headers on purpose: nobody else may read anything.
-fn secure(headers: &mut axum::http::HeaderMap) {
+fn secure(headers: &mut HeaderMap) {
     for (name, value) in [
         (
             "content-security-policy",
@@ -193,7 +223,7 @@ async fn talk(socket: &mut WebSocket, hub: &Hub) -> u16 {
         tokio::select! {
             update = updates.recv() => {
                 let text = match update {
-                    Ok(update) => update.to_string(),
+                    Ok(update) => update.text.clone(),
                     Err(RecvError::Lagged(_)) => {
                         let (snapshot, fresh) = hub.join();
                         updates = fresh;

@@ -19,6 +19,8 @@ pub struct Harness {
     pub link: Arc<Mutex<String>>,
     /// The chat it shows.
     pub hub: Arc<Hub>,
+    /// What programs show that use the API.
+    pub key: String,
     /// What reached the board.
     pub board: Receiver<Command>,
     end: Option<tokio::sync::oneshot::Sender<()>>,
@@ -28,11 +30,22 @@ pub struct Harness {
 impl Harness {
     /// Starts a relay on a free port.
     pub fn start() -> Self {
-        let relay = Relay::bind(0).unwrap();
-        let port = relay.port();
-        let link = Arc::new(Mutex::new(relay.url()));
         let (commands, board) = mpsc::channel();
-        let hub = Hub::new("Wisp", commands);
+        Self::serve(Hub::new("Wisp", commands), board, false)
+    }
+
+    /// The same, with the API.
+    pub fn start_api() -> Self {
+        let (commands, board) = mpsc::channel();
+        Self::serve(Hub::new("Wisp", commands), board, true)
+    }
+
+    /// Serves this chat.
+    pub fn serve(hub: Arc<Hub>, board: Receiver<Command>, has_api: bool) -> Self {
+        let relay = Relay::bind(0).unwrap();
+        let relay = if has_api { relay.with_api() } else { relay };
+        let (port, key) = (relay.port(), relay.api_key().to_string());
+        let link = Arc::new(Mutex::new(relay.url()));
         let (end, ended) = tokio::sync::oneshot::channel();
         let (shown, served) = (link.clone(), hub.clone());
         let thread = std::thread::spawn(move || {
@@ -43,7 +56,7 @@ impl Harness {
                 relay.run(served, on_fresh_link, async { drop(ended.await) }).await.unwrap();
             });
         });
-        Self { port, link, hub, board, end: Some(end), thread: Some(thread) }
+        Self { port, link, hub, key, board, end: Some(end), thread: Some(thread) }
     }
 
     /// The link to open now.

@@ -158,12 +158,14 @@ export function say(request) {
   afterChange(true);
 }
 
-export function confirm(tag) {
+// The program has it, or never will. Returns what was said, if it was said here.
+export function settle(tag) {
   const entry = unconfirmed.get(tag);
-  if (entry === undefined) return;
+  if (entry === undefined) return "";
   unconfirmed.delete(tag);
   entry.parts.row.remove();
   afterChange(true);
+  return entry.request.text;
 }
 
 // ---- Below a message: how the reply ended, its speed, answering again, editing ----

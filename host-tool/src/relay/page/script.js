@@ -7,7 +7,7 @@ import { page, state } from "./page.js";
 import { showCard, showChoices, showForget } from "./settings.js";
 import { showStatus, showTransfer } from "./status.js";
 import { note, see, showUnread } from "./unseen.js";
-import { mindEditing } from "./writing.js";
+import { giveBack, mindEditing } from "./writing.js";
 
 function take(told) {
   switch (told.type) {
@@ -34,7 +34,8 @@ function take(told) {
       break;
     case "notice":
     case "crashed": state.notice = told.notice; showStatus(); break;
-    case "taken": messages.confirm(told.tag); break;
+    case "taken": messages.settle(told.tag); break;
+    case "lost": giveBack(messages.settle(told.tag)); break;
     case "older": messages.showOlder(told); break;
     case "card": state.card = told.card; showCard(); break;
     case "choices": state.choices = told.choices; showChoices(); break;

@@ -47,6 +47,11 @@ export function mindEditing() {
   if (editing !== null && lastSaid()?.key !== editing) endEditing(draft);
 }
 
+// What could not be said is there to be said again, unless something else is being written.
+export function giveBack(text) {
+  if (page.text.value === "" && editing === null) write(text);
+}
+
 onEdit(beginEditing);
 page["end-editing"].onclick = () => endEditing(draft);
 
