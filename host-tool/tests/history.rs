@@ -61,11 +61,12 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
-    let order = (0u8..3, any::<u32>(), any::<Option<u32>>()).prop_map(|(kind, key, id)| {
+    let order = (0u8..4, any::<u32>(), any::<Option<u32>>()).prop_map(|(kind, key, id)| {
         let key = MessageKey(u64::from(key));
         let kind = match kind {
             0 => OrderKind::Say(key),
             1 => OrderKind::Regenerate,
+            2 => OrderKind::TakeBack,
             _ => OrderKind::Forget(key),
         };
         SavedOrder { kind, id }
@@ -123,6 +124,36 @@ fn store(history: &mut History, texts: &[&str], unix_seconds: u64) {
 
 fn texts(saved: &Saved) -> Vec<&str> {
     saved.messages.iter().map(|message| message.text.as_str()).collect()
+}
+
+#[test]
+fn what_was_chosen_is_kept_with_the_persona_also_in_a_file_of_the_first_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history");
+    let mut history = History::open(&path).unwrap();
+    history.take_up(Some(&PERSONA), "Wisp").unwrap();
+    store(&mut history, &["hello"], 1);
+    drop(history);
+    // What version 1 did not have.
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("ALTER TABLE chat DROP COLUMN choices; PRAGMA user_version = 1;").unwrap();
+    drop(old);
+    assert_eq!(Reader::open(&path).unwrap().chats(None).unwrap().len(), 1, "it can be read");
+
+    let mut history = History::open(&path).unwrap();
+    let saved = history.take_up(Some(&PERSONA), "Wisp").unwrap();
+    assert_eq!((texts(&saved), history.choices()), (vec!["hello"], None));
+    history.choose("first", 2).unwrap();
+    // Somebody else, to whom nothing was said yet.
+    history.meet(&[9; 32], "Other").unwrap();
+    assert_eq!(history.choices(), None);
+    history.choose("second", 3).unwrap();
+    drop(history);
+    let mut history = History::open(&path).unwrap();
+    for (persona, choices) in [(PERSONA, "first"), ([9; 32], "second")] {
+        history.take_up(Some(&persona), "").unwrap();
+        assert_eq!(history.choices().as_deref(), Some(choices));
+    }
 }
 
 #[test]

@@ -259,3 +259,48 @@ fn a_page_is_told_that_a_message_is_taken_only_when_it_is_stored() {
     assert!(texts(&history).contains(&"two".to_string()));
     drop((client, board));
 }
+
+/// Told to the board in each session, and again by the next program; a flag is for one run.
+#[test]
+fn what_was_chosen_outlives_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("line");
+    let board = Board::start(&path, RUNNING);
+    let history = folder.path().join("history");
+    let start = |choices: Choices| {
+        let keeping = Keeping::History(Box::new(History::open(&history).unwrap()));
+        let connector = FixedConnector::new(PortAddress::Unix(path.clone()), 0);
+        let options = ClientOptions { wanted: Wanted::default(), keeping, choices };
+        Client::start(Box::new(connector), options).unwrap()
+    };
+    let choices = |client: &Client| {
+        wait_for(client, "choices", |update| match update {
+            Update::Choices { choices } => Some(*choices),
+            _ => None,
+        })
+    };
+    let heard = || {
+        let began = Instant::now();
+        loop {
+            if let Some(words) = board.heard_of("Manners").pop() {
+                return words;
+            }
+            assert!(began.elapsed() < PATIENCE, "the board heard nothing of it");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let client = start(Choices::default());
+    assert_eq!(choices(&client), Choices::default());
+    let chosen = Choices { talkativeness_milli: Some(250), ..Choices::default() };
+    client.send(wisp::client::Command::Choose(chosen)).unwrap();
+    assert_eq!(choices(&client), chosen);
+    assert!(heard().contains("talkativeness_milli: 250"));
+    drop(client);
+
+    let client = start(Choices { most_unanswered: Some(2), ..Choices::default() });
+    assert_eq!(choices(&client), Choices { most_unanswered: Some(2), ..chosen });
+    let second = heard();
+    assert!(second.contains("talkativeness_milli: 250") && second.contains("Some(2)"), "{second}");
+    drop(client);
+    assert_eq!(choices(&start(Choices::default())), chosen, "a flag is for one run");
+}
