@@ -35,7 +35,9 @@ fn every_single_deviation_is_refused() {
         attacks.extend(everywhere(&harness, &cookie, right));
     }
     attacks.extend(bodies(&harness, &cookie));
-    for path in ["/", "/script.js", "/style.css", "/icon.svg", "/live", "/nothing"] {
+    for path in
+        ["/", "/script.js", "/style.css", "/icon.svg", "/live", "/export/chat.md", "/nothing"]
+    {
         attacks.push((format!("key for {path}"), Request::get(&harness, path)));
     }
     for (what, attack) in &attacks {

@@ -82,7 +82,18 @@ fn the_page_itself_is_served_with_every_protection() {
         ("/", "text/html"),
         ("/style.css", "text/css"),
         ("/script.js", "text/javascript"),
+        ("/days.js", "text/javascript"),
+        ("/live.js", "text/javascript"),
+        ("/messages.js", "text/javascript"),
+        ("/page.js", "text/javascript"),
+        ("/settings.js", "text/javascript"),
+        ("/status.js", "text/javascript"),
+        ("/unseen.js", "text/javascript"),
+        ("/writing.js", "text/javascript"),
         ("/icon.svg", "image/svg+xml"),
+        ("/export/chat.md", "text/markdown"),
+        ("/export/chat.html", "text/html"),
+        ("/export/chat.jsonl", "application/jsonl"),
     ] {
         let request = Request { target: target.to_string(), ..page_get(&harness, &cookie) };
         let answer = harness.send(request.text());
@@ -187,7 +198,15 @@ fn every_single_deviation_is_refused() {
         Some(value.to_string()),
     ];
     for wrong in cookies {
-        for target in ["/", "/style.css", "/script.js", "/icon.svg", "/nothing"] {
+        for target in [
+            "/",
+            "/style.css",
+            "/script.js",
+            "/live.js",
+            "/icon.svg",
+            "/export/chat.html",
+            "/nothing",
+        ] {
             let attack = Request { cookie: wrong.clone(), target: target.into(), ..get.clone() };
             attacks.push((format!("cookie {wrong:?} {target}"), attack));
         }
