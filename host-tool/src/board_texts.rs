@@ -15,7 +15,7 @@ pub struct Text {
 }
 
 /// Every refusal there is, for tests and documentation.
-pub const REFUSALS: [Refusal; 15] = [
+pub const REFUSALS: [Refusal; 16] = [
     Refusal::WrongProgram,
     Refusal::Malformed,
     Refusal::WrongAddress,
@@ -31,6 +31,7 @@ pub const REFUSALS: [Refusal; 15] = [
     Refusal::WrongRestore,
     Refusal::OutOfMemory,
     Refusal::Busy,
+    Refusal::AlreadyBegun,
 ];
 
 /// Every kind of crash there is.
@@ -112,6 +113,11 @@ pub fn refusal(refusal: Refusal, detail: u32) -> Text {
             message: "there is no reply to answer again",
             code: "wisp::refused::nothing_to_regenerate",
             help: "Write something first.",
+        },
+        Refusal::AlreadyBegun => Text {
+            message: "it cannot begin: it remembers a conversation that is not shown here",
+            code: "wisp::refused::already_begun",
+            help: "Say something, or let it forget first.",
         },
         Refusal::WrongRestore => Text {
             message: "the conversation could not be given back to it",

@@ -201,6 +201,9 @@ async fn an_empty_chat_explains_itself_and_the_persona_can_begin() {
     browser.text_when("#empty", |text| text.contains("may write first")).await;
     browser.screenshot("first-start-phone-dark").await;
     has_no_complaints(&browser).await;
+    browser.until("document.getElementById('hello').disabled").await;
+    harness.hub.publish(&Update::Card { card: card() });
+    browser.until("!document.getElementById('hello').disabled").await;
     browser.click("#hello").await;
     assert_eq!(next_command(&harness), Command::Greet);
     harness.hub.publish(&Update::Activity { activity: Activity::Thinking });
@@ -252,5 +255,25 @@ async fn the_last_message_can_be_written_anew() {
     harness.hub.publish(&Update::Message { message, after: Some(2) });
     browser.text_when(".message:last-child .words", |text| text == "second").await;
     has_no_complaints(&browser).await;
+
+    // Another tab was faster: what was written is there to be said otherwise.
+    browser.click(".you:last-child .below button").await;
+    browser.client.execute("document.getElementById('text').select()", vec![]).await.unwrap();
+    browser.press("third").await;
+    browser.click("#send").await;
+    let tag = loop {
+        match harness.board.recv_timeout(driver::PATIENCE).unwrap() {
+            Command::SayTagged { tag, text, instead_of: Some(MessageKey(6)) }
+                if text == "third" =>
+            {
+                break tag;
+            }
+            Command::Typing => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    harness.hub.publish(&Update::Lost { tag });
+    browser.until("document.getElementById('text').value === 'third\\na draft'").await;
+    browser.until("document.querySelectorAll('.message').length === 3").await;
     browser.close().await;
 }

@@ -301,6 +301,14 @@ fn what_was_chosen_outlives_the_program() {
     assert_eq!(choices(&client), Choices { most_unanswered: Some(2), ..chosen });
     let second = heard();
     assert!(second.contains("talkativeness_milli: 250") && second.contains("Some(2)"), "{second}");
+    // What is chosen now is kept, and the flag is not.
+    let warmer = Choices { temperature_milli: Some(900), most_unanswered: Some(2), ..chosen };
+    client.send(wisp::client::Command::Choose(warmer)).unwrap();
+    assert_eq!(choices(&client), warmer);
     drop(client);
-    assert_eq!(choices(&start(Choices::default())), chosen, "a flag is for one run");
+    let client = start(Choices::default());
+    assert_eq!(choices(&client), Choices { most_unanswered: None, ..warmer });
+    // The board goes on with what the last program told it, unless this one says otherwise.
+    let third = heard();
+    assert!(third.contains("most_unanswered: None"), "{third}");
 }

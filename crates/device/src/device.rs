@@ -350,7 +350,11 @@ impl Desk {
             }
             HostMessage::Regenerate { id } => self.order(mind, id, || Order::Regenerate),
             HostMessage::TakeBack { id } => self.order(mind, id, || Order::TakeBack),
-            HostMessage::Greet => mind.greet(),
+            HostMessage::Greet => {
+                if !mind.greet() {
+                    self.refuse(Refusal::AlreadyBegun, 0);
+                }
+            }
             HostMessage::Forget { id } => self.order(mind, id, || Order::Forget),
             HostMessage::Stop => mind.stop(),
             HostMessage::Configure(settings) => mind.configure(settings),

@@ -212,12 +212,13 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.work.done()
     }
 
-    /// The friend wants the persona to begin.
-    pub(crate) fn greet(&mut self) {
+    /// The friend wants the persona to begin. `false` if something was said already.
+    pub(crate) fn greet(&mut self) -> bool {
         let is_new = self.context.message_count() == 0 && self.inbox.front().is_none();
         if is_new && matches!(self.phase, Phase::Idle) {
             self.phase = Phase::Deciding(Question { forced: true, ..Question::new(AT_ONCE) });
         }
+        is_new
     }
 
     /// The friend wants no more of the running reply, and no answer to what is being read or waits

@@ -89,7 +89,8 @@ pub struct Conversation {
     crash: Option<Crash>,
     /// The board is to be told what was seen.
     seen_due: bool,
-    settings: Option<Settings>,
+    /// How the persona is to choose its words, as the board is told; nothing if that is as it may.
+    settings: Option<HostMessage<'static>>,
     /// The board is to be told the settings.
     settings_due: bool,
     manners: Option<Manners>,
@@ -208,21 +209,20 @@ impl Conversation {
 
     /// How the persona is to choose its words, in this and all later sessions.
     pub fn configure(&mut self, settings: Settings) {
-        self.settings = Some(settings);
+        self.settings = Some(HostMessage::Configure(settings));
         self.settings_due = true;
     }
 
     /// How the persona is to behave, in this and all later sessions.
     pub fn set_manners(&mut self, manners: Manners) {
+        self.manners_due |= self.manners != Some(manners);
         self.manners = Some(manners);
-        self.manners_due = true;
     }
 
     /// The persona is to choose its words in its own way again, in this and all later sessions.
     pub fn configure_default(&mut self) {
-        self.settings = None;
-        self.settings_due = false;
-        self.signal(HostMessage::ConfigureDefault);
+        self.settings = Some(HostMessage::ConfigureDefault);
+        self.settings_due = true;
     }
 
     /// Asks for [`Update::Details`].

@@ -240,8 +240,9 @@ fn small_enums() {
         Refusal::WrongRestore,
         Refusal::OutOfMemory,
         Refusal::Busy,
+        Refusal::AlreadyBegun,
     ];
-    assert_eq!(numbers(&refusals), up_to(15));
+    assert_eq!(numbers(&refusals), up_to(16));
 }
 
 /// All that a session has to send now.

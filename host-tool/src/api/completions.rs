@@ -19,7 +19,8 @@ use super::error::ApiError;
 use super::reply::Step;
 use super::request::Asked;
 use super::turn::{Begun, Turn};
-use super::{Api, MAX_BODY, json, unix_seconds};
+use super::{Api, MAX_BODY, json};
+use crate::client::unix_seconds;
 
 /// How long the body of a request may take: slow clients are cut off.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);

@@ -74,7 +74,9 @@ pub enum ApiError {
     )]
     Interrupted,
 
-    #[error("the reply was taken back: somebody asked for another answer in the page")]
+    #[error(
+        "it was taken back: somebody wrote the message anew, or asked for another answer, in the page"
+    )]
     #[diagnostic(code(wisp::api::withdrawn), help("The page or /v1/events has the new answer."))]
     Withdrawn,
 

@@ -19,7 +19,6 @@ mod turn;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
@@ -72,7 +71,7 @@ impl Api {
         Ok(Arc::new(Self {
             hub,
             run,
-            started: unix_seconds(),
+            started: crate::client::unix_seconds(),
             turns: Arc::new(Semaphore::new(1)),
             listeners,
             requests: AtomicU64::new(0),
@@ -121,8 +120,4 @@ fn server_sent(numbered: &Numbered) -> Event {
 
 fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

@@ -114,7 +114,8 @@ impl Reply {
             }
             Update::Message { message, .. } => self.note_persona(message, now),
             Update::Withdrawn { key } => {
-                if self.parts.iter().any(|part| part.key == *key) {
+                let is_said = self.key == Some(*key);
+                if is_said || self.parts.iter().any(|part| part.key == *key) {
                     self.fail(ApiError::Withdrawn);
                 }
                 self.go_on(now);

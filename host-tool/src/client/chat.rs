@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use link::conversation::{self, Conversation, MessageKey, MessageState, PersonaCard, SayError};
-use link::message::{CardFigures, DeviceMessage, Digest, Manners, Refusal, Settings};
+use link::conversation::{self, Conversation, MessageKey, MessageState, SayError};
+use link::message::{CardFigures, DeviceMessage, Digest, Refusal, Settings};
 use link::{Instant, Session, SessionEvent};
 
-use super::card::Card;
 use super::choices::Choices;
 use super::describe::describe;
 use super::keeper::Keeper;
@@ -17,9 +16,9 @@ use crate::errors::{BoardRefused, Result, WispError};
 
 /// Keeps the conversation.
 pub(super) struct Chat {
-    conversation: Conversation,
-    keeper: Keeper,
-    updates: VecDeque<Update>,
+    pub(super) conversation: Conversation,
+    pub(super) keeper: Keeper,
+    pub(super) updates: VecDeque<Update>,
     /// What was shown, to be able to take it back.
     shown: BTreeSet<MessageKey>,
     /// Said with a tag and not stored yet: whoever said it shows it as on its way, nobody else does.
@@ -27,19 +26,17 @@ pub(super) struct Chat {
     activity: Activity,
     is_silent: bool,
     /// How the persona is to choose its words, whoever it is: for a measurement.
-    settings: Option<Settings>,
+    pub(super) settings: Option<Settings>,
     /// What was chosen for this run of the program.
-    of_this_run: Choices,
+    pub(super) of_this_run: Choices,
     /// What is chosen for this persona.
-    choices: Choices,
-    /// The manners that the board has been or will be told.
-    manners: Option<Manners>,
+    pub(super) choices: Choices,
     /// The persona that was met.
-    persona: Option<Digest>,
+    pub(super) persona: Option<Digest>,
     /// What it says of itself, once it has.
-    card: Option<CardFigures>,
+    pub(super) card: Option<CardFigures>,
     /// Minutes that the friend's clock is before UTC.
-    utc_offset: i32,
+    pub(super) utc_offset: i32,
 }
 
 impl Chat {
@@ -64,7 +61,6 @@ impl Chat {
             settings: None,
             of_this_run,
             choices: Choices::default(),
-            manners: None,
             persona: None,
             card: None,
             utc_offset: 0,
@@ -105,62 +101,15 @@ impl Chat {
 
     fn turn_to(&mut self, conversation: Conversation) {
         self.conversation = conversation;
-        self.manners = None;
         self.card = None;
-        let lost = self.untaken.drain(..).map(|(_, tag)| Update::Lost { tag });
-        self.updates.extend(lost);
         if let Some(settings) = self.settings {
             self.conversation.configure(settings);
         }
         self.show_all();
+        // After that: a page says it again, to whom it sees now.
+        let lost = self.untaken.drain(..).map(|(_, tag)| Update::Lost { tag });
+        self.updates.extend(lost);
         self.recall_choices();
-    }
-
-    /// What was chosen for this persona before, and for this run.
-    fn recall_choices(&mut self) {
-        self.choices = self.of_this_run.or(self.keeper.choices());
-        self.heed_choices();
-    }
-
-    /// Takes what the friend has chosen, and remembers it.
-    pub(super) fn choose(&mut self, choices: Choices, unix_seconds: u64) {
-        self.choices = choices;
-        if let Err(error) = self.keeper.choose(&choices, unix_seconds) {
-            self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
-        }
-        self.heed_choices();
-    }
-
-    /// The friend's clock is so many minutes before UTC.
-    pub(super) fn set_utc_offset(&mut self, minutes: i32) {
-        self.utc_offset = minutes;
-        self.mind_manners();
-    }
-
-    /// Lets the board and the page know what is chosen.
-    fn heed_choices(&mut self) {
-        self.mind_manners();
-        self.mind_settings();
-        self.updates.push_back(Update::Choices { choices: self.choices });
-    }
-
-    fn mind_manners(&mut self) {
-        let wanted = self.choices.manners(self.utc_offset);
-        // A persona is in its own way until it is told otherwise.
-        let is_own = self.manners.is_none() && wanted == Choices::default().manners(0);
-        if !is_own && self.manners != Some(wanted) {
-            self.manners = Some(wanted);
-            self.conversation.set_manners(wanted);
-        }
-    }
-
-    fn mind_settings(&mut self) {
-        // A measurement has its own, and without the card nobody knows what else to tell.
-        let (None, Some(card)) = (self.settings, self.card) else { return };
-        match self.choices.settings(card.settings) {
-            Some(settings) => self.conversation.configure(settings),
-            None => self.conversation.configure_default(),
-        }
     }
 
     /// Shows a whole conversation in the place of whatever was shown.
@@ -179,6 +128,9 @@ impl Chat {
     }
 
     pub(super) fn say_instead(&mut self, old: MessageKey, text: &str, unix_seconds: u64) {
+        if self.card.is_none() {
+            return self.refuse(Refusal::NotReady, 0);
+        }
         match self.conversation.say_instead(old, text, unix_seconds) {
             Ok(key) => self.show(key),
             Err(SayError::TooLong { .. }) => self.refuse(Refusal::TextTooLong, 0),
@@ -201,6 +153,8 @@ impl Chat {
         unix_seconds: u64,
     ) {
         let said = match instead_of {
+            // A board that has not said who it is may be one of before there were edits.
+            Some(_) if self.card.is_none() => Err(SayError::NotTheLast),
             Some(old) => self.conversation.say_instead(old, text, unix_seconds),
             None => self.conversation.say(text, unix_seconds),
         };
@@ -334,21 +288,15 @@ impl Chat {
         }
     }
 
-    fn learn(&mut self, card: PersonaCard) {
-        let is_new = self.card != Some(card.figures);
-        self.card = Some(card.figures);
-        if is_new && self.choices.temperature_milli.is_some() {
-            self.mind_settings();
-        }
-        let card = Card::new(card, self.persona.as_ref());
-        self.updates.push_back(Update::Card { card });
-    }
-
     fn online(&mut self, words: &str) {
         self.updates.push_back(Update::Link { link: LinkState::plain(Phase::Online, words) });
     }
 
     fn refuse(&mut self, refusal: Refusal, detail: u32) {
+        // A board of before there were cards does not know the word.
+        if refusal == Refusal::Malformed && self.card.is_none() {
+            return;
+        }
         let error = WispError::Refused(BoardRefused { refusal, detail });
         self.updates.push_back(Update::Notice { notice: Notice::from(&error) });
     }

@@ -1,6 +1,6 @@
 //! What the friend has chosen about the persona: only what differs from its own way.
 
-use link::message::{Manners, QuietHours, Settings};
+use link::message::{Manners, QuietHours};
 use serde::{Deserialize, Serialize};
 
 /// Minutes of a day.
@@ -40,7 +40,9 @@ impl Choices {
         self.talkativeness_milli.is_none_or(|milli| milli <= 10_000)
             && self.most_unanswered.is_none_or(|most| (1..=8).contains(&most))
             && self.temperature_milli.is_none_or(|milli| milli <= HIGHEST_TEMPERATURE)
-            && self.quiet.is_none_or(|hours| is_of_day(hours.from) && is_of_day(hours.to))
+            && self.quiet.is_none_or(|LocalHours { from, to }| {
+                is_of_day(from) && is_of_day(to) && from != to
+            })
     }
 
     /// These, and of `others` what is not chosen here.
@@ -51,6 +53,31 @@ impl Choices {
             most_unanswered: self.most_unanswered.or(others.most_unanswered),
             temperature_milli: self.temperature_milli.or(others.temperature_milli),
             quiet: self.quiet.or(others.quiet),
+        }
+    }
+
+    /// These without what `flags` say too; of that, what was chosen `before`.
+    pub(super) fn without(self, flags: Self, before: Self) -> Self {
+        fn pick<T: PartialEq>(chosen: Option<T>, flag: Option<T>, before: Option<T>) -> Option<T> {
+            if flag.is_some() && chosen == flag { before } else { chosen }
+        }
+        Self {
+            talkativeness_milli: pick(
+                self.talkativeness_milli,
+                flags.talkativeness_milli,
+                before.talkativeness_milli,
+            ),
+            most_unanswered: pick(
+                self.most_unanswered,
+                flags.most_unanswered,
+                before.most_unanswered,
+            ),
+            temperature_milli: pick(
+                self.temperature_milli,
+                flags.temperature_milli,
+                before.temperature_milli,
+            ),
+            quiet: pick(self.quiet, flags.quiet, before.quiet),
         }
     }
 
@@ -67,11 +94,6 @@ impl Choices {
                 .quiet
                 .map(|LocalHours { from, to }| QuietHours { from: utc(from), to: utc(to) }),
         }
-    }
-
-    /// How words are chosen; `None` leaves it to the persona, whose own way is `own`.
-    pub(super) fn settings(&self, own: Settings) -> Option<Settings> {
-        self.temperature_milli.map(|temperature_milli| Settings { temperature_milli, ..own })
     }
 }
 
@@ -96,21 +118,24 @@ mod tests {
 
     #[test]
     fn what_is_not_chosen_is_the_personas_own() {
-        let own = Settings {
-            temperature_milli: 700,
-            top_p_milli: 900,
-            repetition_penalty_milli: 1100,
-            seed: None,
-            max_reply_tokens: 64,
-        };
-        assert_eq!(Choices::default().settings(own), None);
-        let warm = Choices { temperature_milli: Some(1200), ..Choices::default() };
-        assert_eq!(warm.settings(own), Some(Settings { temperature_milli: 1200, ..own }));
         let own = Manners { talkativeness_milli: 1000, most_unanswered: None, quiet: None };
         assert_eq!(Choices::default().manners(60), own);
+        let warm = Choices { temperature_milli: Some(1200), ..Choices::default() };
         let both =
             warm.or(Choices { temperature_milli: Some(1), most_unanswered: Some(2), ..warm });
         assert_eq!(both, Choices { most_unanswered: Some(2), ..warm });
+    }
+
+    #[test]
+    fn a_flag_is_not_kept_and_hides_nothing_that_was() {
+        let own = Choices::default();
+        let flags = Choices { talkativeness_milli: Some(0), most_unanswered: Some(2), ..own };
+        let before = Choices { talkativeness_milli: Some(500), ..own };
+        // The page shows the flags, and the friend changes one of the two and something else.
+        let chosen = Choices { most_unanswered: Some(3), temperature_milli: Some(900), ..flags };
+        let kept = chosen.without(flags, before);
+        let expected = Choices { talkativeness_milli: Some(500), ..chosen };
+        assert_eq!(kept, expected);
     }
 
     #[test]
@@ -124,6 +149,7 @@ mod tests {
             Choices { temperature_milli: Some(2001), ..own },
             Choices { quiet: Some(LocalHours { from: 1440, to: 0 }), ..own },
             Choices { quiet: Some(LocalHours { from: 0, to: 1440 }), ..own },
+            Choices { quiet: Some(LocalHours { from: 60, to: 60 }), ..own },
         ] {
             assert!(!wrong.is_sane(), "{wrong:?}");
         }

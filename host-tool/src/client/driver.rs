@@ -33,7 +33,8 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How often this end's counters are shown.
 const COUNTERS_MICROS: u64 = 1_000_000;
 
-/// How often it is looked whether the friend's clock is as far from UTC as before.
+/// How often it is looked whether the friend's clock is as far from UTC as before. The library
+/// looks at the system's zone every five minutes.
 const CLOCK_MICROS: u64 = 60_000_000;
 
 /// Bytes handed to the port at once: few, because what the port has cannot be overtaken.
@@ -266,7 +267,11 @@ impl Driver {
             }
         }
         while let Some(update) = self.guide.poll_update().or_else(|| self.chat.poll_update()) {
-            self.show(update)?;
+            // Where there is no port, that nobody answers says less than what was said about the port.
+            let is_idle = matches!(&update, Update::Link { link } if link.phase == Phase::Waiting);
+            if self.port.is_some() || !is_idle {
+                self.show(update)?;
+            }
         }
         Ok(())
     }

@@ -48,6 +48,11 @@ impl Keeper {
         }
     }
 
+    /// Whether the conversation is somebody else's.
+    pub(super) fn is_bystander(&self) -> bool {
+        matches!(self.keeping, Keeping::Bystander)
+    }
+
     /// What was chosen about the persona whose conversation it is.
     pub(super) fn choices(&self) -> Choices {
         let Keeping::History(history) = &self.keeping else { return Choices::default() };

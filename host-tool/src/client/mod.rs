@@ -10,6 +10,7 @@ mod guide;
 mod keeper;
 mod meter;
 mod view;
+mod wishes;
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;

@@ -264,9 +264,8 @@ pub enum Update {
     /// What was said with this tag is the message with this key, and is stored: the end of this
     /// program does not lose it any more. The message itself comes next.
     Taken { tag: String, key: u64 },
-    /// What was said with this tag was never stored, and now the conversation is another one; not
-    /// for the page.
-    #[serde(skip)]
+    /// What was said with this tag was not taken, and will not be: the conversation is another one
+    /// now, or it was to replace what is no longer the last message.
     Lost { tag: String },
     /// A message was taken back.
     Withdrawn { key: u64 },
@@ -340,6 +339,8 @@ impl View {
             Update::History { messages } => {
                 self.messages.clone_from(messages);
                 self.notice = None;
+                // Whoever it is with will say so.
+                self.card = None;
             }
             Update::Message { message, after } => self.place(message, *after),
             Update::Withdrawn { key } => self.messages.retain(|message| message.key != *key),

@@ -180,10 +180,12 @@ impl Hub {
         let mut state = self.state();
         state.view.apply(update);
         let text = match update {
-            Update::Lost { tag } => return state.tags.retain(|known| known.name != *tag),
             Update::History { .. } => Ok(snapshot(&state.view)),
             _ => serde_json::to_string(update),
         };
+        if let Update::Lost { tag } = update {
+            state.tags.retain(|known| known.name != *tag);
+        }
         if let Update::Taken { tag, key } = update
             && let Some(known) = state.tags.iter_mut().find(|known| known.name == *tag)
         {

@@ -175,7 +175,7 @@ impl<'m> Watcher<'m> {
             Act::TakeBack => self.mind.inbox.arrive(id, || Order::TakeBack),
             Act::Forget => self.mind.inbox.arrive(id, || Order::Forget),
             Act::Greet => {
-                self.mind.greet();
+                let _ = self.mind.greet();
                 self.forced |=
                     matches!(self.mind.phase, Phase::Deciding(Question { forced: true, .. }));
                 return;

@@ -74,7 +74,7 @@ impl Conversation {
     fn compose(&self, next: &Outgoing) -> Option<HostMessage<'_>> {
         Some(match *next {
             Outgoing::Seen(event) => HostMessage::Seen { event },
-            Outgoing::Settings => HostMessage::Configure(self.settings?),
+            Outgoing::Settings => self.settings?,
             Outgoing::Manners => HostMessage::Manners(self.manners?),
             Outgoing::RestoreSilence { gap_seconds, .. } => {
                 HostMessage::RestoreSilence { gap_seconds }

@@ -38,6 +38,8 @@ pub enum Refusal {
     OutOfMemory,
     /// Too many messages wait to be read; this one was not taken. Send it again later.
     Busy,
+    /// It was to begin a conversation in which something was said already.
+    AlreadyBegun,
 }
 
 /// From the board to the host.

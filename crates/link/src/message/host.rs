@@ -80,7 +80,7 @@ pub enum HostMessage<'a> {
     RestoreBegin {
         /// How many messages follow.
         messages: u32,
-        /// Id of the last `Say`, `Regenerate` or `Forget` they contain.
+        /// Id of the last `Say`, `Regenerate`, `TakeBack` or `Forget` they contain.
         last_id: u32,
         /// Whether the last of them still waits for the persona's decision to answer.
         pending: bool,

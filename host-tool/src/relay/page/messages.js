@@ -22,8 +22,10 @@ const unconfirmed = new Map(); // tag -> { request, parts }: said, and not known
 let hasOlder = false; // there are messages before the first row
 let isAsking = false; // and they are on their way
 let edit = () => {}; // what the edit button does with a message
+let refuse = () => {}; // what becomes of a text that cannot be said
 
 export const onEdit = (action) => { edit = action; };
+export const onRefused = (action) => { refuse = action; };
 export const count = () => rows.size;
 
 function makeRow(speaker) {
@@ -79,7 +81,7 @@ export function showAll({ messages, has_older }) {
   page.messages.prepend(...messages.map((message) => addEntry(message).parts.row));
   markDays();
   showBelow(null);
-  for (const { request } of unconfirmed.values()) tell(request);
+  sayAgain();
   scrollToEnd();
 }
 
@@ -147,13 +149,36 @@ export function clear() {
 
 // ---- What was said here, until the program has it ----
 
+// Requests that the program takes in a second are limited.
+const BETWEEN_REPETITIONS_MS = 30;
+
+// The program may not have heard it, or is another one now. Only what it has not taken is said.
+function sayAgain() {
+  let pause = 0;
+  for (const { request, replaced } of unconfirmed.values()) {
+    const last = lastSaid();
+    // It was to replace another message than the one that is there.
+    const isVoid = request.type === "edit" && !(last?.key === request.key && last.text === replaced);
+    if (isVoid) refuse(settle(request.tag));
+    else setTimeout(() => tell(request), pause);
+    pause += BETWEEN_REPETITIONS_MS;
+  }
+}
+
+// The program does not take it: of a new message because the conversation has become another one.
+export function lose(tag) {
+  const entry = unconfirmed.get(tag);
+  if (entry?.request.type === "say") tell(entry.request);
+  else refuse(settle(tag));
+}
+
 export function say(request) {
   const parts = makeRow("you");
   fillRow(parts, {
     text: request.text, delivery: "waiting", reply: null, unix_seconds: Math.floor(Date.now() / 1000),
   });
   page.messages.append(parts.row);
-  unconfirmed.set(request.tag, { request, parts });
+  unconfirmed.set(request.tag, { request, parts, replaced: lastSaid()?.text });
   tell(request);
   afterChange(true);
 }

@@ -7,7 +7,7 @@ import { page, state } from "./page.js";
 import { showCard, showChoices, showForget } from "./settings.js";
 import { showStatus, showTransfer } from "./status.js";
 import { note, see, showUnread } from "./unseen.js";
-import { giveBack, mindEditing } from "./writing.js";
+import { mindEditing } from "./writing.js";
 
 function take(told) {
   switch (told.type) {
@@ -35,9 +35,9 @@ function take(told) {
     case "notice":
     case "crashed": state.notice = told.notice; showStatus(); break;
     case "taken": messages.settle(told.tag); break;
-    case "lost": giveBack(messages.settle(told.tag)); break;
+    case "lost": messages.lose(told.tag); break;
     case "older": messages.showOlder(told); break;
-    case "card": state.card = told.card; showCard(); break;
+    case "card": state.card = told.card; showCard(); showStatus(); break;
     case "choices": state.choices = told.choices; showChoices(); break;
     default: break; // stats and the like are for the terminal
   }

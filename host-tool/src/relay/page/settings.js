@@ -61,8 +61,9 @@ export function showChoices() {
   page["row-own"].textContent = `As it has learned${own}`;
   page.row.value = choices.most_unanswered ?? "";
   const ownTemperature = card?.temperature_milli ?? 1000;
-  page.temperature.value = (choices.temperature_milli ?? ownTemperature) / 1000;
-  showTemperature(choices.temperature_milli == null);
+  const temperature = (choices.temperature_milli ?? ownTemperature) / 1000;
+  page.temperature.value = temperature;
+  showTemperature(temperature, choices.temperature_milli == null);
   page["temperature-own"].disabled = choices.temperature_milli == null;
   page["is-quiet"].checked = choices.quiet != null;
   page["quiet-hours"].hidden = choices.quiet == null;
@@ -84,10 +85,14 @@ function showTalkativeness() {
   describe(page.talkativeness, page["talkativeness-words"], words);
 }
 
-function showTemperature(isOwn) {
-  const { value } = page.temperature;
-  const words = isOwn ? `${value}, its own` : value === "0" ? "0, always the likeliest" : value;
+function showTemperature(value, isOwn) {
+  const words = isOwn ? `${value}, its own` : value === 0 ? "0, always the likeliest" : `${value}`;
   describe(page.temperature, page["temperature-words"], words);
+}
+
+// A board that is not there, or has not said who it is, cannot be told anything.
+function showWishes() {
+  page.wishes.disabled = state.lost || state.card === null;
 }
 
 function choose(change) {
@@ -104,7 +109,7 @@ page.talkativeness.onchange = () => {
 page.row.onchange = () => {
   choose({ most_unanswered: page.row.value === "" ? null : Number(page.row.value) });
 };
-page.temperature.oninput = () => showTemperature(false);
+page.temperature.oninput = () => showTemperature(Number(page.temperature.value), false);
 page.temperature.onchange = () => {
   choose({ temperature_milli: Math.round(page.temperature.value * 1000) });
 };
@@ -116,7 +121,9 @@ for (const input of [page["quiet-from"], page["quiet-to"]]) {
   input.onchange = () => {
     // Half a time is none yet.
     if (page["quiet-from"].value === "" || page["quiet-to"].value === "") return;
-    choose({ quiet: { from: minuteOf(page["quiet-from"].value), to: minuteOf(page["quiet-to"].value) } });
+    const [from, to] = [page["quiet-from"], page["quiet-to"]].map(({ value }) => minuteOf(value));
+    page["quiet-to"].setCustomValidity(from === to ? "These are no hours." : "");
+    if (page["quiet-to"].reportValidity()) choose({ quiet: { from, to } });
   };
 }
 
@@ -129,11 +136,13 @@ page.notify.onchange = async () => {
 
 // A board may remember more than this page shows: whoever is online can be told to forget.
 export function showForget() {
+  showWishes();
   page.forget.disabled = state.lost || (count() === 0 && !isOnline());
 }
 
 page.open.onclick = () => {
   page.notify.checked = wantsNotice();
+  page.notify.disabled = !("Notification" in window);
   showForget();
   page.settings.showModal();
 };

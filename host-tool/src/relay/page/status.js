@@ -16,7 +16,8 @@ export function showStatus() {
   page.trouble.hidden = lost || (trouble === null && help === "");
   page["trouble-words"].textContent = trouble === null ? link.words : trouble.message;
   page["trouble-help"].textContent = trouble === null ? help : trouble.help;
-  page.hello.disabled = !isOnline() || activity !== "idle";
+  const isBusy = activity === "thinking" || activity === "writing";
+  page.hello.disabled = !isOnline() || state.card === null || isBusy;
   showTransfer();
 }
 

@@ -6,7 +6,7 @@ const WANTED = "wisp-notify";
 let unread = 0;
 
 export const wantsNotice = () =>
-  localStorage.getItem(WANTED) === "yes" && Notification.permission === "granted";
+  "Notification" in window && localStorage.getItem(WANTED) === "yes" && Notification.permission === "granted";
 
 // Asks the browser's user for it; tells whether notifications are on now.
 export async function wantNotice(wanted) {
@@ -22,13 +22,19 @@ export function showUnread() {
 
 // A message has come.
 export function note(text) {
-  if (!document.hidden) return;
-  unread += 1;
-  showUnread();
-  if (!wantsNotice()) return;
-  // One at a time: the newest replaces the one before.
-  const notice = new Notification(page.name.textContent, { body: text, icon: "/icon.svg", tag: "wisp" });
-  notice.onclick = () => window.focus();
+  if (document.hidden) {
+    unread += 1;
+    showUnread();
+  }
+  if (document.hasFocus() || !wantsNotice()) return;
+  try {
+    // One at a time: the newest replaces the one before.
+    const about = { body: text, icon: "/icon.svg", tag: "wisp", renotify: true };
+    const notice = new Notification(page.name.textContent, about);
+    notice.onclick = () => window.focus();
+  } catch {
+    // Some browsers have them, but not for pages.
+  }
 }
 
 export function see() {

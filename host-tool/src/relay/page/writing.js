@@ -1,13 +1,14 @@
 // The line to write in: send, edit, stop.
 
 import { tell } from "./live.js";
-import { lastSaid, onEdit, say } from "./messages.js";
+import { lastSaid, onEdit, onRefused, say } from "./messages.js";
 import { page } from "./page.js";
 
 const MAX_TEXT_BYTES = 1024;
 const TYPING_INTERVAL_MS = 2000;
 
 let editing = null; // key of the message that is written anew
+let original = ""; // its text
 let draft = ""; // what was being written before
 let lastTyping = 0;
 
@@ -32,6 +33,7 @@ function write(text) {
 function beginEditing(message) {
   if (editing === null) draft = page.text.value;
   editing = message.key;
+  original = message.text;
   page.editing.hidden = false;
   write(message.text);
 }
@@ -44,15 +46,16 @@ function endEditing(text) {
 
 // The message may be gone, or no longer the last.
 export function mindEditing() {
-  if (editing !== null && lastSaid()?.key !== editing) endEditing(draft);
-}
-
-// What could not be said is there to be said again, unless something else is being written.
-export function giveBack(text) {
-  if (page.text.value === "" && editing === null) write(text);
+  if (editing === null || lastSaid()?.key === editing) return;
+  // What is written already is not thrown away.
+  endEditing(page.text.value === original ? draft : page.text.value);
 }
 
 onEdit(beginEditing);
+// What could not be said is there to be said again, before what is being written.
+onRefused((text) => {
+  if (text !== "") write(page.text.value === "" ? text : `${text}\n${page.text.value}`);
+});
 page["end-editing"].onclick = () => endEditing(draft);
 
 page.text.oninput = () => {
