@@ -170,6 +170,13 @@ impl Host {
         &self.heard
     }
 
+    /// Forgets what was recorded for tests so far, which grows for as long as it runs.
+    pub fn forget_records(&mut self) {
+        self.updates = Vec::new();
+        self.heard = Vec::new();
+        self.refusals = Vec::new();
+    }
+
     /// Every crash report of this run, from bootloader and firmware.
     pub fn crashes(&self) -> &[Crash] {
         &self.crashes

@@ -26,7 +26,7 @@ pub enum Refusal {
     NotReady,
     /// The persona's file is damaged or of an unknown format.
     BadPersona,
-    /// The text is longer than [`MAX_TEXT`].
+    /// The text is longer than [`MAX_TEXT`](super::MAX_TEXT).
     TextTooLong,
     /// An id that goes backwards by more than a repetition can explain.
     WrongId,

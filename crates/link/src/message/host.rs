@@ -7,38 +7,42 @@ use super::{ImageInfo, Lane, Manners, Settings, Slot, Speaker};
 /// From the host to the board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostMessage<'a> {
-    /// Begins or continues an upload. Answer: [`DeviceMessage::OfferAccepted`] or a refusal.
+    /// Begins or continues an upload. Answer:
+    /// [`DeviceMessage::OfferAccepted`](super::DeviceMessage::OfferAccepted) or a refusal.
     Offer {
         /// Where it goes.
         slot: Slot,
         /// What it is.
         image: ImageInfo,
     },
-    /// Asks which of these chunks are in memory already. Answer: [`DeviceMessage::Have`].
+    /// Asks which of these chunks are in memory already. Answer:
+    /// [`DeviceMessage::Have`](super::DeviceMessage::Have).
     Digests {
         /// Which upload.
         slot: Slot,
         /// Index of the first chunk asked about.
         first: u32,
-        /// A [`ChunkDigest`] each, at most [`MAX_DIGESTS`].
+        /// A [`ChunkDigest`](super::ChunkDigest) each, at most [`MAX_DIGESTS`](super::MAX_DIGESTS).
         digests: &'a [u8],
     },
-    /// One chunk. Answer: [`DeviceMessage::Stored`], eventually.
+    /// One chunk. Answer: [`DeviceMessage::Stored`](super::DeviceMessage::Stored), eventually.
     Chunk {
         /// Which upload.
         slot: Slot,
         /// Index of the chunk.
         index: u32,
-        /// [`CHUNK_SIZE`] bytes, or fewer for the last.
+        /// [`CHUNK_SIZE`](super::CHUNK_SIZE) bytes, or fewer for the last.
         data: &'a [u8],
     },
-    /// Asks for the SHA-256 check. Answer: [`DeviceMessage::Verifying`] while it runs, then
-    /// [`DeviceMessage::Verified`] or a refusal.
+    /// Asks for the SHA-256 check. Answer:
+    /// [`DeviceMessage::Verifying`](super::DeviceMessage::Verifying) while it runs, then
+    /// [`DeviceMessage::Verified`](super::DeviceMessage::Verified) or a refusal.
     Verify {
         /// Which upload.
         slot: Slot,
     },
-    /// Starts the firmware. Answer: [`DeviceMessage::Launching`] or a refusal.
+    /// Starts the firmware. Answer: [`DeviceMessage::Launching`](super::DeviceMessage::Launching)
+    /// or a refusal.
     Launch,
     /// Restarts the board into its bootloader.
     Reboot,
@@ -50,7 +54,7 @@ pub enum HostMessage<'a> {
         id: u32,
         /// Seconds since the message before it, by whoever; 0 when there is none.
         gap_seconds: u32,
-        /// What was written, at most [`MAX_TEXT`] bytes.
+        /// What was written, at most [`MAX_TEXT`](super::MAX_TEXT) bytes.
         text: &'a str,
     },
     /// The friend is typing.
@@ -94,7 +98,7 @@ pub enum HostMessage<'a> {
         /// What was written.
         text: &'a str,
     },
-    /// Asks for [`DeviceMessage::Stats`].
+    /// Asks for [`DeviceMessage::Stats`](super::DeviceMessage::Stats).
     StatsRequest,
     /// All events up to this one are stored on the host and may be forgotten.
     Seen {
@@ -105,7 +109,7 @@ pub enum HostMessage<'a> {
     PlantPanic,
     /// The persona is to choose its words in its own way again, as its file says.
     ConfigureDefault,
-    /// Asks for [`DeviceMessage::Details`].
+    /// Asks for [`DeviceMessage::Details`](super::DeviceMessage::Details).
     DetailsRequest,
     /// Changes how the persona behaves.
     Manners(Manners),

@@ -14,7 +14,8 @@ pub const CHUNK_SIZE: usize = 4096;
 /// whole image's SHA-256 is checked before use.
 pub type ChunkDigest = [u8; 8];
 
-/// Most chunk digests in one [`HostMessage::Digests`]; the answer is one bit each in a `u64`.
+/// Most chunk digests in one [`HostMessage::Digests`](super::HostMessage::Digests); the answer is
+/// one bit each in a `u64`.
 pub const MAX_DIGESTS: usize = 64;
 
 /// Which program is speaking.
