@@ -35,6 +35,8 @@ pub(super) struct Chat {
     pub(super) persona: Option<Digest>,
     /// What it says of itself, once it has.
     pub(super) card: Option<CardFigures>,
+    /// The board was asked for it, and has not answered.
+    pub(super) awaits_card: bool,
     /// Minutes that the friend's clock is before UTC.
     pub(super) utc_offset: i32,
 }
@@ -63,6 +65,7 @@ impl Chat {
             choices: Choices::default(),
             persona: None,
             card: None,
+            awaits_card: false,
             utc_offset: 0,
         };
         chat.show_all();
@@ -222,6 +225,7 @@ impl Chat {
         self.conversation.handle_session(event);
         if let SessionEvent::Up { .. } = event {
             self.conversation.request_card();
+            self.awaits_card = true;
         }
         self.digest();
     }
@@ -293,8 +297,8 @@ impl Chat {
     }
 
     fn refuse(&mut self, refusal: Refusal, detail: u32) {
-        // A board of before there were cards does not know the word.
-        if refusal == Refusal::Malformed && self.card.is_none() {
+        // A board of before there were cards does not know the word: once for each time it is asked.
+        if refusal == Refusal::Malformed && std::mem::take(&mut self.awaits_card) {
             return;
         }
         let error = WispError::Refused(BoardRefused { refusal, detail });

@@ -35,6 +35,7 @@ impl Chat {
 
     /// Takes what the persona says of itself.
     pub(super) fn learn(&mut self, card: PersonaCard) {
+        self.awaits_card = false;
         if self.card.replace(card.figures) != Some(card.figures) {
             self.mind_settings();
         }

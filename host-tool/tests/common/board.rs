@@ -326,7 +326,7 @@ impl Runner {
             HostMessage::StatsRequest if !self.quirks.has_no_figures => {
                 send(DeviceMessage::Stats(Stats { heap_used: 1000, ..Stats::default() }));
             }
-            HostMessage::DetailsRequest if self.quirks.is_old => {
+            HostMessage::DetailsRequest | HostMessage::CardRequest if self.quirks.is_old => {
                 send(DeviceMessage::Refused { refusal: Refusal::Malformed, detail: 0 });
             }
             HostMessage::DetailsRequest if !self.quirks.has_no_figures => {
