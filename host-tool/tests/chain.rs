@@ -229,6 +229,9 @@ fn a_reply_goes_on_over_a_restart_of_the_host() {
     drop(client);
 
     let mut client = bench.keep(&history);
+    // Of this program the board has not heard how it is to choose its words. The reply that runs goes
+    // on as it was begun.
+    client.send(Command::Configure(SETTINGS));
     let second = client.wait_for_reply();
     let third = client.say_and_wait("He was very happy.");
     let said = [SAID[0], SAID[1], "He was very happy."];
