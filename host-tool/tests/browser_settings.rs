@@ -96,9 +96,8 @@ fn next_choice(harness: &Harness) -> Choices {
 }
 
 async fn has_no_complaints(browser: &Browser) {
-    if let Some(complaints) = browser.accessibility_complaints().await {
-        assert!(complaints.is_empty(), "{complaints:#?}");
-    }
+    let complaints = browser.accessibility_complaints().await;
+    assert!(complaints.is_empty(), "{complaints:#?}");
     let console = browser.console().await;
     assert!(console.is_empty(), "{console:#?}");
 }
