@@ -8,7 +8,7 @@ mod driver;
 use common::Harness;
 use driver::{Browser, Look};
 use link::conversation::MessageKey;
-use link::message::Speaker;
+use link::message::{CardFigures, Settings, Speaker};
 use wisp::client::{
     Activity, Card, ChatMessage, Choices, Command, Delivery, LinkState, LocalHours, Phase,
     ReplyState, Update,
@@ -32,15 +32,23 @@ fn card() -> Card {
         licences: "MIT\nCC0 for the frogs".into(),
         weights: "fp8".into(),
         digest: "ab".repeat(32),
-        format_version: 3,
-        bytes: 3_170_000,
-        parameters: 2_949_120,
-        layers: 6,
-        dim: 192,
-        vocabulary: 4096,
-        context: 256,
-        temperature_milli: 600,
-        most_unanswered: 3,
+        figures: CardFigures {
+            format_version: 3,
+            bytes: 3_170_000,
+            parameters: 2_949_120,
+            layers: 6,
+            dim: 192,
+            vocabulary: 4096,
+            context: 256,
+            settings: Settings {
+                temperature_milli: 600,
+                top_p_milli: 900,
+                repetition_penalty_milli: 1100,
+                seed: None,
+                max_reply_tokens: 64,
+            },
+            most_unanswered: 3,
+        },
     }
 }
 

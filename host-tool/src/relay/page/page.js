@@ -1,10 +1,8 @@
 // What is on the page, and what the program told about it.
 
-const byId = (id) => document.getElementById(id);
-
 // Every element with a name, by that name.
 export const page = Object.fromEntries(
-  [...document.querySelectorAll("[id]")].map((element) => [element.id, byId(element.id)]));
+  [...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
 
 export const state = {
   link: { phase: "searching", words: "Connecting…", help: "" },

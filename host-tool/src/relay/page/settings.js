@@ -60,7 +60,7 @@ export function showChoices() {
   const own = card === null ? "" : ` (${card.most_unanswered})`;
   page["row-own"].textContent = `As it has learned${own}`;
   page.row.value = choices.most_unanswered ?? "";
-  const ownTemperature = card?.temperature_milli ?? 1000;
+  const ownTemperature = card?.settings.temperature_milli ?? 1000;
   const temperature = (choices.temperature_milli ?? ownTemperature) / 1000;
   page.temperature.value = temperature;
   showTemperature(temperature, choices.temperature_milli == null);
