@@ -43,7 +43,7 @@ const SAID: &str = "Once upon a time, there was a little ghost";
 struct Card {
     kernel: PathBuf,
     persona: PathBuf,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Card {
@@ -75,7 +75,7 @@ impl Card {
             fs::write(folder.path().join(name), bytes).unwrap();
         }
         let place = |name: &str| folder.path().join(name);
-        Self { kernel: place("kernel.img"), persona: place("persona.wisp"), folder }
+        Self { kernel: place("kernel.img"), persona: place("persona.wisp"), _folder: folder }
     }
 
     /// Changes one bit of a file, in the middle.
@@ -96,9 +96,6 @@ impl Card {
             self.kernel.display().to_string(),
             "-device".to_string(),
             format!("loader,file={persona},addr={address:#x},force-raw=on"),
-            // So that nothing else is looked for where the card is.
-            "-L".to_string(),
-            self.folder.path().display().to_string(),
         ])
     }
 }
