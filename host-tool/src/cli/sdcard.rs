@@ -17,7 +17,7 @@ use crate::errors::{Result, WispError};
 use crate::image;
 use crate::sdcard::boot_files::BootFiles;
 use crate::sdcard::contents::Contents;
-use crate::sdcard::drives::{Drive, drives};
+use crate::sdcard::drives::{Drive, drives, find};
 use crate::sdcard::image::{SECTOR, is_card};
 use crate::sdcard::judgement::{is_candidate, judge};
 use crate::sdcard::writing::{self, Step};
@@ -91,8 +91,11 @@ fn make(arguments: &SdCardArguments) -> Result<()> {
         let bytes = card_image::write(&contents, &arguments.output)?;
         let output = arguments.output.display();
         out::line(&format!("wrote {output} ({})", amount(bytes as u64)));
-        out::line("Put a card in. `wisp sdcard --list` shows it; then, perhaps with sudo:");
-        out::line(&format!("  wisp sdcard --output {output} --write DRIVE"));
+        // As it was started: it need not be where shells look.
+        let program = std::env::args().next().unwrap_or_else(|| "wisp".to_string());
+        out::line("Put a card in, see which drive it is, and write it; drives belong to root:");
+        out::line(&format!("  {program} sdcard --list"));
+        out::line(&format!("  sudo {program} sdcard --output {output} --write DRIVE"));
     }
     Ok(())
 }
@@ -120,7 +123,7 @@ fn describe(drive: &Drive) -> String {
 fn write(arguments: &SdCardArguments, wanted: &Path) -> Result<()> {
     let path = &arguments.output;
     let (mut image, bytes) = open_image(path)?;
-    let drive = find(wanted)?;
+    let drive = find(Path::new("/"), wanted)?;
     judge(&drive, bytes)?;
     out::line(&describe(&drive));
     out::line("All that is on it will be gone.");
@@ -128,8 +131,7 @@ fn write(arguments: &SdCardArguments, wanted: &Path) -> Result<()> {
         confirm(&drive)?;
     }
     let interrupt = Interrupt::listen()?;
-    let target = drive.path();
-    let mut device = writing::open(&target)?;
+    let mut device = writing::open(&drive.path)?;
     let bar = Bar::new(bytes);
     let mut watch = |step, done| {
         bar.show(step, done);
@@ -138,7 +140,7 @@ fn write(arguments: &SdCardArguments, wanted: &Path) -> Result<()> {
             false => ControlFlow::Continue(()),
         }
     };
-    let result = writing::write(&mut image, &mut device, &target, &mut watch);
+    let result = writing::write(&mut image, &mut device, &drive.path, &mut watch);
     bar.bar.finish_and_clear();
     let digest = result?;
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -163,24 +165,6 @@ fn open_image(path: &Path) -> Result<(File, u64)> {
     }
     // From its start again.
     Ok((File::open(path).map_err(unreadable)?, bytes))
-}
-
-/// The drive of this name, or at this place.
-fn find(wanted: &Path) -> Result<Drive> {
-    // `/dev/disk/by-id/…` is a link to it.
-    let place = std::fs::canonicalize(wanted).unwrap_or_else(|_| wanted.to_path_buf());
-    let name = place.strip_prefix("/dev").unwrap_or(&place).display().to_string();
-    let mut drives = drives(Path::new("/"))?;
-    if let Some(place) = drives.iter().position(|drive| drive.name == name) {
-        return Ok(drives.swap_remove(place));
-    }
-    let known: Vec<_> =
-        drives.iter().filter(|drive| is_candidate(drive)).map(|it| it.name.as_str()).collect();
-    let known = match known.is_empty() {
-        true => ", and none that could be a card".to_string(),
-        false => format!("; cards may be {}", known.join(", ")),
-    };
-    Err(SdCardError::NoDrive { name: crate::sanitise::one_line(&name), known }.into())
 }
 
 fn confirm(drive: &Drive) -> Result<()> {

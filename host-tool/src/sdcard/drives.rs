@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::SdCardError;
+use super::judgement::is_candidate;
 
 /// Bytes of the unit in which Linux counts sizes, whatever the drive's sectors are.
 const UNIT: u64 = 512;
@@ -20,6 +21,8 @@ const SD_CARD: &str = "SD";
 pub struct Drive {
     /// What Linux calls it: `sdb`, `mmcblk0`.
     pub name: String,
+    /// Its file.
+    pub path: PathBuf,
     /// For people: who made it, and what it is.
     pub model: String,
     /// Its size; 0 when a reader is empty.
@@ -34,13 +37,6 @@ pub struct Drive {
     pub mounts: Vec<PathBuf>,
     /// Whether some of it is swap space.
     pub is_swap: bool,
-}
-
-impl Drive {
-    /// Its file.
-    pub fn path(&self) -> PathBuf {
-        Path::new("/dev").join(&self.name)
-    }
 }
 
 /// All drives, by name. `root` is `/`, but for tests.
@@ -69,11 +65,33 @@ pub fn drives(root: &Path) -> Result<Vec<Drive>, SdCardError> {
             is_read_only: word(&folder.join("ro")) == "1",
             mounts: mounts.lines().filter_map(|line| uses.mount(line)).collect(),
             is_swap: swaps.lines().any(|line| uses.is_swap(line)),
+            path: root.join("dev").join(&name),
             name,
         });
     }
     drives.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(drives)
+}
+
+/// The drive of this name or place: `sdb`, `/dev/sdb`, or a link to that.
+///
+/// # Errors
+/// [`SdCardError::NoDrive`], and those of [`drives`].
+pub fn find(root: &Path, wanted: &Path) -> Result<Drive, SdCardError> {
+    let place = fs::canonicalize(wanted).unwrap_or_else(|_| wanted.to_path_buf());
+    let name = place.strip_prefix(root.join("dev")).unwrap_or(&place);
+    let mut drives = drives(root)?;
+    if let Some(place) = drives.iter().position(|drive| Path::new(&drive.name) == name) {
+        return Ok(drives.swap_remove(place));
+    }
+    let known: Vec<_> =
+        drives.iter().filter(|drive| is_candidate(drive)).map(|it| it.name.as_str()).collect();
+    let known = match known.is_empty() {
+        true => ", and none that could be a card".to_string(),
+        false => format!("; cards may be {}", known.join(", ")),
+    };
+    let name = crate::sanitise::one_line(&name.to_string_lossy());
+    Err(SdCardError::NoDrive { name, known })
 }
 
 fn kind(folder: &Path) -> String {

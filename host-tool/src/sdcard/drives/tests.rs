@@ -1,5 +1,9 @@
 //! A made-up computer: two disks, an eMMC chip, two card readers, a DVD drive, a loop device.
 
+use std::ops::ControlFlow;
+
+use super::super::judgement::judge;
+use super::super::writing;
 use super::*;
 
 /// Writes files below a folder; what ends with / is a folder.
@@ -111,6 +115,7 @@ fn drives_and_what_is_done_with_them_are_found() {
     assert_eq!(drive("nvme0n1").mounts, [Path::new("/home")]);
     let reader = Drive {
         name: "sdb".to_string(),
+        path: root.path().join("dev/sdb"),
         model: "Generic- SD/MMC [31m Reader".to_string(),
         bytes: 31_116_288 * 512,
         is_removable: true,
@@ -129,6 +134,50 @@ fn drives_and_what_is_done_with_them_are_found() {
     for other in ["mmcblk1", "sr0", "loop0", "dm-0", "nvme0n1"] {
         assert!(!drive(other).is_disk || !drive(other).is_removable, "{other}");
     }
+}
+
+#[test]
+fn a_drive_is_found_by_name_place_and_link() {
+    let root = computer();
+    let link = root.path().join("card");
+    let device = root.path().join("dev/mmcblk0");
+    fs::create_dir(root.path().join("dev")).unwrap();
+    fs::write(&device, "").unwrap();
+    std::os::unix::fs::symlink(&device, &link).unwrap();
+    // The temporary folder itself may be behind a link.
+    let base = fs::canonicalize(root.path()).unwrap();
+    for wanted in [Path::new("mmcblk0"), &device, &link] {
+        assert_eq!(find(&base, wanted).unwrap().name, "mmcblk0", "{wanted:?}");
+    }
+    // Not a partition, nothing above, nothing that only looks like a name.
+    for wanted in ["sdb1", "/dev/sdb1", "..", "", "dev", "/", "sd\u{1b}b"] {
+        let error = find(&base, Path::new(wanted)).unwrap_err().to_string();
+        assert!(error.contains("mmcblk0, sdb, sdc") && !error.contains('\u{1b}'), "{error}");
+    }
+}
+
+/// All the way: found, judged, opened, written, read back; a plain file is the card.
+#[test]
+fn a_card_that_is_free_is_written() {
+    let root = computer();
+    let base = fs::canonicalize(root.path()).unwrap();
+    let device = base.join("dev/sdb");
+    fs::create_dir(base.join("dev")).unwrap();
+    fs::write(&device, vec![7; 3 << 20]).unwrap();
+    let image = vec![9; (2 << 20) + 512];
+    let write = || {
+        let drive = find(&base, Path::new("sdb"))?;
+        judge(&drive, image.len() as u64)?;
+        let mut file = writing::open(&drive.path)?;
+        let mut watch = |_, _| ControlFlow::Continue(());
+        writing::write(&mut image.as_slice(), &mut file, &drive.path, &mut watch)
+    };
+    assert!(matches!(write(), Err(SdCardError::Refused { .. })), "it is mounted");
+    assert_eq!(fs::read(&device).unwrap(), vec![7; 3 << 20], "nothing was written");
+    fs::write(base.join("proc/self/mountinfo"), "").unwrap();
+    write().unwrap();
+    let bytes = fs::read(&device).unwrap();
+    assert!(bytes.starts_with(&image) && bytes.ends_with(&[7; 512]));
 }
 
 #[test]
