@@ -63,7 +63,7 @@ kernel.img: bootloader
 # else: the tests have made-up ones.
 sdcard: export BOOT_FILES := $(BOOT_FILES)
 sdcard: export PERSONA := $(PERSONA)
-sdcard: announce bootloader firmware
+sdcard: setup announce bootloader firmware
 	@scripts/boot-files "$$BOOT_FILES"
 	@$(WISP) sdcard --boot-files "$$BOOT_FILES" $${PERSONA:+--persona "$$PERSONA"}
 

@@ -182,8 +182,8 @@ fn what_cannot_be_done_is_said_with_a_code_and_changes_nothing() {
         (&["--boot-files", &boot, "-o", &elsewhere], "sdcard::output", "nowhere"),
         (&["--boot-files", &boot, "--folder", &full], "sdcard::folder", "not empty"),
         (&["--boot-files", &boot, "--persona", "/dev/null"], "file::persona", "wisp-model"),
-        (&["--output", &output, "--write", "sdx9"], "file::read", "out.img"),
-        (&["--output", &short, "--write", "sdx9"], "sdcard::foreign_image", "too short"),
+        (&["--output", &output, "--write", "sdx9"], "sdcard::foreign_image", "out.img"),
+        (&["--output", &short, "--write", "sdx9"], "sdcard::foreign_image", "make sdcard"),
         (&["--output", &foreign, "--write", "sdx9"], "sdcard::foreign_image", "make sdcard"),
         (&["--output", made, "--write", "sdx9", "--yes"], "sdcard::", "sdx9"),
         // A plain file is no drive either.

@@ -1,7 +1,7 @@
 //! `wisp sdcard`: makes the card that a board starts from alone, and writes it.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Seek};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -75,12 +75,13 @@ fn make(arguments: &SdCardArguments) -> Result<()> {
         false => Some(image::persona(&named(&arguments.images.persona, artefacts.persona())?)?),
     };
     let boot = BootFiles::read(&arguments.boot_files)?;
-    let contents = Contents::new(boot, &image::kernel(&bootloader)?, &firmware, persona.as_ref())?;
+    let name = persona.as_ref().map(|persona| persona.name.clone());
+    let contents = Contents::new(boot, &image::kernel(&bootloader)?, &firmware, persona)?;
     for file in &contents.0 {
         out::line(&format!("  {:18} {:>9}", file.name, amount(file.bytes.len() as u64)));
     }
-    match &persona {
-        Some(persona) => out::line(&format!("  The persona is {}.", persona.name)),
+    match name {
+        Some(name) => out::line(&format!("  The persona is {name}.")),
         None => out::line("  No persona: `wisp load` brings one, each time after power was off."),
     }
     if let Some(folder) = &arguments.folder {
@@ -151,20 +152,17 @@ fn write(arguments: &SdCardArguments, wanted: &Path) -> Result<()> {
 
 /// The image, and its size.
 fn open_image(path: &Path) -> Result<(File, u64)> {
-    let unreadable = |cause| WispError::FileRead { path: path.to_path_buf(), cause };
+    let foreign = |cause: String| SdCardError::ForeignImage { path: path.to_path_buf(), cause };
+    let unreadable = |cause: std::io::Error| foreign(cause.to_string());
     let mut image = File::open(path).map_err(unreadable)?;
     let bytes = image.metadata().map_err(unreadable)?.len();
-    let foreign = |cause: &str| SdCardError::ForeignImage {
-        path: path.to_path_buf(),
-        cause: cause.to_string(),
-    };
     let mut sector = [0; SECTOR];
-    image.read_exact(&mut sector).map_err(|_| foreign("it is too short"))?;
+    image.read_exact(&mut sector).map_err(unreadable)?;
     if !is_card(&sector) {
-        return Err(foreign("it does not begin like one").into());
+        return Err(foreign("it does not begin like one".to_string()).into());
     }
-    // From its start again.
-    Ok((File::open(path).map_err(unreadable)?, bytes))
+    image.rewind().map_err(unreadable)?;
+    Ok((image, bytes))
 }
 
 fn confirm(drive: &Drive) -> Result<()> {

@@ -31,22 +31,17 @@ impl Contents {
         boot: BootFiles,
         bootloader: &[u8],
         firmware: &Image,
-        persona: Option<&Image>,
+        persona: Option<Image>,
     ) -> Result<Self, SdCardError> {
         let text = config(boot.variant, persona.is_some());
         let mut files = boot.files;
         let mut add = |name: &str, bytes| files.push(CardFile { name: name.to_string(), bytes });
         add(CONFIG, text.into_bytes());
-        add(KERNEL, kernel(bootloader, firmware, persona)?);
+        add(KERNEL, kernel(bootloader, firmware, persona.as_ref())?);
         if let Some(persona) = persona {
-            add(PERSONA, persona.bytes.clone());
+            add(PERSONA, persona.bytes);
         }
         Ok(Self(files))
-    }
-
-    /// Bytes of all files.
-    pub fn bytes(&self) -> usize {
-        self.0.iter().map(|file| file.bytes.len()).sum()
     }
 
     /// Writes the files to a folder that is not there yet or empty; all of them or none.

@@ -48,7 +48,8 @@ pub fn size_for(contents: &Contents) -> usize {
 /// [`SdCardError::Image`], [`SdCardError::Write`].
 pub fn write(contents: &Contents, path: &Path) -> Result<usize, SdCardError> {
     let size = size_for(contents);
-    let partition = partition(contents, size - FIRST_SECTOR * SECTOR)
+    let identity = identity(contents);
+    let partition = partition(contents, identity, size - FIRST_SECTOR * SECTOR)
         .map_err(|cause| SdCardError::Image { cause })?;
     let failed = |cause| SdCardError::Write { path: path.to_path_buf(), cause };
     let folder = match path.parent() {
@@ -61,7 +62,7 @@ pub fn write(contents: &Contents, path: &Path) -> Result<usize, SdCardError> {
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .tempfile_in(folder)
         .map_err(failed)?;
-    fill(draft.as_file_mut(), size, &partition, identity(contents)).map_err(failed)?;
+    fill(draft.as_file_mut(), size, &partition, identity).map_err(failed)?;
     draft.persist(path).map_err(|error| failed(error.error))?;
     Ok(size)
 }
@@ -115,11 +116,11 @@ pub fn is_card(sector: &[u8]) -> bool {
 }
 
 /// The partition's bytes.
-fn partition(contents: &Contents, size: usize) -> std::io::Result<Vec<u8>> {
+fn partition(contents: &Contents, identity: u32, size: usize) -> std::io::Result<Vec<u8>> {
     let mut disk = Cursor::new(vec![0; size]);
     let options = FormatVolumeOptions::new()
         .fat_type(FatType::Fat32)
-        .volume_id(identity(contents))
+        .volume_id(identity)
         .volume_label(*b"WISP       ");
     format_volume(&mut disk, options)?;
     let system = FileSystem::new(&mut disk, FsOptions::new().time_provider(&FIRST_DAY))?;
@@ -162,5 +163,62 @@ impl TimeProvider for FirstDay {
             date: self.get_current_date(),
             time: Time { hour: 0, min: 0, sec: 0, millis: 0 },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contents::CardFile;
+    use super::*;
+
+    fn contents(sizes: &[usize]) -> Contents {
+        let file = |(number, size): (usize, &usize)| CardFile {
+            name: format!("file{number}"),
+            bytes: vec![number as u8 + 1; *size],
+        };
+        Contents(sizes.iter().enumerate().map(file).collect())
+    }
+
+    #[test]
+    fn whatever_is_to_be_on_it_fits() {
+        const MB: usize = 1 << 20;
+        // On both sides of where the next size begins.
+        for sizes in [&[][..], &[0, 1, 511, 512, 513], &[56 * MB], &[59 * MB], &[60 * MB, MB]] {
+            let contents = contents(sizes);
+            let size = size_for(&contents);
+            assert!(size.is_power_of_two() && size >= SMALLEST);
+            let bytes = partition(&contents, 7, size - FIRST_SECTOR * SECTOR).unwrap();
+            let system = FileSystem::new(Cursor::new(bytes), FsOptions::new()).unwrap();
+            assert_eq!(system.fat_type(), FatType::Fat32);
+            let found: Vec<_> =
+                system.root_dir().iter().map(|entry| entry.unwrap().len() as usize).collect();
+            assert_eq!(found, sizes);
+        }
+        assert_eq!(size_for(&contents(&[56 * MB])), 64 * MB);
+        assert_eq!(size_for(&contents(&[60 * MB])), 128 * MB);
+    }
+
+    #[test]
+    fn another_card_has_another_number() {
+        let contents = [contents(&[1]), contents(&[2])];
+        assert_ne!(identity(&contents[0]), identity(&contents[1]));
+        let record = boot_record(identity(&contents[0]), 1000);
+        assert!(is_card(&record));
+        for place in [450, 454, 510, 511] {
+            let mut other = record.clone();
+            other[place] ^= 1;
+            assert!(!is_card(&other), "byte {place}");
+        }
+        assert!(!is_card(&record[..511]));
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_written_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("in the way");
+        std::fs::create_dir(&place).unwrap();
+        let error = write(&contents(&[1]), &place).unwrap_err();
+        assert!(matches!(error, SdCardError::Write { .. }), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Memory that can lose what was not flushed, for the tests of this crate.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
+pub mod cards;
 pub mod rig;
 
 use boot_core::card::Card;
