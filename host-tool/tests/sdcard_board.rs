@@ -151,6 +151,31 @@ fn a_card_starts_a_board_alone_and_a_host_joins_later() {
 }
 
 #[test]
+fn a_persona_that_came_by_cable_lasts_until_the_next_reset() {
+    let (Some(artefacts), Some(others)) = (artefacts("fp8"), artefacts("int8")) else { return };
+    let card = Card::new(&artefacts);
+    let bench = card.start("-bios");
+    let weights = |client: &bench::Watched| client.view().card.clone().unwrap().weights;
+    // It replaces the card's, whether the bootloader or the firmware is met.
+    let mut client = bench.connect(Fault::None, &others);
+    client.wait_until_online();
+    assert!(client.chunks_sent() > 0);
+    client.say_and_wait(SAID);
+    assert_eq!(weights(&client), "int8");
+    drop(client);
+
+    let mut client = bench.listen(Fault::None);
+    client.wait_until_online();
+    client.send(Command::PlantPanic);
+    client.wait_for("the card's persona", |update| match update {
+        Update::Card { card } if card.weights == "fp8" => Some(()),
+        _ => None,
+    });
+    client.say_and_wait(SAID);
+    assert_eq!((weights(&client).as_str(), client.chunks_sent()), ("fp8", 0));
+}
+
+#[test]
 fn a_damaged_persona_is_not_started_and_one_chunk_mends_it() {
     let Some(artefacts) = artefacts("fp8") else { return };
     let card = Card::new(&artefacts);

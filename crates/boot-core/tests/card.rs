@@ -172,13 +172,13 @@ fn after_a_reset_the_cards_persona_is_back_and_the_cables_firmware_stays() {
     let mut rig = connected(ram(card(1)));
     rig.bring(&persona(2));
     rig.run_until(20, |rig| rig.phase() == Phase::Done);
-    // Firmware that came by cable, as far as this rig can bring any.
     let mut rig = rig.restart_board(|| true);
     rig.uploader = None;
     rig.is_plugged = false;
     rig.run_until(20, |rig| rig.outcome == Outcome::Launch);
     assert_runs(&rig, 1, 1);
 
+    // Newer firmware, in the steps in which the receiver takes it from the cable.
     let mut memory = rig.loader.into_memory();
     let mut record = load(memory.handover());
     record.slots.firmware = SlotState::Empty;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use boot_core::{Memory, Outcome};
+use boot_core::Outcome;
 use link::message::Slot;
 use proptest::prelude::*;
 use support::cards::{

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test binary uses another part")]
 #![allow(clippy::unwrap_used, reason = "a test helper may fail the test")]
 
-use boot_core::Memory;
 use link::message::{CHUNK_SIZE, ImageInfo, Slot};
 
 use super::rig::Rig;
