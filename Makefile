@@ -1,7 +1,7 @@
 # Index of what can be done here. `make` alone prints it. Logic lives in crates/devtool.
 
 .DEFAULT_GOAL := help
-.PHONY: help announce setup demo test check build firmware bootloader personas kernel.img sdcard fmt clean \
+.PHONY: help announce setup demo test check build firmware bootloader personas sdcard fmt clean \
         bench bench-accept bench-quick bench-peer bench-programs
 
 BARE      := target/firmware/armv6-none-eabihf/firmware
@@ -27,7 +27,6 @@ help:
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and the tests' personas"
 	@echo "  make sdcard [PERSONA=FILE]  an SD card that needs no computer to start (docs/sd-card.md)"
-	@echo "  make kernel.img  only the bootloader, as an SD card wants it"
 	@echo "  make fmt         format the code"
 	@echo "  make clean       remove everything that was built"
 
@@ -55,9 +54,6 @@ personas:
 	        --format $$format --name Stories --source "stories260K by Andrej Karpathy" \
 	        --licence $(MODELS)/LICENSE -o $(PERSONAS)/stories260K-$$format.wisp || exit 1; \
 	done
-
-kernel.img: bootloader
-	@$(WISP) image --bootloader $(BARE)/bootloader --output $@
 
 # Paths go through the environment, as they are. Broadcom's boot files are fetched here and nowhere
 # else: the tests have made-up ones.

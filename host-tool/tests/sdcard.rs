@@ -204,3 +204,31 @@ fn what_cannot_be_done_is_said_with_a_code_and_changes_nothing() {
     assert_eq!(fs::read_dir(full).unwrap().count(), 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "drafts were left");
 }
+
+/// What fetches the boot files agrees with what uses them, and is of use without Debian.
+#[test]
+fn the_boot_files_script_knows_what_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let complete = boot_files(folder.path());
+    // A machine with `cat` and nothing else.
+    let programs = folder.path().join("programs");
+    fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink("/bin/cat", programs.join("cat")).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/boot-files");
+    let run = |folder: &Path| {
+        let mut command = Command::new("/bin/sh");
+        command.arg(&script).arg(folder).env("PATH", &programs).output().unwrap()
+    };
+    assert!(run(&complete).status.success());
+    let names: Vec<_> =
+        fs::read_dir(&complete).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    for missing in names {
+        let away = folder.path().join("away");
+        fs::rename(complete.join(&missing), &away).unwrap();
+        let output = run(&complete);
+        let says = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "without {missing:?}");
+        assert!(says.contains(missing.to_str().unwrap()), "without {missing:?}: {says}");
+        fs::rename(&away, complete.join(&missing)).unwrap();
+    }
+}

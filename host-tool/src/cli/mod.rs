@@ -9,7 +9,6 @@ mod completions;
 mod demo;
 mod doctor;
 mod history;
-mod image;
 mod interrupt;
 mod load;
 mod monitor;
@@ -61,8 +60,6 @@ enum Verb {
     Completions(completions::CompletionsArguments),
     /// Measure how fast a board reads and writes, and write the figures to a folder.
     Bench(bench::BenchArguments),
-    /// Write the bootloader as kernel.img, for an SD card.
-    Image(image::ImageArguments),
     /// Make an SD card from which a board starts alone, and write it.
     Sdcard(sdcard::SdCardArguments),
     /// Show it all without a board: emulate one, load it, open the page.
@@ -85,7 +82,6 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Verb::History(arguments) => history::run(arguments),
         Verb::Monitor(arguments) => monitor::run(arguments),
         Verb::Bench(arguments) => bench::run(arguments),
-        Verb::Image(arguments) => image::run(arguments),
         Verb::Sdcard(arguments) => sdcard::run(&arguments),
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Report(arguments) => report::run(&arguments),
