@@ -196,7 +196,8 @@ fn stop_again_forget_and_a_message_in_between() {
     client.send(Command::Say("It raned.".into()));
     client.wait_until_idle();
     let old = client.view().messages.iter().rev().find(|it| it.speaker == Speaker::You).unwrap();
-    client.send(Command::SayInstead(MessageKey(old.key), SAID[1].into()));
+    let (tag, instead_of) = ("anew".into(), Some(MessageKey(old.key)));
+    client.send(Command::SayTagged { tag, text: SAID[1].into(), instead_of });
     let instead = client.wait_for_reply();
     assert_eq!(instead.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..2])[1]);
     client.send(Command::Forget);

@@ -130,18 +130,6 @@ impl Chat {
         }
     }
 
-    pub(super) fn say_instead(&mut self, old: MessageKey, text: &str, unix_seconds: u64) {
-        if self.card.is_none() {
-            return self.refuse(Refusal::NotReady, 0);
-        }
-        match self.conversation.say_instead(old, text, unix_seconds) {
-            Ok(key) => self.show(key),
-            Err(SayError::TooLong { .. }) => self.refuse(Refusal::TextTooLong, 0),
-            // Another tab was faster: it shows.
-            Err(SayError::NotTheLast) => {}
-        }
-    }
-
     pub(super) fn greet(&mut self) {
         self.conversation.greet();
     }

@@ -171,9 +171,6 @@ impl Driver {
                 Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => return Err(Ended),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Ok(Command::Say(text)) => self.chat.say(&text, unix_seconds()),
-                Ok(Command::SayInstead(old, text)) => {
-                    self.chat.say_instead(old, &text, unix_seconds());
-                }
                 Ok(Command::Greet) => self.chat.greet(),
                 Ok(Command::Choose(choices)) => self.chat.choose(choices, unix_seconds()),
                 Ok(Command::SayTagged { tag, text, instead_of }) => {

@@ -36,8 +36,6 @@ use crate::port::Connector;
 pub enum Command {
     /// Send a chat message of at most [`link::message::MAX_TEXT`] bytes.
     Say(String),
-    /// Say this in the place of the friend's last message, which has this key.
-    SayInstead(MessageKey, String),
     /// The persona is to begin, if nothing was said yet.
     Greet,
     /// Change how the persona is to be, and remember it.
