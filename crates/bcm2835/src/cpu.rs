@@ -68,11 +68,28 @@ pub fn idle_unless(busy: impl FnOnce() -> bool) {
 }
 
 /// Sleeps until an interrupt is pending (TRM 3.2.22, Wait For Interrupt).
+///
+/// On this chip the processor can hang for good if it goes to sleep while an instruction is being
+/// fetched from memory (github.com/raspberrypi/linux, issue 20; NetBSD has it too, `arm11x6_sleep`).
+/// So the instructions around the sleep fill one line of the cache, and are run through once without
+/// sleeping.
 fn wait_for_interrupt() {
-    data_synchronization_barrier();
     // SAFETY: stops the clock of the processor until an interrupt; changes nothing.
     #[cfg(target_arch = "arm")]
     unsafe {
-        core::arch::asm!("mcr p15, 0, {zero}, c7, c0, 4", zero = in(reg) 0, options(nostack))
+        core::arch::asm!(
+            ".balign 32",
+            "2:",
+            "subs {rounds}, {rounds}, #1",
+            "nop",
+            "mcreq p15, 0, {rounds}, c7, c10, 4", // data synchronization barrier
+            "mcreq p15, 0, {rounds}, c7, c0, 4",  // sleep
+            "nop",
+            "nop",
+            "nop",
+            "bne 2b",
+            rounds = inout(reg) 2 => _,
+            options(nostack)
+        )
     };
 }
