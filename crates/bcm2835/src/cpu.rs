@@ -58,7 +58,8 @@ pub(crate) fn unmask_interrupts() {
 ///
 /// `busy` runs with interrupts masked, and a pending interrupt ends the sleep even while masked:
 /// no wake-up can slip between the question and the sleep. Something must be able to wake the
-/// processor, or it sleeps for ever: arm [`crate::SystemTimer::wake_at`] first.
+/// processor, or it sleeps for ever: so `busy` sets the alarm, [`crate::SystemTimer::wake_at`]. Set
+/// before, it could ring and be served too early.
 pub fn idle_unless(busy: impl FnOnce() -> bool) {
     critical_section::with(|_| {
         if !busy() {
