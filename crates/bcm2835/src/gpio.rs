@@ -17,7 +17,7 @@ const PULL_CLOCK: usize = 0x98;
 /// What a pin does (p. 92).
 #[derive(Clone, Copy)]
 pub(crate) enum Function {
-    /// Not driven.
+    /// Driven by somebody else, or nobody.
     Input = 0b000,
     /// Driven by [`write`].
     Output = 0b001,

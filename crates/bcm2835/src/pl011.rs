@@ -39,7 +39,8 @@ const INTERRUPT_LEVELS: usize = 0x34;
 /// Header pins 8 and 10.
 const TRANSMIT_PIN: u32 = 14;
 const RECEIVE_PIN: u32 = 15;
-/// Where a Zero W has its Bluetooth chip, and the port may have been led to (p. 102, alternative 3).
+/// Where the Pi's boot stage connects this port to Bluetooth on a Zero W (alternative 3, p. 103). A
+/// Zero without W has nothing there.
 const BLUETOOTH_PINS: [u32; 2] = [32, 33];
 
 /// The clock we ask for: 3 Mbaud is a sixteenth of it (`init_uart_clock` in config.txt agrees).
@@ -59,7 +60,7 @@ pub struct Uart {
 impl Uart {
     /// Once: [`crate::start`] sees to that.
     pub(crate) fn new(mailbox: &mut Mailbox) -> Self {
-        // Or the port would hear both pairs of pins. Circle's lib/serial.cpp does the same.
+        // First, or two pins would feed one receiver.
         for pin in BLUETOOTH_PINS {
             gpio::select(pin, Function::Input);
         }
