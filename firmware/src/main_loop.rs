@@ -62,9 +62,7 @@ fn now(board: &Peripherals) -> Instant {
 fn sleep(board: &mut Peripherals, until: Option<Instant>) {
     let longest = board.timer.now() + LONGEST_SLEEP;
     let until = until.map_or(longest, |until| until.0.min(longest));
-    if board.timer.wake_at(until) {
-        idle_unless(|| board.uart.has_received());
-    }
+    idle_unless(|| board.uart.has_received() || !board.timer.wake_at(until));
 }
 
 #[expect(clippy::panic, reason = "the host wants to see the way back from one")]

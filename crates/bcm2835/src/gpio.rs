@@ -17,6 +17,8 @@ const PULL_CLOCK: usize = 0x98;
 /// What a pin does (p. 92).
 #[derive(Clone, Copy)]
 pub(crate) enum Function {
+    /// Driven by somebody else, or nobody.
+    Input = 0b000,
     /// Driven by [`write`].
     Output = 0b001,
     /// The first alternative: the PL011 on pins 14 and 15 (p. 102).

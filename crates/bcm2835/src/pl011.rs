@@ -39,6 +39,9 @@ const INTERRUPT_LEVELS: usize = 0x34;
 /// Header pins 8 and 10.
 const TRANSMIT_PIN: u32 = 14;
 const RECEIVE_PIN: u32 = 15;
+/// Where the Pi's boot stage connects this port to Bluetooth on a Zero W (alternative 3, p. 103). A
+/// Zero without W has nothing there.
+const BLUETOOTH_PINS: [u32; 2] = [32, 33];
 
 /// The clock we ask for: 3 Mbaud is a sixteenth of it (`init_uart_clock` in config.txt agrees).
 const CLOCK_HZ: u32 = 48_000_000;
@@ -57,6 +60,10 @@ pub struct Uart {
 impl Uart {
     /// Once: [`crate::start`] sees to that.
     pub(crate) fn new(mailbox: &mut Mailbox) -> Self {
+        // First, or two pins would feed one receiver.
+        for pin in BLUETOOTH_PINS {
+            gpio::select(pin, Function::Input);
+        }
         gpio::select(TRANSMIT_PIN, Function::Alternative0);
         gpio::select(RECEIVE_PIN, Function::Alternative0);
         gpio::pull(TRANSMIT_PIN, Resistor::Off);
