@@ -1,12 +1,13 @@
 # Index of what can be done here. `make` alone prints it. Logic lives in crates/devtool.
 
 .DEFAULT_GOAL := help
-.PHONY: help announce setup demo test check build firmware bootloader personas kernel.img fmt clean \
+.PHONY: help announce setup demo test check build firmware bootloader personas kernel.img sdcard fmt clean \
         bench bench-accept bench-quick bench-peer bench-programs
 
 BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
 MODELS    := models/stories260K
+BOOT_FILES = target/boot-files
 WISP      := cargo run --quiet -p wisp --
 # Without the trainer, whose tensor library takes longer to build than all the rest.
 MODEL     := cargo run --quiet -p wisp-model --no-default-features --
@@ -25,7 +26,8 @@ help:
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and the tests' personas"
-	@echo "  make kernel.img  the bootloader as an SD card wants it"
+	@echo "  make sdcard [PERSONA=FILE]  an SD card that needs no computer to start (docs/sd-card.md)"
+	@echo "  make kernel.img  only the bootloader, as an SD card wants it"
 	@echo "  make fmt         format the code"
 	@echo "  make clean       remove everything that was built"
 
@@ -56,6 +58,14 @@ personas:
 
 kernel.img: bootloader
 	@$(WISP) image --bootloader $(BARE)/bootloader --output $@
+
+# Paths go through the environment, as they are. Broadcom's boot files are fetched here and nowhere
+# else: the tests have made-up ones.
+sdcard: export BOOT_FILES := $(BOOT_FILES)
+sdcard: export PERSONA := $(PERSONA)
+sdcard: announce bootloader firmware
+	@scripts/boot-files "$$BOOT_FILES"
+	@$(WISP) sdcard --boot-files "$$BOOT_FILES" $${PERSONA:+--persona "$$PERSONA"}
 
 # The persona is in models/, ready made: nothing that trains is built for it.
 demo: setup announce bootloader firmware

@@ -11,16 +11,19 @@ use link::message::Slot;
 pub(crate) struct BoardMemory {
     slots: PerSlot<&'static mut [u8]>,
     handover: &'static mut [u8],
-    /// Where the firmware runs.
+    /// Where the firmware runs, and where until then lies what the Pi's boot stage loaded.
     firmware: &'static mut [u8],
+    /// Where in there the bootloader's own image ended; `usize::MAX` when it was loaded elsewhere.
+    card: usize,
 }
 
 impl BoardMemory {
-    /// Takes hold of the memory.
+    /// Takes hold of the memory. The bootloader was loaded to `loaded_at` before it moved.
     ///
     /// # Safety
     /// Once. The MMU must map these regions.
-    pub(crate) unsafe fn take() -> Self {
+    pub(crate) unsafe fn take(loaded_at: usize) -> Self {
+        let card = behind_image(loaded_at).unwrap_or(usize::MAX);
         // SAFETY: regions of the memory map, of which no linked section is part; they do not
         // overlap, and the caller promises that this happens once.
         unsafe {
@@ -31,6 +34,7 @@ impl BoardMemory {
                 },
                 handover: bytes(memory::handover()),
                 firmware: bytes(memory::firmware_image()),
+                card,
             }
         }
     }
@@ -59,6 +63,12 @@ impl BoardMemory {
     }
 }
 
+/// How far behind the start of the firmware's memory the image that was loaded to `loaded_at` ends.
+fn behind_image(loaded_at: usize) -> Option<usize> {
+    let start = loaded_at.checked_sub(memory::firmware_image().start)?;
+    start.checked_add(memory::image().len())
+}
+
 /// # Safety
 /// The range must be mapped memory that nothing else refers to.
 unsafe fn bytes(range: Range<usize>) -> &'static mut [u8] {
@@ -81,6 +91,15 @@ impl Memory for BoardMemory {
 
     fn handover_mut(&mut self) -> &mut [u8] {
         self.handover
+    }
+
+    fn card(&self) -> &[u8] {
+        self.firmware.get(self.card..).unwrap_or_default()
+    }
+
+    fn firmware_and_card(&mut self) -> (&mut [u8], &[u8]) {
+        let card = self.firmware.get(self.card..).unwrap_or_default();
+        (self.slots.firmware, card)
     }
 
     fn flush(&mut self) {

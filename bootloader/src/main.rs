@@ -22,13 +22,13 @@ const PIECE: usize = 512;
 const LONGEST_SLEEP: u64 = 50_000;
 
 /// Entered by the boot stub with what the Pi's own boot stage said, which the firmware will be
-/// told too.
+/// told too, and with where that had put this program.
 #[unsafe(no_mangle)]
-extern "C" fn wisp_main(_zero: u32, machine: u32, tags: u32) -> ! {
+extern "C" fn wisp_main(_zero: u32, machine: u32, tags: u32, loaded_at: usize) -> ! {
     // SAFETY: first thing after the boot stub, once; the sections cover this program.
     let mut board = unsafe { bcm2835::start(&sections()) };
     // SAFETY: once, before anything else could look at these memories.
-    let memory = unsafe { BoardMemory::take() };
+    let memory = unsafe { BoardMemory::take(loaded_at) };
     let regions = memory.regions();
     let random = board.random.word();
     let now = Instant(board.timer.now());

@@ -1,7 +1,8 @@
 //! The catalogue of everything that can go wrong: message, stable code, next step.
 //!
 //! Codes are stable: scripts and documentation may refer to them. What the board refuses and how
-//! it crashes have their texts in [`crate::board_texts`]; the history has a list of its own.
+//! it crashes have their texts in [`crate::board_texts`]; the history and SD cards have lists of
+//! their own.
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 use crate::board_texts::{self, Text};
 use crate::history::HistoryError;
+use crate::sdcard::SdCardError;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, WispError>;
@@ -200,6 +202,11 @@ pub enum WispError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     History(#[from] HistoryError),
+
+    // SD cards.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    SdCard(#[from] SdCardError),
 
     // The relay.
     #[error("cannot listen on 127.0.0.1:{port}: {cause}")]
@@ -396,6 +403,7 @@ mod tests {
                 help: "a next step".into(),
             }),
             WispError::History(HistoryError::Nowhere),
+            WispError::SdCard(SdCardError::KernelTooLarge { bytes: 2, limit: 1 }),
             WispError::Listen { port: 1, cause: cause() },
             WispError::BenchPrompts { path: file(), line: 3, cause: "cause".into() },
             WispError::BenchSilent { case: "greeting".into(), seconds: 3 },

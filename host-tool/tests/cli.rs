@@ -50,6 +50,7 @@ fn help_names_every_verb() {
         "doctor",
         "report",
         "completions",
+        "sdcard",
     ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb} is missing from\n{help}");
     }

@@ -1,5 +1,6 @@
 //! The first instructions of both programs: move the image to where it was linked, set up modes,
-//! stacks, vectors and floating point, clear `.bss`, call `wisp_main(r0, r1, r2)`.
+//! stacks, vectors and floating point, clear `.bss`, call `wisp_main(r0, r1, r2,
+//! address it was loaded to)`.
 //!
 //! The image may have been loaded anywhere: at 0x8000 by the Pi or `qemu -bios`, at 0x10000 by
 //! `qemu -kernel` with a raw image, in place by `qemu -kernel` with an ELF file. Where the old
@@ -23,6 +24,7 @@ _start:
     mov     r9, r1
     mov     r10, r2
     adr     r0, _start              @ where it runs
+    mov     r11, r0
     ldr     r1, =__image_start      @ where it was linked
     ldr     r2, =__image_end
     cmp     r0, r1
@@ -88,6 +90,7 @@ _start:
     mov     r0, r8
     mov     r1, r9
     mov     r2, r10
+    mov     r3, r11
     ldr     pc, =wisp_main
     .ltorg
     .balign 16

@@ -38,6 +38,8 @@ regions! {
         __bootloader_exception_stacks_start..__bootloader_exception_stacks_end;
     /// Memory mapped registers.
     peripherals: __peripherals_start..__peripherals_end;
+    /// The running program's image: what was loaded of it.
+    image: __image_start..__image_end;
     /// The running program's zero-initialised data.
     zeroed_data: __bss_start..__bss_end;
 }

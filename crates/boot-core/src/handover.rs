@@ -17,6 +17,7 @@ use link::crash::StoredCrash;
 use link::message::{CrashReport, SlotState};
 use serde::{Deserialize, Serialize};
 
+use crate::checksum::crc32;
 use crate::memory::PerSlot;
 
 /// Bytes of one copy.
@@ -25,11 +26,10 @@ pub const COPY_SIZE: usize = 512;
 /// Bytes of the block: both copies.
 pub const BLOCK_SIZE: usize = 2 * COPY_SIZE;
 
-/// `WHR` and the version of the layout. A change of [`Wire`] raises the last byte.
+/// `WHR` and the version of the layout. A change of [`Wire`] raises the last byte, unless it only
+/// adds what may be 0: the padding is zeros, so an older record reads as such, and an older program
+/// reads past it. (A new firmware may be started by the bootloader of an old card.)
 const MAGIC: [u8; 4] = *b"WHR\x01";
-
-/// No table: a record is 508 bytes, written a few times per upload.
-const CRC: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
 
 /// What one program of the board tells the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Record {
     pub crashes_in_a_row: u32,
     /// The last crash, until the host has seen it.
     pub crash: Option<StoredCrash>,
+    /// Which card the board was started from, see [`crate::card::Found::mark`]; 0 when from none.
+    pub card: u32,
 }
 
 impl Default for Record {
@@ -55,6 +57,7 @@ impl Default for Record {
             running: false,
             crashes_in_a_row: 0,
             crash: None,
+            card: 0,
         }
     }
 }
@@ -69,6 +72,7 @@ struct Wire<'a> {
     crashes_in_a_row: u32,
     #[serde(borrow)]
     crash: Option<CrashReport<'a>>,
+    card: u32,
 }
 
 /// Reads the newest whole record; an empty one when there is none.
@@ -158,16 +162,17 @@ fn encode(record: &Record, sequence: u32) -> [u8; COPY_SIZE] {
         running: record.running,
         crashes_in_a_row: record.crashes_in_a_row,
         crash: record.crash.as_ref().map(StoredCrash::report),
+        card: record.card,
     };
     if let Some((checked, crc)) = bytes.split_last_chunk_mut::<4>()
         && let Some((magic, rest)) = checked.split_first_chunk_mut::<4>()
         && let Some((counter, body)) = rest.split_first_chunk_mut::<4>()
-        // Cannot fail: the longest body is 378 bytes (a test pins it).
+        // Cannot fail: the longest body is 383 bytes (a test pins it).
         && postcard::to_slice(&wire, body).is_ok()
     {
         *magic = MAGIC;
         *counter = sequence.to_le_bytes();
-        *crc = CRC.checksum(checked).to_le_bytes();
+        *crc = crc32(checked).to_le_bytes();
     }
     bytes
 }
@@ -176,7 +181,7 @@ fn decode(bytes: &[u8; COPY_SIZE]) -> Option<(Record, u32)> {
     let (checked, crc) = bytes.split_last_chunk::<4>()?;
     let (magic, rest) = checked.split_first_chunk::<4>()?;
     let (sequence, body) = rest.split_first_chunk::<4>()?;
-    if *magic != MAGIC || CRC.checksum(checked) != u32::from_le_bytes(*crc) {
+    if *magic != MAGIC || crc32(checked) != u32::from_le_bytes(*crc) {
         return None;
     }
     let (wire, _padding) = postcard::take_from_bytes::<Wire<'_>>(body).ok()?;
@@ -186,6 +191,7 @@ fn decode(bytes: &[u8; COPY_SIZE]) -> Option<(Record, u32)> {
         running: wire.running,
         crashes_in_a_row: wire.crashes_in_a_row,
         crash: wire.crash.as_ref().map(StoredCrash::new),
+        card: wire.card,
     };
     Some((record, u32::from_le_bytes(*sequence)))
 }
@@ -215,6 +221,7 @@ mod tests {
                 fault_address: u32::MAX,
                 message: core::str::from_utf8(&[b'x'; 1000]).unwrap(),
             })),
+            card: u32::MAX,
         }
     }
 
@@ -225,7 +232,7 @@ mod tests {
         assert_eq!(load(&block), longest());
         let used =
             COPY_SIZE - 4 - block[..COPY_SIZE - 4].iter().rev().take_while(|b| **b == 0).count();
-        assert!(used <= 8 + 378, "{used}");
+        assert!(used <= 8 + 383, "{used}");
     }
 
     #[test]

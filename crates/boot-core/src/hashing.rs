@@ -1,5 +1,7 @@
 //! The slow part of an upload, in bounded pieces: SHA-256 over what is in memory.
 
+use core::ops::Range;
+
 use heapless::Vec;
 use link::message::{CHUNK_SIZE, ChunkDigest, DeviceMessage, Digest, ImageInfo, MAX_DIGESTS, Slot};
 use sha2::{Digest as _, Sha256};
@@ -27,13 +29,23 @@ pub(crate) struct Comparison {
     bitmap: u64,
 }
 
+/// Why an image is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The host asked.
+    Host,
+    /// An earlier start verified it. Nobody asked, so nobody is told.
+    Record,
+    /// The card brought it. Nobody is told either.
+    Card,
+}
+
 /// Whether a slot holds an image, all of it.
 #[derive(Clone)]
 pub(crate) struct Check {
     pub(crate) slot: Slot,
     pub(crate) image: ImageInfo,
-    /// An image that an earlier start verified: nobody asked, so nobody is told.
-    pub(crate) is_recheck: bool,
+    pub(crate) source: Source,
     hasher: Sha256,
     done: usize,
     reported: usize,
@@ -82,22 +94,31 @@ impl Comparison {
 }
 
 impl Check {
-    pub(crate) fn new(slot: Slot, image: ImageInfo, is_recheck: bool) -> Self {
-        Self { slot, image, is_recheck, hasher: Sha256::new(), done: 0, reported: 0 }
+    pub(crate) fn new(slot: Slot, image: ImageInfo, source: Source) -> Self {
+        Self { slot, image, source, hasher: Sha256::new(), done: 0, reported: 0 }
+    }
+
+    /// Which bytes of the slot [`Check::step`] looks at next.
+    pub(crate) fn next_piece(&self) -> Range<usize> {
+        self.done..self.done.saturating_add(WORK_BYTES).min(self.size())
+    }
+
+    fn size(&self) -> usize {
+        usize::try_from(self.image.size).unwrap_or(usize::MAX)
     }
 
     /// Hashes as much as the bound allows.
     pub(crate) fn step(&mut self, memory: &[u8]) -> Step {
-        let size = usize::try_from(self.image.size).unwrap_or(usize::MAX);
-        let end = self.done.saturating_add(WORK_BYTES).min(size);
-        if let Some(piece) = memory.get(self.done..end) {
+        let piece = self.next_piece();
+        self.done = piece.end;
+        if let Some(piece) = memory.get(piece) {
             self.hasher.update(piece);
         }
-        self.done = end;
-        if end >= size {
+        if self.done >= self.size() {
             return Step::Done(self.hasher.clone().finalize().into());
         }
-        let due = !self.is_recheck && self.done.saturating_sub(self.reported) >= PROGRESS_BYTES;
+        let due = self.source == Source::Host
+            && self.done.saturating_sub(self.reported) >= PROGRESS_BYTES;
         if due {
             self.reported = self.done;
         }

@@ -5,6 +5,7 @@
 //!
 //! - [`region`]: which addresses and sizes an image may have.
 //! - [`memory`]: what the board lends: the slots and the handover block.
+//! - [`card`]: what an SD card brings along.
 //! - [`handover`]: the record that survives a reset: verified images and the crash report.
 //! - [`receiver`]: one image coming in: compare, store, check.
 //! - [`hashing`]: the slow part of that, in bounded pieces.
@@ -18,6 +19,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod answer;
+pub mod card;
+mod checksum;
 pub mod handover;
 pub mod hashing;
 pub mod loader;

@@ -3,8 +3,8 @@
 //! ```text
 //! power on ─► Checking ─► Waiting ◄──────────── silence, from every state but Leaving
 //!   (images of an         │  │                                  ▲
-//!    earlier start)       │  └─ both verified, nobody there ─┐  │
-//!                    host │     for AUTOSTART_DELAY          │  │
+//!    earlier start,       │  └─ both verified, nobody there ─┐  │
+//!    of the card)    host │     for AUTOSTART_DELAY          │  │
 //!                         ▼                                  │  │
 //!             Connected ◄─► Receiving ◄─► Comparing ─────────┼──┤
 //!                 │             └──◄────► Verifying ─────────┼──┘
@@ -62,7 +62,7 @@ pub enum Outcome {
 /// What the loader is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoaderState {
-    /// Hashing images that an earlier start verified.
+    /// Hashing images that an earlier start verified, or that the card brought.
     Checking,
     /// No host.
     Waiting,

@@ -1,4 +1,4 @@
-//! What the board lends the loader: two slots for images and a block that survives a reset.
+//! What the board lends the loader: two slots for images, a block that survives a reset, the card.
 
 use link::message::Slot;
 
@@ -20,6 +20,13 @@ pub trait Memory {
 
     /// The same, for writing.
     fn handover_mut(&mut self) -> &mut [u8];
+
+    /// The memory behind the bootloader's own image, where the Pi's boot stage loaded it and where
+    /// a [card block](crate::card) may be; empty when that is unknown.
+    fn card(&self) -> &[u8];
+
+    /// The firmware's slot, for writing, and the card, to copy from.
+    fn firmware_and_card(&mut self) -> (&mut [u8], &[u8]);
 
     /// Everything written before this call survives a reset from now on: on the board, the data
     /// cache is written back. Called between the steps of [`crate::receiver`] whose order counts.

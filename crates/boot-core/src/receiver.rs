@@ -7,7 +7,11 @@
 //! start of the bootloader. Before the first byte of a slot changes, the handover record stops
 //! calling it verified, so a reset at any point cannot leave a half-written image marked whole.
 //!
+//! What a start finds in memory is in `receiver/start.rs`.
+//!
 //! Hashing takes long: [`Receiver::work`] does one bounded piece per call.
+
+mod start;
 
 use core::fmt;
 
@@ -16,14 +20,15 @@ use link::message::{ChunkDigest, DeviceMessage, ImageInfo, Refusal, Slot, SlotSt
 
 use crate::answer::refused_slot;
 use crate::handover::{self, Record};
-use crate::hashing::{Check, Comparison, Step};
+use crate::hashing::{Check, Comparison, Source, Step};
 use crate::memory::{Memory, PerSlot};
 use crate::region::{SlotRegion, chunk_count, chunk_range};
 
 /// What kind of work is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Checking an image that an earlier start of the bootloader verified.
+    /// Checking what was in memory at the start: images that an earlier start of the bootloader
+    /// verified, and the card's.
     Rechecking,
     /// Comparing chunks with digests.
     Comparing,
@@ -39,6 +44,8 @@ pub struct Receiver<M> {
     record: Record,
     /// A slot the record calls verified *and* whose SHA-256 this start has computed.
     checked: PerSlot<bool>,
+    /// What the card offers and was not looked at yet.
+    card: PerSlot<Option<ImageInfo>>,
     offers: PerSlot<Option<Offer>>,
     job: Option<Job>,
 }
@@ -75,7 +82,7 @@ impl<M> Receiver<M> {
     pub fn work_kind(&self) -> Option<Work> {
         self.job.as_ref().map(|job| match job {
             Job::Compare(_) => Work::Comparing,
-            Job::Hash(check) if check.is_recheck => Work::Rechecking,
+            Job::Hash(check) if check.source != Source::Host => Work::Rechecking,
             Job::Hash(_) => Work::Verifying,
         })
     }
@@ -84,20 +91,22 @@ impl<M> Receiver<M> {
 impl<M: Memory> Receiver<M> {
     /// Takes the memory over and counts this start in the handover record.
     ///
-    /// Images that the record calls verified are hashed again first: [`Receiver::work`] until it
-    /// returns `None`.
+    /// Images that the record calls verified are hashed again first, and those of the card where
+    /// the record has none: [`Receiver::work`] until [`Receiver::work_kind`] is `None`.
     pub fn new(memory: M, regions: PerSlot<SlotRegion>) -> Self {
         let mut record = handover::load(memory.handover());
         record.boots = record.boots.saturating_add(1);
+        let card = start::read_card(&memory, &mut record);
         let mut receiver = Self {
             memory,
             regions,
             record,
             checked: PerSlot::default(),
+            card,
             offers: PerSlot::default(),
             job: None,
         };
-        receiver.recheck_next();
+        receiver.check_next();
         receiver.save();
         receiver
     }
@@ -214,7 +223,7 @@ impl<M: Memory> Receiver<M> {
         if self.verified(slot) == Some(image) {
             return Ok(true);
         }
-        self.job = Some(Job::Hash(Check::new(slot, image, false)));
+        self.job = Some(Job::Hash(Check::new(slot, image, Source::Host)));
         Ok(false)
     }
 
@@ -229,6 +238,7 @@ impl<M: Memory> Receiver<M> {
     /// Does one bounded piece of the work at hand, [`WORK_BYTES`](crate::hashing::WORK_BYTES) at
     /// most; returns what the host should be told.
     pub fn work(&mut self) -> Option<DeviceMessage<'static>> {
+        self.fetch();
         match self.job.as_mut()? {
             Job::Compare(comparison) => {
                 let have = comparison.step(self.memory.slot(comparison.slot))?;
@@ -238,13 +248,13 @@ impl<M: Memory> Receiver<M> {
             Job::Hash(check) => match check.step(self.memory.slot(check.slot)) {
                 Step::Working(progress) => progress,
                 Step::Done(digest) => {
-                    let (slot, image, is_recheck) = (check.slot, check.image, check.is_recheck);
+                    let (slot, image, source) = (check.slot, check.image, check.source);
                     self.job = None;
                     let matches = digest == image.digest;
-                    self.settle(slot, image, matches);
-                    if is_recheck {
+                    self.settle(slot, image, matches, source);
+                    if source != Source::Host {
                         // Nobody asked: the slot's state tells.
-                        self.recheck_next();
+                        self.check_next();
                         return None;
                     }
                     Some(match matches {
@@ -257,13 +267,15 @@ impl<M: Memory> Receiver<M> {
     }
 
     /// Writes down the outcome of a check.
-    fn settle(&mut self, slot: Slot, image: ImageInfo, matches: bool) {
+    fn settle(&mut self, slot: Slot, image: ImageInfo, matches: bool, source: Source) {
         // The image must outlive a reset before the record says that it is whole.
         self.memory.flush();
         *self.checked.get_mut(slot) = matches;
-        let state = match matches {
-            true => SlotState::Verified(image),
-            false => SlotState::Incomplete(image),
+        let state = match (matches, source) {
+            (true, _) => SlotState::Verified(image),
+            // Of a damaged card nothing can be continued by cable.
+            (false, Source::Card) => SlotState::Empty,
+            (false, _) => SlotState::Incomplete(image),
         };
         self.set_slot(slot, state);
     }
@@ -278,33 +290,6 @@ impl<M: Memory> Receiver<M> {
     fn save(&mut self) {
         handover::store(self.memory.handover_mut(), &self.record);
         self.memory.flush();
-    }
-
-    /// Begins checking the next image that the record calls verified.
-    fn recheck_next(&mut self) {
-        for slot in [Slot::Firmware, Slot::Persona] {
-            let SlotState::Verified(image) = *self.record.slots.get(slot) else {
-                continue;
-            };
-            if *self.checked.get(slot) {
-                continue;
-            }
-            if self.check_region(slot, &image).is_err() {
-                // Written by a bootloader with another memory map.
-                *self.record.slots.get_mut(slot) = SlotState::Empty;
-                continue;
-            }
-            self.job = Some(Job::Hash(Check::new(slot, image, true)));
-            return;
-        }
-    }
-
-    fn check_region(&self, slot: Slot, image: &ImageInfo) -> Result<(), Refusal> {
-        self.regions.get(slot).check(image)?;
-        match usize::try_from(image.size) {
-            Ok(size) if size <= self.memory.slot(slot).len() => Ok(()),
-            _ => Err(Refusal::WrongSize),
-        }
     }
 
     fn offered(&self, slot: Slot) -> Result<Offer, Refusal> {

@@ -109,6 +109,14 @@ impl Memory for Ram {
         Arc::make_mut(&mut self.handover).as_mut_slice()
     }
 
+    fn card(&self) -> &[u8] {
+        &[]
+    }
+
+    fn firmware_and_card(&mut self) -> (&mut [u8], &[u8]) {
+        (&mut [], &[])
+    }
+
     fn flush(&mut self) {
         self.flushed_persona = self.persona.clone();
         self.flushed_handover = self.handover.clone();

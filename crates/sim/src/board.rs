@@ -30,6 +30,8 @@ pub struct BoardSettings {
     pub firmware_bytes: usize,
     /// Bytes of the persona's slot.
     pub persona_bytes: usize,
+    /// Whether there is a card with the images in the board: the Pi's boot stage loads it.
+    pub has_card: bool,
 }
 
 impl Default for BoardSettings {
@@ -46,6 +48,7 @@ impl Default for BoardSettings {
             hash_micros: 200,
             firmware_bytes: 8 * 1024,
             persona_bytes: 8 * 1024,
+            has_card: false,
         }
     }
 }
@@ -290,6 +293,9 @@ impl Board {
 
     fn start_loader(&mut self, now: Instant, journal: Journal) {
         journal.note(now, || "board: the bootloader starts".to_string());
+        if self.settings.has_card {
+            self.ram.load_card(&self.images);
+        }
         let regions = self.ram.regions();
         let ram = mem::take(&mut self.ram);
         let loader = Loader::new(ram, regions, [0, 1, 0], self.random.word(), now);

@@ -1,10 +1,12 @@
 //! The board's memory: survives a reset, decays without power.
 
+use boot_core::card::Card;
 use boot_core::handover::BLOCK_SIZE;
 use boot_core::{PerSlot, SlotRegion};
-use link::message::Slot;
+use link::message::{ImageInfo, Slot};
+use sha2::{Digest as _, Sha256};
 
-use crate::Random;
+use crate::{Images, Random};
 
 /// Where firmware runs; see `linker/`.
 pub const FIRMWARE_ADDRESS: u32 = 0x8000;
@@ -15,9 +17,10 @@ pub const PERSONA_ADDRESS: u32 = 0x0200_0000;
 /// Bytes that decay together when power is cut.
 const CELL: usize = 64;
 
-/// The two slots and the handover block.
+/// The two slots, the handover block, and where a card's images are loaded.
 #[derive(Clone, Debug, Default)]
 pub struct Ram {
+    card: Vec<u8>,
     firmware: Vec<u8>,
     persona: Vec<u8>,
     handover: Vec<u8>,
@@ -30,6 +33,7 @@ impl Ram {
             firmware: vec![0; firmware_bytes],
             persona: vec![0; persona_bytes],
             handover: vec![0; BLOCK_SIZE],
+            card: Vec::new(),
         };
         ram.decay(100, random);
         ram
@@ -41,6 +45,23 @@ impl Ram {
         PerSlot {
             firmware: region(FIRMWARE_ADDRESS, &self.firmware),
             persona: region(PERSONA_ADDRESS, &self.persona),
+        }
+    }
+
+    /// What the Pi's boot stage does at every start, from a card with these images.
+    pub fn load_card(&mut self, images: &Images) {
+        let describe = |address, bytes: &[u8]| ImageInfo {
+            address,
+            size: bytes.len() as u32,
+            digest: Sha256::digest(bytes).into(),
+        };
+        let card = Card {
+            firmware: describe(FIRMWARE_ADDRESS, &images.firmware),
+            persona: Some(describe(PERSONA_ADDRESS, images.persona)),
+        };
+        self.card = [card.block().as_slice(), &images.firmware].concat();
+        for (to, from) in self.persona.iter_mut().zip(images.persona.iter()) {
+            *to = *from;
         }
     }
 
@@ -78,6 +99,14 @@ impl boot_core::Memory for Ram {
 
     fn handover_mut(&mut self) -> &mut [u8] {
         &mut self.handover
+    }
+
+    fn card(&self) -> &[u8] {
+        &self.card
+    }
+
+    fn firmware_and_card(&mut self) -> (&mut [u8], &[u8]) {
+        (&mut self.firmware, &self.card)
     }
 
     /// Nothing is cached here; what a cache does to a reset is tested in `boot-core`.

@@ -77,6 +77,8 @@ impl Chat {
             _ => (2000, 115_200, 16_000),
         };
         board.slice_micros = slice_micros;
+        // A board with a card starts alone, with or without a host.
+        board.has_card = case % 3 == 2;
         // Every other case has a slightly bad cable on top.
         let noise = match case % 2 {
             0 => Noise::default(),

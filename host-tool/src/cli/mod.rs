@@ -19,6 +19,7 @@ mod ports;
 mod progress;
 mod qemu;
 mod report;
+mod sdcard;
 mod serve;
 
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Verb {
     Bench(bench::BenchArguments),
     /// Write the bootloader as kernel.img, for an SD card.
     Image(image::ImageArguments),
+    /// Make an SD card from which a board starts alone, and write it.
+    Sdcard(sdcard::SdCardArguments),
     /// Show it all without a board: emulate one, load it, open the page.
     Demo(demo::DemoArguments),
 }
@@ -83,6 +86,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Verb::Monitor(arguments) => monitor::run(arguments),
         Verb::Bench(arguments) => bench::run(arguments),
         Verb::Image(arguments) => image::run(arguments),
+        Verb::Sdcard(arguments) => sdcard::run(&arguments),
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

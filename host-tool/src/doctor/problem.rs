@@ -30,7 +30,7 @@ pub enum Problem {
     #[diagnostic(
         code(wisp::port::other_device),
         help(
-            "If that is the board, its SD card starts something else: `wisp image` writes the kernel.img that belongs there. If it is another device, name the board's port with `--port`."
+            "If that is the board, its SD card starts something else: `make sdcard` makes the one that belongs there. If it is another device, name the board's port with `--port`."
         )
     )]
     OtherDevice { port: String, bytes: u64 },
@@ -66,7 +66,7 @@ pub enum Problem {
     #[diagnostic(
         code(wisp::board::version),
         help(
-            "They understand each other. To bring the firmware up to date: `wisp load --firmware FILE`; the bootloader: `wisp image`, for the SD card."
+            "They understand each other. To bring the firmware up to date: `wisp load --firmware FILE`; the bootloader: `make sdcard`, for the SD card."
         )
     )]
     OtherVersion { port: String, program: &'static str, theirs: String, ours: String },

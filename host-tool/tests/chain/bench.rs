@@ -82,6 +82,7 @@ fn chunks(image: &Image) -> u32 {
 
 /// A running board.
 pub struct Bench {
+    address: PortAddress,
     connector: FixedConnector,
     _board: Running,
 }
@@ -109,7 +110,8 @@ impl Bench {
         let mut options = BoardOptions::new(artefacts.bootloader.clone());
         options.extra = more.iter().map(|argument| (*argument).to_owned()).collect();
         let board = Board::start(&options).unwrap();
-        Self { connector: board.connector(), _board: Running::Tool(board) }
+        let address = board.address();
+        Self { address, connector: board.connector(), _board: Running::Tool(board) }
     }
 
     /// Boots with these arguments instead of the tool's `-kernel`.
@@ -122,10 +124,18 @@ impl Bench {
             .args(arguments)
             .spawn()
             .unwrap();
+        let address = PortAddress::Unix(socket);
         Self {
-            connector: FixedConnector::new(PortAddress::Unix(socket), 0),
+            connector: FixedConnector::new(address.clone(), 0),
+            address,
             _board: Running::Own(process, folder),
         }
+    }
+
+    /// Where its serial line is.
+    #[allow(dead_code)] // Only the tests of the card ask who is there without a client.
+    pub fn address(&self) -> PortAddress {
+        self.address.clone()
     }
 
     /// Connects a fresh client that wants these images on the board.

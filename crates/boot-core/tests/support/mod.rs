@@ -3,6 +3,7 @@
 
 pub mod rig;
 
+use boot_core::card::Card;
 use boot_core::handover::{self, BLOCK_SIZE};
 use boot_core::{Memory, PerSlot, SlotRegion};
 use link::message::{Digest, ImageInfo, Slot, SlotState};
@@ -28,6 +29,29 @@ pub struct Ram {
     sink: Option<Vec<u8>>,
     /// Something other than the loader wrote to a slot.
     is_spoiled: bool,
+    /// What the Pi's boot stage loads at every start.
+    card: Option<SdCard>,
+}
+
+/// An SD card as the Pi's boot stage reads it.
+#[derive(Clone, Default)]
+pub struct SdCard {
+    /// What `kernel.img` has behind the bootloader.
+    pub area: Vec<u8>,
+    /// What goes to the persona's place.
+    pub persona: Vec<u8>,
+}
+
+impl SdCard {
+    /// A card with both images, whole.
+    pub fn new(firmware: &[u8], persona: Option<&[u8]>) -> Self {
+        let card = Card {
+            firmware: describe(FIRMWARE_ADDRESS, firmware),
+            persona: persona.map(|bytes| describe(PERSONA_ADDRESS, bytes)),
+        };
+        let area = [card.block().as_slice(), firmware].concat();
+        Self { area, persona: persona.unwrap_or_default().to_vec() }
+    }
 }
 
 #[derive(Clone, PartialEq)]
@@ -46,9 +70,9 @@ impl Banks {
     }
 
     /// A program that starts here does not take a damaged image for a verified one.
-    fn assert_sound(&self) {
+    fn assert_sound(&self, slots: &[Slot]) {
         let record = handover::load(&self.handover);
-        for slot in [Slot::Firmware, Slot::Persona] {
+        for slot in slots.iter().copied() {
             if let SlotState::Verified(image) = *record.slots.get(slot) {
                 let kept = &self.slot(slot)[..image.size as usize];
                 assert_eq!(digest(kept), image.digest, "{slot:?} is marked verified and is not");
@@ -70,7 +94,27 @@ impl Ram {
             persona: noise(persona),
             handover: noise(BLOCK_SIZE),
         };
-        Self { now: banks.clone(), flushed: banks, sink: None, is_spoiled: false }
+        Self { now: banks.clone(), flushed: banks, sink: None, is_spoiled: false, card: None }
+    }
+
+    /// Puts a card in, or takes it out; it is read at the next start.
+    pub fn insert(&mut self, card: Option<SdCard>) {
+        self.card = card;
+    }
+
+    /// What the Pi's boot stage does before the bootloader runs.
+    pub fn load_card(&mut self) {
+        let persona = self.card.iter().flat_map(|card| &card.persona).copied().enumerate();
+        for (place, byte) in persona {
+            self.now.persona[place] = byte;
+            self.flushed.persona[place] = byte;
+        }
+    }
+
+    /// Power was gone: nothing is left.
+    pub fn lose_power(&mut self) {
+        let fresh = Self::new(self.now.firmware.len() - FENCE, self.now.persona.len() - FENCE);
+        *self = Self { card: self.card.take(), ..fresh };
     }
 
     /// What a program gone wild does: it writes without asking.
@@ -78,6 +122,13 @@ impl Ram {
         self.is_spoiled = true;
         self.now.persona[place] ^= 1;
         self.flushed.persona[place] ^= 1;
+    }
+
+    /// The same, in the firmware's place.
+    pub fn spoil_firmware(&mut self, place: usize) {
+        self.is_spoiled = true;
+        self.now.firmware[place] ^= 1;
+        self.flushed.firmware[place] ^= 1;
     }
 
     /// The persona's memory no longer takes writes.
@@ -122,7 +173,23 @@ impl Ram {
 
     /// What must hold at every moment, whatever was asked of the loader.
     pub fn assert_sound(&self) {
-        self.flushed.assert_sound();
+        self.flushed.assert_sound(self.lasting());
+    }
+
+    /// The slots that a reset leaves as they are.
+    fn lasting(&self) -> &'static [Slot] {
+        match &self.card {
+            Some(card) if !card.persona.is_empty() => &[Slot::Firmware],
+            _ => &[Slot::Firmware, Slot::Persona],
+        }
+    }
+
+    fn assert_may_write(&self, slot: Slot) {
+        let record = handover::load(&self.flushed.handover);
+        assert!(
+            !matches!(record.slots.get(slot), SlotState::Verified(_)),
+            "a slot is written to while a reset would find it marked verified"
+        );
     }
 
     /// Nothing outside the slots and the handover block was touched.
@@ -142,11 +209,7 @@ impl Memory for Ram {
     }
 
     fn slot_mut(&mut self, slot: Slot) -> &mut [u8] {
-        let record = handover::load(&self.flushed.handover);
-        assert!(
-            !matches!(record.slots.get(slot), SlotState::Verified(_)),
-            "a slot is written to while a reset would find it marked verified"
-        );
+        self.assert_may_write(slot);
         let bytes = match (slot, &mut self.sink) {
             (Slot::Firmware, _) => &mut self.now.firmware,
             (Slot::Persona, None) => &mut self.now.persona,
@@ -164,12 +227,23 @@ impl Memory for Ram {
         &mut self.now.handover[..BLOCK_SIZE]
     }
 
+    fn card(&self) -> &[u8] {
+        self.card.as_ref().map_or([].as_slice(), |card| &card.area)
+    }
+
+    fn firmware_and_card(&mut self) -> (&mut [u8], &[u8]) {
+        self.assert_may_write(Slot::Firmware);
+        let card = self.card.as_ref().map_or([].as_slice(), |card| &card.area);
+        let end = self.now.firmware.len() - FENCE;
+        (&mut self.now.firmware[..end], card)
+    }
+
     fn flush(&mut self) {
         // A cache may have written the record back long before, and the image not yet.
         let mut early = self.flushed.clone();
         early.handover.clone_from(&self.now.handover);
         if !self.is_spoiled {
-            early.assert_sound();
+            early.assert_sound(self.lasting());
         }
         self.flushed.clone_from(&self.now);
     }

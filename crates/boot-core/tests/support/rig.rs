@@ -85,6 +85,17 @@ impl Rig {
         self
     }
 
+    /// The plug is pulled and put back, perhaps with another card in the slot.
+    pub fn cut_power(mut self, change: impl FnOnce(&mut Ram)) -> Self {
+        self.starts += 1;
+        let mut ram = self.loader.into_memory();
+        ram.lose_power();
+        change(&mut ram);
+        self.loader = start(ram, self.starts, self.now);
+        self.outcome = Outcome::Continue;
+        self
+    }
+
     pub fn phase(&self) -> Phase {
         self.uploader.as_ref().unwrap().phase()
     }
@@ -179,7 +190,8 @@ impl Rig {
     }
 }
 
-fn start(ram: Ram, random: u32, now: Instant) -> Loader<Ram> {
+fn start(mut ram: Ram, random: u32, now: Instant) -> Loader<Ram> {
+    ram.load_card();
     let regions = ram.regions();
     Loader::new(ram, regions, [0, 1, 0], random, now)
 }

@@ -1,0 +1,166 @@
+//! The card's image: a partition table and one FAT32 partition, the same bytes each time.
+
+use std::fs::File;
+use std::io::{Cursor, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use fatfs::{
+    Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider,
+    format_volume,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::SdCardError;
+use super::contents::Contents;
+
+/// Bytes of a sector: of every SD card.
+pub const SECTOR: usize = 512;
+
+/// First sector of the partition: 4 MiB, where cards like their blocks to begin.
+const FIRST_SECTOR: usize = 8192;
+
+/// Smallest image. A FAT32 partition has 65,525 clusters at least.
+const SMALLEST: usize = 64 << 20;
+
+/// FAT32, addressed by sector: what the Pi's boot stage reads.
+const PARTITION_TYPE: u8 = 0x0c;
+
+/// Cylinder, head and sector for what lies beyond their reach.
+const BEYOND: [u8; 3] = [0xfe, 0xff, 0xff];
+
+/// The end of every partition table.
+const SIGNATURE: [u8; 2] = [0x55, 0xaa];
+
+/// Pieces that are zero all over are left out of the file: the file system fills them in.
+const PIECE: usize = 64 << 10;
+
+/// How many bytes an image for these files has: a power of two, because emulators want that.
+pub fn size_for(contents: &Contents) -> usize {
+    // 4 KiB is the largest cluster here; tables and table of contents take less than 2 %.
+    let files: usize = contents.0.iter().map(|file| file.bytes.len().next_multiple_of(4096)).sum();
+    let needed = FIRST_SECTOR * SECTOR + files + files / 50 + (1 << 20);
+    needed.next_power_of_two().max(SMALLEST)
+}
+
+/// Writes the image to a file: all of it or nothing.
+///
+/// # Errors
+/// [`SdCardError::Image`], [`SdCardError::Write`].
+pub fn write(contents: &Contents, path: &Path) -> Result<usize, SdCardError> {
+    let size = size_for(contents);
+    let partition = partition(contents, size - FIRST_SECTOR * SECTOR)
+        .map_err(|cause| SdCardError::Image { cause })?;
+    let failed = |cause| SdCardError::Write { path: path.to_path_buf(), cause };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut draft = tempfile::Builder::new()
+        .prefix(".wisp-sd-")
+        // As any file that a program writes; the draft's own are its owner's only.
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    fill(draft.as_file_mut(), size, &partition, identity(contents)).map_err(failed)?;
+    draft.persist(path).map_err(|error| failed(error.error))?;
+    Ok(size)
+}
+
+fn fill(file: &mut File, size: usize, partition: &[u8], identity: u32) -> std::io::Result<()> {
+    file.set_len(size as u64)?;
+    file.write_all(&boot_record(identity, partition.len() / SECTOR))?;
+    let mut place = FIRST_SECTOR * SECTOR;
+    for piece in partition.chunks(PIECE) {
+        if piece.iter().any(|byte| *byte != 0) {
+            file.seek(SeekFrom::Start(place as u64))?;
+            file.write_all(piece)?;
+        }
+        place += piece.len();
+    }
+    file.sync_all()
+}
+
+/// Tells cards apart for operating systems, which want each to have a number of its own.
+fn identity(contents: &Contents) -> u32 {
+    let mut hasher = Sha256::new();
+    for file in &contents.0 {
+        hasher.update(&file.bytes);
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    digest.first_chunk().copied().map_or(0, u32::from_le_bytes)
+}
+
+/// The first sector: no program, one active partition up to the end.
+fn boot_record(identity: u32, sectors: usize) -> Vec<u8> {
+    let mut record = vec![0; 440];
+    record.extend(identity.to_le_bytes());
+    record.extend([0, 0]);
+    record.push(0x80);
+    record.extend(BEYOND);
+    record.push(PARTITION_TYPE);
+    record.extend(BEYOND);
+    record.extend((FIRST_SECTOR as u32).to_le_bytes());
+    record.extend((sectors as u32).to_le_bytes());
+    record.resize(SECTOR - SIGNATURE.len(), 0);
+    record.extend(SIGNATURE);
+    record
+}
+
+/// Whether this first sector is one of ours: what is written over a whole drive should be a card.
+pub fn is_card(sector: &[u8]) -> bool {
+    sector.len() == SECTOR
+        && sector.ends_with(&SIGNATURE)
+        && sector.get(450) == Some(&PARTITION_TYPE)
+        && sector.get(454..458) == Some(&(FIRST_SECTOR as u32).to_le_bytes())
+}
+
+/// The partition's bytes.
+fn partition(contents: &Contents, size: usize) -> std::io::Result<Vec<u8>> {
+    let mut disk = Cursor::new(vec![0; size]);
+    let options = FormatVolumeOptions::new()
+        .fat_type(FatType::Fat32)
+        .volume_id(identity(contents))
+        .volume_label(*b"WISP       ");
+    format_volume(&mut disk, options)?;
+    let system = FileSystem::new(&mut disk, FsOptions::new().time_provider(&FIRST_DAY))?;
+    for file in &contents.0 {
+        let mut place = system.root_dir().create_file(&file.name)?;
+        place.write_all(&file.bytes)?;
+        place.flush()?;
+    }
+    // Counts what is free, which is then written down.
+    system.stats()?;
+    system.unmount()?;
+    let mut bytes = disk.into_inner();
+    // What fatfs cannot know and some systems want to: how many sectors lie before the partition.
+    // In its first sector, and in the copy of that.
+    for sector in [0, 6] {
+        let place = sector * SECTOR + HIDDEN_SECTORS;
+        if let Some(place) = bytes.get_mut(place..place + 4) {
+            place.copy_from_slice(&(FIRST_SECTOR as u32).to_le_bytes());
+        }
+    }
+    Ok(bytes)
+}
+
+/// Where that is in a FAT32 boot sector (Microsoft's FAT specification, `BPB_HiddSec`).
+const HIDDEN_SECTORS: usize = 28;
+
+/// All files are of the first day that FAT can write: the same card has the same bytes.
+#[derive(Debug)]
+struct FirstDay;
+
+static FIRST_DAY: FirstDay = FirstDay;
+
+impl TimeProvider for FirstDay {
+    fn get_current_date(&self) -> Date {
+        Date { year: 1980, month: 1, day: 1 }
+    }
+
+    fn get_current_date_time(&self) -> DateTime {
+        DateTime {
+            date: self.get_current_date(),
+            time: Time { hour: 0, min: 0, sec: 0, millis: 0 },
+        }
+    }
+}

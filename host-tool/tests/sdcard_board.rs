@@ -1,0 +1,185 @@
+//! A board with a card in QEMU: the emulator does what the Pi's boot stage does, with the very bytes
+//! of the image, and nobody is at the cable.
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
+
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "chain/bench.rs"]
+mod bench;
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "chain/cable.rs"]
+mod cable;
+#[path = "common/card.rs"]
+mod card;
+#[path = "chain/reference.rs"]
+mod reference;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bench::{Artefacts, Bench, artefacts};
+use cable::Fault;
+use card::{boot_files, files, made};
+use link::message::{CHUNK_SIZE, Role, Settings, SlotState};
+use wisp::client::{Command, Update};
+use wisp::doctor::{Heard, gather};
+use wisp::image;
+
+/// How long the board is left alone before somebody asks who is there, and longer each time:
+/// whoever asks too early keeps the bootloader from starting.
+const LEFT_ALONE: [u64; 6] = [4, 8, 16, 32, 64, 128];
+
+const SETTINGS: Settings = Settings {
+    temperature_milli: 0,
+    top_p_milli: 1000,
+    repetition_penalty_milli: 1000,
+    seed: Some(7),
+    max_reply_tokens: 16,
+};
+
+const SAID: &str = "Once upon a time, there was a little ghost";
+
+/// What the boot stage takes from a card: two files, out of the image.
+struct Card {
+    kernel: PathBuf,
+    persona: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Card {
+    fn new(artefacts: &Artefacts) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("card.img");
+        let paths = [
+            &artefacts.bootloader,
+            &artefacts.firmware,
+            &artefacts.persona,
+            &boot_files(folder.path()),
+            &image,
+        ];
+        let [bootloader, firmware, persona, boot, output] =
+            paths.map(|path| path.to_str().unwrap());
+        made(&[
+            "--bootloader",
+            bootloader,
+            "--firmware",
+            firmware,
+            "--persona",
+            persona,
+            "--boot-files",
+            boot,
+            "--output",
+            output,
+        ]);
+        for (name, bytes) in files(&image) {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let place = |name: &str| folder.path().join(name);
+        Self { kernel: place("kernel.img"), persona: place("persona.wisp"), _folder: folder }
+    }
+
+    /// Changes one bit of a file, in the middle.
+    fn damage(&self, path: &Path) {
+        let mut bytes = fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Power on. `kind` is QEMU's way to load: `-bios` to 0x8000 as the Pi does, `-kernel` to
+    /// 0x10000.
+    fn start(&self, kind: &str) -> Bench {
+        let address = image::PERSONA_ADDRESS;
+        let persona = self.persona.display();
+        Bench::start_with(&[
+            kind.to_string(),
+            self.kernel.display().to_string(),
+            "-device".to_string(),
+            format!("loader,file={persona},addr={address:#x},force-raw=on"),
+        ])
+    }
+}
+
+/// Asks who is there, and is gone again.
+fn ask(bench: &Bench) -> Heard {
+    let mut facts = gather::ports(Some(&bench.address()), 0);
+    facts.ports.remove(0).heard.unwrap()
+}
+
+/// Leaves the board alone until its firmware answers, which nobody has asked it to start.
+fn firmware_came_up(bench: &Bench) -> Heard {
+    for seconds in LEFT_ALONE {
+        std::thread::sleep(Duration::from_secs(seconds));
+        let heard = ask(bench);
+        if heard.peer.is_some_and(|peer| peer.role == Role::Firmware) {
+            return heard;
+        }
+    }
+    panic!("the board did not start by itself")
+}
+
+#[test]
+fn a_card_starts_a_board_alone_and_a_host_joins_later() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let card = Card::new(&artefacts);
+    for kind in ["-bios", "-kernel"] {
+        let bench = card.start(kind);
+        let heard = firmware_came_up(&bench);
+        let digest = image::persona(&artefacts.persona).unwrap().info.digest;
+        assert_eq!(heard.peer.unwrap().persona, Some(digest), "{kind}");
+        assert_eq!((heard.refused, heard.crash), (None, None), "{kind}");
+
+        // A client that brings nothing.
+        let mut client = bench.listen(Fault::None);
+        client.wait_until_online();
+        client.send(Command::Configure(SETTINGS));
+        let reply = client.say_and_wait(SAID);
+        let expected = reference::replies(&artefacts.persona, SETTINGS, &[SAID]);
+        assert_eq!(reply.text, expected[0], "{kind}");
+        assert_eq!(client.view().card.clone().unwrap().name, "Stories", "{kind}");
+
+        // A crash: the boot stage loads the card again, and the chat goes on.
+        client.send(Command::PlantPanic);
+        client.wait_for("a crash report", |update| match update {
+            Update::Crashed { .. } => Some(()),
+            _ => None,
+        });
+        client.wait_until_online();
+        assert_eq!(client.chunks_sent(), 0, "{kind}");
+    }
+    println!("wisp: sdcard_starts_in_qemu 2 kinds");
+}
+
+#[test]
+fn a_damaged_persona_is_not_started_and_one_chunk_mends_it() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let card = Card::new(&artefacts);
+    card.damage(&card.persona);
+    let bench = card.start("-bios");
+    for seconds in &LEFT_ALONE[..2] {
+        std::thread::sleep(Duration::from_secs(*seconds));
+        let heard = ask(&bench);
+        assert_eq!(heard.peer.unwrap().role, Role::Bootloader);
+        let [firmware, persona] = heard.slots.unwrap();
+        assert!(matches!(firmware, SlotState::Verified(_)), "{firmware:?}");
+        assert_eq!(persona, SlotState::Empty);
+    }
+    let mut client = bench.connect(Fault::None, &artefacts);
+    client.wait_until_online();
+    assert_eq!(client.chunks_sent(), 1, "one chunk of {CHUNK_SIZE} bytes was wrong");
+}
+
+#[test]
+fn damaged_firmware_is_not_started() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let card = Card::new(&artefacts);
+    // Beyond the bootloader, which is a third of it.
+    card.damage(&card.kernel);
+    let bench = card.start("-bios");
+    std::thread::sleep(Duration::from_secs(LEFT_ALONE[0]));
+    let heard = ask(&bench);
+    assert_eq!(heard.peer.unwrap().role, Role::Bootloader);
+    let [firmware, persona] = heard.slots.unwrap();
+    assert_eq!(firmware, SlotState::Empty);
+    assert!(matches!(persona, SlotState::Verified(_)), "{persona:?}");
+}
