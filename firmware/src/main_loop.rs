@@ -2,7 +2,7 @@
 
 use bcm2835::{Clock, Peripherals, idle_unless};
 use boot_core::handover;
-use device::{Activity, Governor, Health, Machine, is_lit};
+use device::{Activity, Governor, Health, Light, Machine, is_lit};
 use link::Instant;
 
 use crate::{HEAP, board, log};
@@ -97,7 +97,12 @@ impl Chores {
 
     fn run(&mut self, board: &mut Peripherals, machine: &mut impl Machine) {
         let now = board.timer.now();
-        board.led.light(is_lit(Instant(now), self.is_working));
+        let light = match machine.trouble() {
+            Some(flashes) => Light::Trouble(flashes),
+            None if self.is_working => Light::Working,
+            None => Light::Idle,
+        };
+        board.led.light(is_lit(Instant(now), light));
 
         let mut frame = [0; 256];
         loop {

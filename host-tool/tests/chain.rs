@@ -71,6 +71,8 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     let plan = log.iter().find(|line| line.text.starts_with("memory: ")).expect("the plan");
     // The emulated board has the memory to pack the weights.
     assert!(plan.text.starts_with("memory: weights packed in "), "{}", plan.text);
+    let tested = log.iter().find(|line| line.text.starts_with("self-test: ")).expect("a self-test");
+    assert!(tested.text.contains(" bytes and the kernels are sound"), "{}", tested.text);
     println!("wisp: qemu_log_lines_decoded {} lines", log.len());
     drop(client);
 

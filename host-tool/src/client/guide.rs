@@ -292,7 +292,10 @@ impl Guide {
         match self.stage {
             Stage::Loading => self.is_launched,
             Stage::Listening { .. } => {
-                matches!(refusal, Refusal::OutOfMemory | Refusal::BadPersona)
+                matches!(
+                    refusal,
+                    Refusal::OutOfMemory | Refusal::BadPersona | Refusal::SelfTestFailed
+                )
             }
             _ => false,
         }

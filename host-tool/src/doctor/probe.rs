@@ -129,7 +129,8 @@ impl Heard {
             DeviceMessage::Slots { firmware, persona } => self.slots = Some([firmware, persona]),
             DeviceMessage::Details { board, .. } => self.board = Some(board),
             DeviceMessage::Refused {
-                refusal: refusal @ (Refusal::OutOfMemory | Refusal::BadPersona),
+                refusal:
+                    refusal @ (Refusal::OutOfMemory | Refusal::BadPersona | Refusal::SelfTestFailed),
                 detail,
             } => self.refused = Some(BoardRefused { refusal, detail }),
             // A panic's message may quote a text that was being worked on.
