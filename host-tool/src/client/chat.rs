@@ -11,7 +11,8 @@ use link::{Instant, Session, SessionEvent};
 use super::choices::Choices;
 use super::describe::describe;
 use super::keeper::Keeper;
-use super::view::{Activity, LinkState, Notice, Phase, Update};
+use super::link_state::{LinkState, Phase};
+use super::view::{Activity, Notice, Update};
 use crate::errors::{BoardRefused, Result, WispError};
 
 /// Keeps the conversation.
