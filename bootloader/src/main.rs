@@ -92,9 +92,7 @@ fn run(board: &mut Peripherals, loader: &mut Loader<BoardMemory>) -> Ending {
 fn sleep(board: &mut Peripherals, until: Option<Instant>) {
     let longest = board.timer.now() + LONGEST_SLEEP;
     let until = until.map_or(longest, |until| until.0.min(longest));
-    if board.timer.wake_at(until) {
-        idle_unless(|| board.uart.has_received());
-    }
+    idle_unless(|| board.uart.has_received() || !board.timer.wake_at(until));
 }
 
 /// The LED: even and slow while waiting, short flashes with a host, hectic while working.

@@ -10,6 +10,7 @@ mod board;
 mod crash;
 mod log;
 mod main_loop;
+mod self_test;
 
 use arm1176::Arm1176;
 use bcm2835::{Clock, LockedHeap, Peripherals};
@@ -45,8 +46,6 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
 
 /// Runs the persona until a restart is wanted.
 fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) {
-    // SAFETY: once; `heap_region` is mapped, and the persona's file ends before it.
-    unsafe { HEAP.start(board::heap_region(file)) };
     let model = match open(file) {
         Ok(model) => model,
         Err(error) => {
@@ -55,7 +54,18 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
         }
     };
     let session = session(board, Some(file.digest));
-    let plan = Plan::new(&model, &engine::Options::default(), HEAP.usage().1 as u64);
+    let region = board::heap_region(file);
+    let plan = Plan::new(&model, &engine::Options::default(), region.len() as u64);
+    if let Ok(plan) = &plan {
+        // It fits, and the heap is filled from its beginning.
+        let used = region.start..region.start + plan.total() as usize;
+        // SAFETY: mapped memory behind the persona's file, and there is no heap yet.
+        if let Err(detail) = unsafe { self_test::run(board, used) } {
+            return refuse(board, Refusal::SelfTestFailed, detail);
+        }
+    }
+    // SAFETY: once; the region is mapped, and the persona's file ends before it.
+    unsafe { HEAP.start(region) };
     let device = plan.and_then(|plan| {
         defmt::info!("memory: {}", defmt::Display2Format(&plan));
         let seed = u64::from(board.random.word());

@@ -2,7 +2,7 @@
 
 use bcm2835::{Clock, Peripherals, idle_unless};
 use boot_core::handover;
-use device::{Activity, Health, Machine, is_lit};
+use device::{Activity, Governor, Health, Light, Machine, is_lit};
 use link::Instant;
 
 use crate::{HEAP, board, log};
@@ -14,7 +14,7 @@ const PIECE: usize = 2048;
 /// Longest sleep in microseconds: the LED wants to beat.
 const LONGEST_SLEEP: u64 = 50_000;
 
-/// Microseconds between two looks at temperature and counters.
+/// Microseconds between two looks at temperature and counters: the second that [`Governor`] wants.
 const HEALTH_INTERVAL: u64 = 1_000_000;
 
 /// A firmware that has run for so long, in microseconds, does not crash at every start.
@@ -23,7 +23,7 @@ const HEALTHY_AFTER: u64 = 20_000_000;
 /// Runs the machine until the board is to be restarted.
 pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) {
     let mut piece = [0; PIECE];
-    let mut chores = Chores::default();
+    let mut chores = Chores::new(board);
     board.watchdog.start();
     loop {
         board.watchdog.pat();
@@ -62,9 +62,7 @@ fn now(board: &Peripherals) -> Instant {
 fn sleep(board: &mut Peripherals, until: Option<Instant>) {
     let longest = board.timer.now() + LONGEST_SLEEP;
     let until = until.map_or(longest, |until| until.0.min(longest));
-    if board.timer.wake_at(until) {
-        idle_unless(|| board.uart.has_received());
-    }
+    idle_unless(|| board.uart.has_received() || !board.timer.wake_at(until));
 }
 
 #[expect(clippy::panic, reason = "the host wants to see the way back from one")]
@@ -74,19 +72,37 @@ fn plant_panic() -> ! {
 }
 
 /// What has to be done now and then.
-#[derive(Default)]
 struct Chores {
     is_working: bool,
     next_health: u64,
     lost_frames: u32,
     is_healthy: bool,
     crash_is_forgotten: bool,
+    governor: Governor,
 }
 
 impl Chores {
+    /// The processor runs as fast as it can.
+    fn new(board: &mut Peripherals) -> Self {
+        let highest = board.mailbox.clock_rate(Clock::Arm).unwrap_or(0);
+        Self {
+            is_working: false,
+            next_health: 0,
+            lost_frames: 0,
+            is_healthy: false,
+            crash_is_forgotten: false,
+            governor: Governor::new(highest),
+        }
+    }
+
     fn run(&mut self, board: &mut Peripherals, machine: &mut impl Machine) {
         let now = board.timer.now();
-        board.led.light(is_lit(Instant(now), self.is_working));
+        let light = match machine.trouble() {
+            Some(flashes) => Light::Trouble(flashes),
+            None if self.is_working => Light::Working,
+            None => Light::Idle,
+        };
+        board.led.light(is_lit(Instant(now), light));
 
         let mut frame = [0; 256];
         loop {
@@ -96,7 +112,9 @@ impl Chores {
         }
         if now >= self.next_health {
             self.next_health = now + HEALTH_INTERVAL;
-            machine.set_health(health(board));
+            let health = health(board);
+            machine.set_health(health);
+            self.mind_heat(board, health.temperature_millidegrees);
             let lost = log::dropped_frames();
             if lost != self.lost_frames {
                 self.lost_frames = lost;
@@ -110,6 +128,22 @@ impl Chores {
         if !self.crash_is_forgotten && !machine.has_unseen_crash() {
             self.crash_is_forgotten = true;
             board::forget_crash();
+        }
+    }
+}
+
+impl Chores {
+    /// Slows a hot chip down, and lets it be fast again when it has cooled.
+    fn mind_heat(&mut self, board: &mut Peripherals, millidegrees: u32) {
+        let was_slowed = self.governor.is_slowed();
+        let Some(rate) = self.governor.second(millidegrees) else { return };
+        if board.mailbox.set_clock_rate(Clock::Arm, rate).is_err() {
+            return defmt::warn!("the processor's clock cannot be changed");
+        }
+        match (was_slowed, self.governor.is_slowed()) {
+            (false, true) => defmt::warn!("the chip is hot ({=u32} m°C): slower", millidegrees),
+            (true, false) => defmt::info!("the chip has cooled: full speed"),
+            _ => {}
         }
     }
 }

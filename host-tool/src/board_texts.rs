@@ -15,7 +15,7 @@ pub struct Text {
 }
 
 /// Every refusal there is, for tests and documentation.
-pub const REFUSALS: [Refusal; 16] = [
+pub const REFUSALS: [Refusal; 17] = [
     Refusal::WrongProgram,
     Refusal::Malformed,
     Refusal::WrongAddress,
@@ -32,6 +32,7 @@ pub const REFUSALS: [Refusal; 16] = [
     Refusal::OutOfMemory,
     Refusal::Busy,
     Refusal::AlreadyBegun,
+    Refusal::SelfTestFailed,
 ];
 
 /// Every kind of crash there is.
@@ -128,6 +129,11 @@ pub fn refusal(refusal: Refusal, detail: u32) -> Text {
             message: "the persona needs more memory than the board has",
             code: "wisp::refused::out_of_memory",
             help: "Take a smaller model, or one with a shorter context.",
+        },
+        Refusal::SelfTestFailed => Text {
+            message: "it has tested itself when it was switched on, and its memory or its arithmetic is not sound",
+            code: "wisp::refused::self_test",
+            help: "Take its power away for ten seconds. If it says this again, try another supply and `arm_freq=700` on the card; then the board is worn out.",
         },
         Refusal::Busy => Text {
             message: "too many messages wait to be read",

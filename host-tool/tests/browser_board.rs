@@ -1,31 +1,25 @@
 //! The real program, the real board in QEMU and a real browser: a chat that everything happens to.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
 
+#[allow(dead_code)] // Each test file uses its part.
+#[path = "common/built.rs"]
+mod built;
 #[path = "common/browser.rs"]
 mod driver;
 #[path = "common/proxy.rs"]
 mod proxy;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use driver::Browser;
+use link::conversation::{Message, MessageKey, MessageState, Standing, Unsaved};
+use link::message::Speaker;
 use proxy::Proxy;
-
-/// What the build made: bootloader, firmware, persona; `None`, with a word, when it was not built.
-fn artefacts() -> Option<[PathBuf; 3]> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
-    let bare = target.join("firmware/armv6-none-eabihf/firmware");
-    let persona = target.join("personas/stories260K-fp8.wisp");
-    let all = [bare.join("bootloader"), bare.join("firmware"), persona];
-    if let Some(missing) = all.iter().find(|path| !path.exists()) {
-        assert!(std::env::var_os("WISP_REQUIRE_ALL").is_none(), "no {}", missing.display());
-        println!("skipped: {} was not built (make build)", missing.display());
-        return None;
-    }
-    Some(all)
-}
+use wisp::board::{Board, BoardOptions};
+use wisp::history::History;
 
 /// A program that ends with this value, at once and without a word.
 struct Program(Child);
@@ -54,6 +48,14 @@ impl Drop for Program {
         self.0.wait().unwrap();
     }
 }
+
+/// Tells children's stories, and takes a moment to load.
+const STORIES: &str = "target/personas/stories260K-fp8.wisp";
+
+/// The persona of the project, which has learned when people write.
+const SHIPPED: &str = "models/wisp-3m.wisp";
+
+const MESSAGES: &str = "document.querySelectorAll('.message').length";
 
 const IS_WRITING: &str = "document.querySelector('.message.writing') !== null";
 
@@ -92,19 +94,15 @@ fn is_answered(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chat_survives_all_that_can_happen_to_it() {
-    // On a machine that is busy it has come to no end once, and why is not known yet.
-    if std::env::var_os("WISP_TORTURE").is_none() {
-        return println!("skipped: a chat that everything happens to (set WISP_TORTURE=1)");
-    }
-    let Some([bootloader, firmware, persona]) = artefacts() else { return };
+    let Some([bootloader, firmware, persona]) = built::images(STORIES) else { return };
     let Some(browser) = Browser::start().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let (socket, line, history) = (path("serial"), path("line"), path("history"));
-    let [bootloader, firmware, persona] =
-        [bootloader, firmware, persona].map(|path| path.display().to_string());
-    let start_board =
-        || Program::start(&["qemu", "--bare", "--socket", &socket, "--bootloader", &bootloader]);
+    let (line, history) = (path("line"), path("history"));
+    let [firmware, persona] = [firmware, persona].map(|path| path.display().to_string());
+    let socket = folder.path().join("serial");
+    let options = BoardOptions { socket: Some(socket.clone()), ..BoardOptions::new(bootloader) };
+    let start_board = || Board::start(&options).unwrap();
     let port = format!("unix:{line}");
     let start_program = || {
         let arguments = ["serve", "--no-browser", "--port", &port, "--history", &history];
@@ -113,7 +111,7 @@ async fn a_chat_survives_all_that_can_happen_to_it() {
         Program::start(&[&arguments[..], &images].concat())
     };
     let mut board = start_board();
-    let cable = Proxy::start(Path::new(&line), Path::new(&socket));
+    let cable = Proxy::start(Path::new(&line), &socket);
     let mut program = start_program();
     browser.client.goto(&program.link()).await.unwrap();
     say(&browser, "Once upon a time").await;
@@ -163,8 +161,7 @@ async fn a_chat_survives_all_that_can_happen_to_it() {
     say(&browser, "Then it rained").await;
     until_writing(&browser, "Then it rained").await;
     drop(board);
-    browser.text_when("#status", |words| !words.starts_with("online")).await;
-    std::fs::remove_file(&socket).ok();
+    browser.text_when("#status", |words| words.contains("listening")).await;
     board = start_board();
     say(&browser, "The end").await;
     until_answered(&browser, "The end").await;
@@ -207,5 +204,70 @@ async fn a_chat_survives_all_that_can_happen_to_it() {
         })
         .collect();
     assert_eq!(kept, here);
+    browser.close().await;
+}
+
+/// A conversation with this persona in which this was said so many seconds ago, read, and not
+/// answered.
+fn remember(history: &Path, persona: &Path, text: &str, seconds: u64) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let said = Message {
+        key: MessageKey(0),
+        speaker: Speaker::You,
+        text: text.into(),
+        state: MessageState::Unanswered,
+        unix_seconds: now - seconds,
+        gap_seconds: 0,
+        timing: None,
+        reply: None,
+    };
+    let standing = Standing { next_key: 1, ..Standing::default() };
+    let mut history = History::open(history).unwrap();
+    let digest = wisp::image::persona(persona).unwrap().info.digest;
+    history.take_up(Some(&digest), "Wisp").unwrap();
+    history.store(&Unsaved { from: 0, messages: &[said], standing }, now).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn left_alone_for_an_hour_the_persona_writes_first() {
+    let Some([_, firmware, persona]) = built::images(SHIPPED) else { return };
+    let Some(browser) = Browser::start().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, history) = (folder.path().join("serial"), folder.path().join("history"));
+    // The emulator puts the persona into memory, as the Pi's boot stage does from a card.
+    let address = wisp::image::PERSONA_ADDRESS;
+    let loaded = format!("loader,file={},addr={address:#x},force-raw=on", persona.display());
+    let options = BoardOptions {
+        socket: Some(socket.clone()),
+        extra: vec!["-device".into(), loaded],
+        ..BoardOptions::new(firmware)
+    };
+    let port = format!("unix:{}", socket.display());
+    let arguments = ["serve", "--no-browser", "--port", &port, "--history"];
+    let start_program = || {
+        // Always the likelier, and its odds of speaking are the highest that can be chosen.
+        let manners = ["--temperature", "0", "--talkativeness", "10"];
+        Program::start(&[&arguments[..], &[history.to_str().unwrap()], &manners].concat())
+    };
+    // Almost an hour ago something was said and read, and not answered.
+    remember(&history, &persona, "i have to go to the dentist now", 59 * 60);
+    let mut program = start_program();
+    browser.client.goto(&program.link()).await.unwrap();
+    browser.text_when(".message .words", |words| words.contains("dentist")).await;
+    browser.until("document.querySelector('.ticks').dataset.delivery === 'read'").await;
+    // Somebody looks at another window meanwhile.
+    let look_away = "(() => { Object.defineProperty(document, 'hidden', \
+                     { configurable: true, get: () => true }); return true; })()";
+    browser.until(look_away).await;
+    let _board = Board::start(&options).unwrap();
+    browser.until(&format!("{MESSAGES} > 1")).await;
+    browser.until("document.title.startsWith('(')").await;
+    browser.text_when("#status", |words| words.starts_with("online")).await;
+    browser.screenshot("writes-first").await;
+    let messages = messages(&browser).await;
+    let (asked, first) = messages.split_first().unwrap();
+    assert_eq!(asked.0, "You");
+    assert!(first.iter().all(|(who, words)| who != "You" && !words.is_empty()), "{first:?}");
+    drop(program);
     browser.close().await;
 }

@@ -71,6 +71,8 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     let plan = log.iter().find(|line| line.text.starts_with("memory: ")).expect("the plan");
     // The emulated board has the memory to pack the weights.
     assert!(plan.text.starts_with("memory: weights packed in "), "{}", plan.text);
+    let tested = log.iter().find(|line| line.text.starts_with("self-test: ")).expect("a self-test");
+    assert!(tested.text.contains(" bytes and the kernels are sound"), "{}", tested.text);
     println!("wisp: qemu_log_lines_decoded {} lines", log.len());
     drop(client);
 
@@ -196,7 +198,8 @@ fn stop_again_forget_and_a_message_in_between() {
     client.send(Command::Say("It raned.".into()));
     client.wait_until_idle();
     let old = client.view().messages.iter().rev().find(|it| it.speaker == Speaker::You).unwrap();
-    client.send(Command::SayInstead(MessageKey(old.key), SAID[1].into()));
+    let (tag, instead_of) = ("anew".into(), Some(MessageKey(old.key)));
+    client.send(Command::SayTagged { tag, text: SAID[1].into(), instead_of });
     let instead = client.wait_for_reply();
     assert_eq!(instead.text, reference::replies(&artefacts.persona, SETTINGS, &SAID[..2])[1]);
     client.send(Command::Forget);

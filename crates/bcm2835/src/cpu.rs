@@ -58,7 +58,8 @@ pub(crate) fn unmask_interrupts() {
 ///
 /// `busy` runs with interrupts masked, and a pending interrupt ends the sleep even while masked:
 /// no wake-up can slip between the question and the sleep. Something must be able to wake the
-/// processor, or it sleeps for ever: arm [`crate::SystemTimer::wake_at`] first.
+/// processor, or it sleeps for ever: so `busy` sets the alarm, [`crate::SystemTimer::wake_at`]. Set
+/// before, it could ring and be served too early.
 pub fn idle_unless(busy: impl FnOnce() -> bool) {
     critical_section::with(|_| {
         if !busy() {
@@ -68,11 +69,28 @@ pub fn idle_unless(busy: impl FnOnce() -> bool) {
 }
 
 /// Sleeps until an interrupt is pending (TRM 3.2.22, Wait For Interrupt).
+///
+/// On this chip the processor can hang for good if it goes to sleep while an instruction is being
+/// fetched from memory (github.com/raspberrypi/linux, issue 20; NetBSD has it too, `arm11x6_sleep`).
+/// So the instructions around the sleep fill one line of the cache, and are run through once without
+/// sleeping.
 fn wait_for_interrupt() {
-    data_synchronization_barrier();
     // SAFETY: stops the clock of the processor until an interrupt; changes nothing.
     #[cfg(target_arch = "arm")]
     unsafe {
-        core::arch::asm!("mcr p15, 0, {zero}, c7, c0, 4", zero = in(reg) 0, options(nostack))
+        core::arch::asm!(
+            ".balign 32",
+            "2:",
+            "subs {rounds}, {rounds}, #1",
+            "nop",
+            "mcreq p15, 0, {rounds}, c7, c10, 4", // data synchronization barrier
+            "mcreq p15, 0, {rounds}, c7, c0, 4",  // sleep
+            "nop",
+            "nop",
+            "nop",
+            "bne 2b",
+            rounds = inout(reg) 2 => _,
+            options(nostack)
+        )
     };
 }

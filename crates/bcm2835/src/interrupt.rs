@@ -1,5 +1,6 @@
 //! The interrupt controller (p. 109 to 118) and who serves which source.
 
+use crate::cpu::data_memory_barrier;
 use crate::mmio::Block;
 use crate::{pl011, system_timer, watchdog};
 
@@ -54,14 +55,22 @@ pub fn disable_all() {
 }
 
 /// Serves whatever is pending. The program counter is that of the interrupted code.
+///
+/// That may have been between an access to a register and the barrier that goes with it: so there is
+/// one before the first access here, and one behind the last (p. 7).
 pub(crate) fn serve(program_counter: u32) {
+    data_memory_barrier();
     let pending = CONTROLLER.read(PENDING_BASIC);
     if pending & UART != 0 {
         pl011::on_interrupt();
     }
-    if pending & IN_PENDING_1 == 0 {
-        return;
+    if pending & IN_PENDING_1 != 0 {
+        serve_timers(program_counter);
     }
+    data_memory_barrier();
+}
+
+fn serve_timers(program_counter: u32) {
     let pending = CONTROLLER.read(PENDING_1);
     if pending & Source::Timer1.bit() != 0 {
         system_timer::on_wake();

@@ -76,6 +76,9 @@ pub struct Peripherals {
 pub unsafe fn start(sections: &[Section]) -> Peripherals {
     // SAFETY: the caller promises that this is the first and only call, with caches off.
     unsafe { mmu::enable(sections) };
+    // The Pi's boot stage leaves the USB interrupt on (Linux commit bd59b343a9c9): it would come
+    // again and again, with nobody to serve it.
+    interrupt::disable_all();
     let mut mailbox = Mailbox::new();
     let uart = Uart::new(&mut mailbox);
     let timer = SystemTimer::new();

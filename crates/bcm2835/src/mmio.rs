@@ -20,7 +20,8 @@ impl Block {
     ///
     /// The barrier after it keeps data from two blocks in order (p. 7, section 1.3): the chip may
     /// deliver them swapped. An interrupt may come between any two accesses, so it stands here
-    /// and not in the drivers.
+    /// and not in the drivers; for one that comes between an access and its barrier,
+    /// [`crate::interrupt`] has barriers of its own.
     #[inline]
     pub(crate) fn read(self, offset: usize) -> u32 {
         // SAFETY: `new` admits the peripheral window only, offsets are constants of the drivers,

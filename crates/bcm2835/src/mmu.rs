@@ -50,8 +50,9 @@ struct Tables {
     first_pages: [u32; PAGES],
 }
 
-/// Cacheable, write-back, allocated on write too: TEX = 1 (its place differs), C, B (TRM table
-/// 6-2). Registers: TEX = 0, B alone: shared device.
+/// Cacheable, write-back: TEX = 1 (its place differs), C, B (TRM table 6-2). That pattern allows lines
+/// to be allocated on writes too, which this processor never does: a write that misses goes to memory.
+/// Registers: TEX = 0, B alone: shared device.
 const BUFFERABLE: u32 = 1 << 2;
 const CACHEABLE: u32 = 1 << 3;
 

@@ -24,6 +24,11 @@ pub trait Machine {
 
     /// Whether a crash report waits to be seen by the host.
     fn has_unseen_crash(&self) -> bool;
+
+    /// Flashes of the light that say what is wrong; `None` when nothing is.
+    fn trouble(&self) -> Option<u8> {
+        None
+    }
 }
 
 impl<K: Kernels> Machine for Device<'_, K> {

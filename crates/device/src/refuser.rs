@@ -61,4 +61,13 @@ impl Machine for Refuser {
         // The bootloader has told it, or will.
         true
     }
+
+    fn trouble(&self) -> Option<u8> {
+        let DeviceMessage::Refused { refusal, .. } = self.refusal else { return None };
+        Some(match refusal {
+            Refusal::OutOfMemory => 5,
+            Refusal::SelfTestFailed => 6,
+            _ => 2,
+        })
+    }
 }

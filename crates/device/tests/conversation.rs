@@ -161,6 +161,35 @@ fn a_plain_chat_shows_every_state() {
     assert_eq!(world.heard(), world.written());
 }
 
+/// However long the chat is: what was said before is in the KV cache.
+#[test]
+fn before_an_answer_only_what_is_new_is_read() {
+    let file = tiny(CHAT, 2048, 3);
+    let mut world = World::new(&file, CHAT, 50_000, 1);
+    let mut most = 0;
+    let mut answers = 0;
+    for number in 0..150u8 {
+        let letter = char::from(b'a' + number % 26);
+        // A token is a byte at least.
+        world.say(&letter.to_string().repeat(20));
+        world.settle();
+        let messages = world.conversation.messages();
+        let from = messages.iter().rposition(|it| it.speaker == Speaker::You).unwrap();
+        // What was not answered is counted with what is, and of a burst the first has it all.
+        let follows_an_answer = from > 0 && messages[from - 1].speaker == Speaker::Wisp;
+        let timing = messages.get(from + 1).and_then(|it| it.timing);
+        if let Some(timing) = timing.filter(|_| follows_an_answer) {
+            most = most.max(timing.prompt_tokens);
+            answers += 1;
+        }
+    }
+    assert!(answers > 5, "{answers}");
+    // The rest is marks: ends, gaps, speakers, and the question after the last answer whether to
+    // go on.
+    assert!(most <= 20 + 9, "{most} tokens were read for one message of 20 bytes");
+    println!("wisp: first_token_reads_for_20_bytes {most} tokens");
+}
+
 /// Whoever measures gets figures that agree with those of the replies.
 #[test]
 fn the_board_says_what_it_has_done() {

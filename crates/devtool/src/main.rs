@@ -1,6 +1,7 @@
 //! The project's own chores: run the whole test, check what the compilers made.
 
 mod bare_metal;
+mod errata;
 mod failures;
 mod figures;
 mod steps;
@@ -11,6 +12,7 @@ const GUIDE: &str = "\
 devtool test                         everything that must pass before a change lands
 devtool check                        the quick part of it
 devtool panics ELF                   fail when a panic can be reached in a program
+devtool errata ELF                   fail when a program does what the chip's errata forbid
 devtool map MEMORY_LD BOOTLOADER FIRMWARE
                                      compare the memory map with what the linker made
 devtool sizes NAME ELF...            sizes of the loaded images";
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         ["test"] => steps::run(steps::Scope::Everything),
         ["check"] => steps::run(steps::Scope::Quick),
         ["panics", elf] => bare_metal::panics(elf),
+        ["errata", elf] => errata::check(elf),
         ["map", memory, bootloader, firmware] => bare_metal::map(memory, bootloader, firmware),
         ["sizes", pairs @ ..] if !pairs.is_empty() && pairs.len() % 2 == 0 => {
             bare_metal::sizes(pairs)

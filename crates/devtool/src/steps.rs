@@ -89,6 +89,15 @@ const STEPS: &[Step] = &[
         quick: true,
     },
     Step {
+        name: "errata",
+        command: "cargo run -q -p devtool -- errata \
+                  target/firmware/armv6-none-eabihf/firmware/bootloader && \
+                  cargo run -q -p devtool -- errata \
+                  target/firmware/armv6-none-eabihf/firmware/firmware",
+        kind: Kind::Check,
+        quick: true,
+    },
+    Step {
         name: "sizes",
         command: "cargo run -q -p devtool -- sizes \
                   bootloader_image target/firmware/armv6-none-eabihf/firmware/bootloader \

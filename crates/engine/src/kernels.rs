@@ -14,6 +14,7 @@ mod fp8;
 mod part;
 mod portable;
 mod quantise;
+mod twins;
 
 use crate::ops;
 
@@ -22,6 +23,7 @@ pub use part::Part;
 pub use portable::Portable;
 pub(crate) use portable::dot;
 pub use quantise::{Quantisation, quantise_lanes};
+pub use twins::{Twin, compare_with_twins};
 
 /// Largest magnitude of a quantised input: 11 bits with sign.
 ///

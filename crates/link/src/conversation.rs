@@ -141,7 +141,7 @@ impl Conversation {
     }
 
     /// The friend writes the last message anew: the persona forgets the old one, with what it
-    /// answered, and reads this instead.
+    /// answered, and reads this instead. One that still waits here never leaves.
     ///
     /// # Errors
     /// As [`Self::say`], and [`SayError::NotTheLast`].
@@ -161,7 +161,12 @@ impl Conversation {
         let key = self.transcript.add_say(text, unix_seconds);
         // It comes after whatever came before the old one.
         self.transcript.set_gap(key, gap_seconds);
-        self.order(Task::TakeBack);
+        if self.orders.retract(Task::Say(old)) {
+            self.transcript.remove(old);
+            self.updates.push_back(Update::Withdrawn { key: old });
+        } else {
+            self.order(Task::TakeBack);
+        }
         self.order(Task::Say(key));
         Ok(key)
     }

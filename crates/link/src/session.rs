@@ -104,6 +104,12 @@ impl Session {
         self.peer.as_ref().filter(|_| self.is_up).map(|peer| &peer.identity)
     }
 
+    /// Who says hello at the other end, whether or not it hears this one: for those who look for
+    /// what is wrong with a cable.
+    pub fn heard_from(&self) -> Option<&Identity> {
+        self.peer.as_ref().map(|peer| &peer.identity)
+    }
+
     /// The next thing to tell. Ask until `None` before calling [`Session::receive`]: messages
     /// received belong to the session of the latest `Up`.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {

@@ -157,6 +157,31 @@ fn what_is_said_without_a_board_waits_for_one() {
 }
 
 #[test]
+fn what_is_written_anew_before_anybody_heard_it_never_leaves() {
+    let mut conversation = Conversation::new();
+    conversation.say("hello", 100).unwrap();
+    let old = conversation.say("ho are you", 107).unwrap();
+    let anew = conversation.say_instead(old, "how are you", 130).unwrap();
+    let texts: Vec<_> = conversation.messages().iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["hello", "how are you"]);
+    let updates: Vec<_> = core::iter::from_fn(|| conversation.poll_update()).collect();
+    assert!(updates.contains(&Update::Withdrawn { key: old }), "{updates:?}");
+    conversation.handle_session(&up(Role::Firmware, 1));
+    let state = DeviceMessage::ChatState { last_id: 0, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 200);
+    assert_eq!(sent(&mut conversation), ["say 1 0 hello", "say 2 7 how are you", "clock 200"]);
+
+    // Once it was sent, a board may have it, whatever happens to the session.
+    conversation.handle_session(&DOWN);
+    conversation.say_instead(anew, "so", 210).unwrap();
+    conversation.handle_session(&up(Role::Firmware, 1));
+    let state = DeviceMessage::ChatState { last_id: 1, next_event: 1, messages: 0 };
+    conversation.handle_message(&state, 220);
+    let expected = ["say 2 7 how are you", "TakeBack { id: 3 }", "say 4 7 so", "clock 220"];
+    assert_eq!(sent(&mut conversation), expected);
+}
+
+#[test]
 fn a_board_in_the_middle_of_a_chat_is_joined() {
     let mut conversation = connected(41);
     conversation.say("hello", 100).unwrap();

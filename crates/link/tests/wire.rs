@@ -241,8 +241,9 @@ fn small_enums() {
         Refusal::OutOfMemory,
         Refusal::Busy,
         Refusal::AlreadyBegun,
+        Refusal::SelfTestFailed,
     ];
-    assert_eq!(numbers(&refusals), up_to(16));
+    assert_eq!(numbers(&refusals), up_to(17));
 }
 
 /// All that a session has to send now.

@@ -52,12 +52,12 @@ pub(super) fn run(arguments: ChatArguments) -> Result<()> {
         choices: arguments.manners.choices(),
     };
     let mut client = Client::start(connector, options)?;
-    let mut before = ChatText::new(&name);
+    let mut text = ChatText::new(&name);
     Progress::new().wait_and_tell(&client, &interrupt, &mut |update| match update {
-        Update::History { .. } => print(&before.show(update)),
+        Update::History { .. } => print(&text.show(update)),
         _ => Ok(()),
     })?;
-    talk(&mut client, &name, &interrupt, noise)
+    talk(&mut client, text, &interrupt, noise)
 }
 
 /// What can happen next.
@@ -85,11 +85,11 @@ enum Order {
 /// The terminal or the driver is gone.
 pub(super) fn talk(
     client: &mut Client,
-    name: &str,
+    text: ChatText,
     interrupt: &Interrupt,
     mut noise: CableNoise,
 ) -> Result<()> {
-    let outcome = converse(client, name, interrupt, &mut noise);
+    let outcome = converse(client, text, interrupt, &mut noise);
     if let Some(words) = noise.words() {
         out::note(&words);
     }
@@ -98,7 +98,7 @@ pub(super) fn talk(
 
 fn converse(
     client: &mut Client,
-    name: &str,
+    mut text: ChatText,
     interrupt: &Interrupt,
     noise: &mut CableNoise,
 ) -> Result<()> {
@@ -123,7 +123,6 @@ fn converse(
     });
 
     print(&format!("Write a message and press Enter.\n{HELP}\n"))?;
-    let mut text = ChatText::new(name);
     let mut has_ended = false;
     loop {
         if interrupt.is_raised() || (has_ended && text.is_settled()) {
@@ -147,7 +146,11 @@ fn converse(
                 Order::Edit(instead) => match text.last_said() {
                     Some(old) => {
                         text.note_said();
-                        client.send(Command::SayInstead(MessageKey(old), instead))?;
+                        client.send(Command::SayTagged {
+                            tag: "edit".into(),
+                            text: instead,
+                            instead_of: Some(MessageKey(old)),
+                        })?;
                     }
                     None => print("  · nothing was said yet\n")?,
                 },

@@ -66,7 +66,15 @@ impl ChatText {
                 self.writing = None;
                 self.status(&mut out, "taken back");
             }
-            Update::Withdrawn { key } => _ = self.deliveries.remove(key),
+            Update::Withdrawn { key } => {
+                let before = self.deliveries.remove(key);
+                let was_unread = before.is_some_and(|before| before != Delivery::Read);
+                self.unread = self.unread.saturating_sub(u32::from(was_unread));
+            }
+            Update::Lost { .. } => {
+                self.unread = self.unread.saturating_sub(1);
+                self.status(&mut out, "not changed: your last message is another by now");
+            }
             // Stopped before its first word, or there is nothing to answer again.
             Update::Activity { activity: Activity::Idle } => self.is_awaited = false,
             Update::Activity { activity: Activity::Thinking } => {
@@ -105,12 +113,11 @@ impl ChatText {
 
     /// Prints the end of what was said before.
     fn show_latest(&mut self, out: &mut String, messages: &[ChatMessage]) {
+        let known = messages.iter().filter_map(|it| Some((it.key, it.delivery?)));
+        self.deliveries.extend(known);
         let first = messages.len().saturating_sub(LATEST);
         for message in messages.get(first..).unwrap_or_default() {
             let name = if message.speaker == Speaker::You { "You" } else { &self.name };
-            if let Some(delivery) = message.delivery {
-                self.deliveries.insert(message.key, delivery);
-            }
             let _ = writeln!(out, "{name}: {}", sanitise::text(&message.text));
         }
     }
@@ -244,6 +251,42 @@ mod tests {
         out.push_str(&chat.show(&reply("Once upon", ReplyState::Writing)));
         out.push_str(&chat.show(&said(Delivery::Read)));
         assert_eq!(out, "Wisp: Once\n  · received\n upon\n  · read\n");
+    }
+
+    #[test]
+    fn of_an_earlier_chat_only_news_is_told_and_the_last_message_can_be_edited() {
+        let mut chat = ChatText::new("Wisp");
+        let old = |key| {
+            let Update::Message { message, .. } = said(Delivery::Read) else { panic!() };
+            ChatMessage { key, ..message }
+        };
+        // More than are printed.
+        let messages: Vec<_> = (0..30).map(old).collect();
+        let first = messages[0].clone();
+        let shown = chat.show(&Update::History { messages });
+        assert_eq!(shown.lines().count(), LATEST);
+        assert_eq!(chat.show(&Update::Message { message: first, after: None }), "");
+        assert_eq!(chat.last_said(), Some(29));
+    }
+
+    #[test]
+    fn what_was_said_anew_or_not_is_no_longer_waited_for() {
+        let mut chat = ChatText::new("Wisp");
+        // Edited before it left.
+        for _ in 0..2 {
+            chat.note_said();
+        }
+        chat.show(&said(Delivery::Waiting));
+        assert_eq!(chat.show(&Update::Withdrawn { key: 1 }), "");
+        chat.show(&said(Delivery::Read));
+        chat.show(&Update::Activity { activity: Activity::Silent });
+        assert!(chat.is_settled());
+        // Edited too late.
+        chat.note_said();
+        assert!(!chat.is_settled());
+        let out = chat.show(&Update::Lost { tag: "edit".into() });
+        assert_eq!(out, "  · not changed: your last message is another by now\n");
+        assert!(chat.is_settled());
     }
 
     #[test]

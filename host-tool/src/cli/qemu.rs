@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::cable_noise::CableNoiseOptions;
 use super::chat;
+use super::chat_text::ChatText;
 use super::interrupt::Interrupt;
 use super::options::{BoardArguments, ImageOptions};
 use super::out;
@@ -57,5 +58,5 @@ pub(super) fn run(arguments: QemuArguments) -> Result<()> {
     let mut client =
         Client::start(connector, ClientOptions { wanted, ..ClientOptions::default() })?;
     Progress::new().wait_until_online(&client, &interrupt)?;
-    chat::talk(&mut client, &name, &interrupt, noise)
+    chat::talk(&mut client, ChatText::new(&name), &interrupt, noise)
 }

@@ -11,7 +11,8 @@ use link::{Instant, Session, SessionEvent};
 use super::choices::Choices;
 use super::describe::describe;
 use super::keeper::Keeper;
-use super::view::{Activity, LinkState, Notice, Phase, Update};
+use super::link_state::{LinkState, Phase};
+use super::view::{Activity, Notice, Update};
 use crate::errors::{BoardRefused, Result, WispError};
 
 /// Keeps the conversation.
@@ -127,18 +128,6 @@ impl Chat {
         match self.conversation.say(text, unix_seconds) {
             Ok(key) => self.show(key),
             Err(_) => self.refuse(Refusal::TextTooLong, 0),
-        }
-    }
-
-    pub(super) fn say_instead(&mut self, old: MessageKey, text: &str, unix_seconds: u64) {
-        if self.card.is_none() {
-            return self.refuse(Refusal::NotReady, 0);
-        }
-        match self.conversation.say_instead(old, text, unix_seconds) {
-            Ok(key) => self.show(key),
-            Err(SayError::TooLong { .. }) => self.refuse(Refusal::TextTooLong, 0),
-            // Another tab was faster: it shows.
-            Err(SayError::NotTheLast) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use link::conversation::{Message, MessageState};
 use link::message::Speaker;
 
-use super::view::{ChatMessage, Delivery, ReplyState};
+use super::chat_message::{ChatMessage, Delivery, ReplyState};
 
 /// A message for the eye; `None` for a reply without a word.
 pub(super) fn describe(message: &Message) -> Option<ChatMessage> {

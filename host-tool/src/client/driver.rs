@@ -19,7 +19,8 @@ use super::chat::Chat;
 use super::clock::{Clock, Computer, random, unix_seconds};
 use super::guide::{Guide, Wanted};
 use super::keeper::Keeper;
-use super::view::{CableCounters, LinkState, Phase, Update};
+use super::link_state::{LinkState, Phase};
+use super::view::{CableCounters, Update};
 use super::{ClientOptions, Command};
 use crate::errors::{Result, WispError};
 use crate::port::{Connector, Port};
@@ -171,9 +172,6 @@ impl Driver {
                 Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => return Err(Ended),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Ok(Command::Say(text)) => self.chat.say(&text, unix_seconds()),
-                Ok(Command::SayInstead(old, text)) => {
-                    self.chat.say_instead(old, &text, unix_seconds());
-                }
                 Ok(Command::Greet) => self.chat.greet(),
                 Ok(Command::Choose(choices)) => self.chat.choose(choices, unix_seconds()),
                 Ok(Command::SayTagged { tag, text, instead_of }) => {

@@ -16,8 +16,9 @@ use link::message::{DeviceMessage, Digest, HostMessage, Identity, Refusal, Role,
 use link::upload::{self, UploadError, Uploader};
 use link::{Instant, Session, SessionEvent};
 
+use super::link_state::{LinkState, Phase, Transfer, TransferPhase};
 use super::meter::Meter;
-use super::view::{LinkState, Notice, Phase, Transfer, TransferPhase, Update};
+use super::view::{Notice, Update};
 use crate::errors::{BoardRefused, WispError};
 use crate::image::Image;
 
@@ -292,7 +293,10 @@ impl Guide {
         match self.stage {
             Stage::Loading => self.is_launched,
             Stage::Listening { .. } => {
-                matches!(refusal, Refusal::OutOfMemory | Refusal::BadPersona)
+                matches!(
+                    refusal,
+                    Refusal::OutOfMemory | Refusal::BadPersona | Refusal::SelfTestFailed
+                )
             }
             _ => false,
         }
@@ -435,76 +439,4 @@ fn upload_failure(error: UploadError, slot: Slot) -> WispError {
 }
 
 #[cfg(test)]
-mod tests {
-    use link::DownReason;
-
-    use super::*;
-
-    fn board(role: Role, boot: u32) -> SessionEvent {
-        SessionEvent::Up { peer: Identity { role, boot, version: [0; 3], persona: Some([7; 32]) } }
-    }
-
-    fn seconds(seconds: u64) -> Instant {
-        Instant(seconds * 1_000_000)
-    }
-
-    /// The phase shown last.
-    fn phase(guide: &mut Guide) -> Option<Phase> {
-        let links = std::iter::from_fn(|| guide.poll_update()).filter_map(|update| match update {
-            Update::Link { link } => Some(link.phase),
-            _ => None,
-        });
-        links.last()
-    }
-
-    /// A guide whose board was started at second 0, and a session that is not up.
-    fn started() -> (Guide, Session) {
-        let mut guide = Guide::new(Wanted::default()).unwrap();
-        guide.handle_event(seconds(0), &board(Role::Bootloader, 1));
-        guide.handle(seconds(0), &DeviceMessage::Launching);
-        guide.handle_event(seconds(2), &SessionEvent::Down { reason: DownReason::Timeout });
-        assert_eq!(phase(&mut guide), Some(Phase::Starting));
-        let identity = Identity { role: Role::Host, boot: 1, version: [0; 3], persona: None };
-        (guide, Session::new(identity, 1))
-    }
-
-    #[test]
-    fn a_start_has_its_time_from_when_the_port_is_open() {
-        let (mut guide, mut session) = started();
-        // The port was gone: nobody polled.
-        guide.handle_port_opened(seconds(100));
-        guide.poll(seconds(100), &mut session);
-        guide.poll(seconds(100 + START_SECONDS), &mut session);
-        assert_eq!(phase(&mut guide), Some(Phase::Starting));
-        guide.poll(seconds(101 + START_SECONDS), &mut session);
-        assert_eq!(phase(&mut guide), Some(Phase::Failed));
-    }
-
-    #[test]
-    fn a_gap_that_nobody_noticed_leaves_things_where_they_were() {
-        let (mut guide, mut session) = started();
-        guide.handle_event(seconds(3), &board(Role::Firmware, 2));
-        assert_eq!(phase(&mut guide), Some(Phase::Online));
-        guide.handle_port_resumed();
-        assert_eq!(phase(&mut guide), Some(Phase::Online));
-        guide.handle_event(seconds(4), &board(Role::Bootloader, 3));
-        guide.handle_port_resumed();
-        assert_eq!(phase(&mut guide), Some(Phase::Loading));
-        guide.handle(seconds(5), &DeviceMessage::Launching);
-        guide.poll(seconds(6 + START_SECONDS), &mut session);
-        assert_eq!(phase(&mut guide), Some(Phase::Failed));
-        guide.handle_port_resumed();
-        assert_eq!(phase(&mut guide), Some(Phase::Failed), "a failure stays one");
-    }
-
-    #[test]
-    fn only_another_run_of_the_board_ends_a_failure() {
-        let (mut guide, mut session) = started();
-        guide.poll(seconds(1 + START_SECONDS), &mut session);
-        assert_eq!(phase(&mut guide), Some(Phase::Failed));
-        guide.handle_event(seconds(30), &board(Role::Bootloader, 1));
-        assert_eq!(phase(&mut guide), Some(Phase::Failed));
-        guide.handle_event(seconds(31), &board(Role::Firmware, 2));
-        assert_eq!(phase(&mut guide), Some(Phase::Online));
-    }
-}
+mod tests;

@@ -2,12 +2,14 @@
 
 mod card;
 mod chat;
+mod chat_message;
 mod choices;
 mod clock;
 mod describe;
 mod driver;
 mod guide;
 mod keeper;
+mod link_state;
 mod meter;
 mod view;
 mod wishes;
@@ -19,13 +21,12 @@ use link::conversation::MessageKey;
 use link::message::Settings;
 
 pub use card::Card;
+pub use chat_message::{ChatMessage, Delivery, ReplyState};
 pub use choices::{Choices, LocalHours};
 pub(crate) use clock::{random, unix_seconds};
 pub use guide::{START_SECONDS, Wanted};
-pub use view::{
-    Activity, CableCounters, ChatMessage, Delivery, LinkState, Notice, Phase, ReplyState, Transfer,
-    TransferPhase, Update, View,
-};
+pub use link_state::{LinkState, Phase, Transfer, TransferPhase};
+pub use view::{Activity, CableCounters, Notice, Update, View};
 
 use crate::errors::{Result, WispError};
 use crate::history::History;
@@ -36,8 +37,6 @@ use crate::port::Connector;
 pub enum Command {
     /// Send a chat message of at most [`link::message::MAX_TEXT`] bytes.
     Say(String),
-    /// Say this in the place of the friend's last message, which has this key.
-    SayInstead(MessageKey, String),
     /// The persona is to begin, if nothing was said yet.
     Greet,
     /// Change how the persona is to be, and remember it.

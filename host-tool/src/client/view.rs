@@ -4,178 +4,14 @@
 //! same values, as JSON, are what the page gets.
 
 use link::conversation::Crash;
-use link::message::{BoardFacts, EndReason, Identity, Slot, Speaker, Stats, Timing, Work};
+use link::message::{BoardFacts, Identity, Stats, Work};
 use serde::Serialize;
 
+use super::chat_message::ChatMessage;
+use super::link_state::{LinkState, Phase, Transfer};
 use super::{Card, Choices};
 use crate::board_texts;
-use crate::errors::{Reported, WispError};
-
-/// How far the way to the persona is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// No port can be opened.
-    #[default]
-    Searching,
-    /// A port is open; nobody has answered yet.
-    Waiting,
-    /// The bootloader answers; firmware and persona are brought up to date.
-    Loading,
-    /// The firmware was started and has not answered yet.
-    Starting,
-    /// The persona is there.
-    Online,
-    /// Something stands in the way that does not go by itself.
-    Failed,
-}
-
-/// The state of the way to the persona, in words too.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LinkState {
-    /// How far it is.
-    pub phase: Phase,
-    /// For people: one short sentence.
-    pub words: String,
-    /// Stable code of the error behind it, or empty.
-    pub code: String,
-    /// What to do, or empty.
-    pub help: String,
-}
-
-impl LinkState {
-    /// A state that needs no explanation.
-    pub fn plain(phase: Phase, words: impl Into<String>) -> Self {
-        Self { phase, words: words.into(), ..Self::default() }
-    }
-
-    /// A state that an error explains.
-    pub fn explained(phase: Phase, error: &WispError) -> Self {
-        let Notice { message, code, help } = Notice::from(error);
-        Self { phase, words: message, code, help }
-    }
-
-    /// The error that it tells.
-    pub fn error(&self) -> WispError {
-        WispError::Reported(Reported {
-            message: self.words.clone(),
-            code: self.code.clone(),
-            help: self.help.clone(),
-        })
-    }
-}
-
-/// What an upload is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TransferPhase {
-    /// The board says what it has already.
-    Comparing,
-    /// The missing pieces travel.
-    Sending,
-    /// The board computes the SHA-256 of the whole.
-    Verifying,
-    /// Verified.
-    Done,
-}
-
-/// One upload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Transfer {
-    /// Where to.
-    #[serde(serialize_with = "slot_name")]
-    pub slot: Slot,
-    /// Name of the image.
-    pub name: String,
-    /// What is being done.
-    pub phase: TransferPhase,
-    /// Bytes done in this phase: compared, stored, or hashed by the board.
-    pub done: u64,
-    /// Bytes of this phase: the whole image, or what has to travel.
-    pub total: u64,
-    /// Chunks that had to travel so far, repetitions included.
-    pub sent_chunks: u32,
-    /// Chunks that were on the board already.
-    pub skipped_chunks: u32,
-    /// Bytes per second lately; 0 when unknown.
-    pub rate: u64,
-    /// Seconds until the sending is done, when that can be told.
-    pub seconds_left: Option<u64>,
-}
-
-fn slot_name<S: serde::Serializer>(slot: &Slot, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match slot {
-        Slot::Firmware => "firmware",
-        Slot::Persona => "persona",
-    })
-}
-
-/// How far a message of the friend's has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Delivery {
-    /// It waits for the board.
-    Waiting,
-    /// It is on its way.
-    Sent,
-    /// The board has it.
-    Received,
-    /// It has entered the model.
-    Read,
-}
-
-/// How far a reply is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplyState {
-    /// More text comes.
-    Writing,
-    /// It is complete.
-    Finished,
-    /// It reached the longest length.
-    Length,
-    /// The friend stopped it.
-    Stopped,
-    /// The board crashed in the middle of it.
-    Interrupted,
-}
-
-impl From<EndReason> for ReplyState {
-    fn from(reason: EndReason) -> Self {
-        match reason {
-            EndReason::Finished => Self::Finished,
-            EndReason::Length => Self::Length,
-            EndReason::Stopped => Self::Stopped,
-        }
-    }
-}
-
-/// One message of the chat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ChatMessage {
-    /// Its name: the same for as long as it exists.
-    pub key: u64,
-    /// Who wrote it.
-    #[serde(serialize_with = "speaker_name")]
-    pub speaker: Speaker,
-    /// All of its text so far, exactly as the board sent it: sanitise before printing.
-    pub text: String,
-    /// When it was begun: seconds since 1970.
-    pub unix_seconds: u64,
-    /// For the friend's messages.
-    pub delivery: Option<Delivery>,
-    /// For the persona's.
-    pub reply: Option<ReplyState>,
-    /// What the reply cost, once it is complete.
-    pub timing: Option<Timing>,
-}
-
-fn speaker_name<S: serde::Serializer>(speaker: &Speaker, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match speaker {
-        Speaker::You => "you",
-        Speaker::Wisp => "wisp",
-    })
-}
+use crate::errors::WispError;
 
 /// What the persona is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -379,7 +215,10 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use link::message::Speaker;
+
     use super::*;
+    use crate::client::ReplyState;
 
     fn message(key: u64, text: &str) -> ChatMessage {
         ChatMessage {

@@ -79,8 +79,11 @@ fn examine_silence(facts: &PortFacts, heard: &Heard, level: Level) -> Finding {
     if heard.is_other_protocol {
         return error(WispError::ProtocolVersion { ours: link::PROTOCOL_VERSION });
     }
-    if heard.frames > 0 {
-        return problem(Problem::Echo { port });
+    match heard.unhearing.map(|somebody| somebody.role) {
+        Some(Role::Host) => return problem(Problem::NoBoard { port }),
+        Some(role) => return problem(Problem::Unhearing { port, program: program(role) }),
+        None if heard.frames > 0 => return problem(Problem::Echo { port }),
+        None => {}
     }
     if heard.bytes == 0 {
         return error(WispError::Silent { port, seconds: PATIENCE_SECONDS });
@@ -174,6 +177,11 @@ mod tests {
         Heard { bytes: 100, frames: 3, peer: Some(peer), ..Heard::default() }
     }
 
+    fn unhearing(role: Role) -> Heard {
+        let answering = board(role);
+        Heard { peer: None, unhearing: answering.peer, ..answering }
+    }
+
     fn codes(ports: Vec<PortFacts>) -> Vec<(Level, String)> {
         let facts = PortsFacts { ports, modem_manager: None };
         examine(&facts).into_iter().map(|finding| (finding.level, finding.code)).collect()
@@ -214,6 +222,9 @@ mod tests {
                 "wisp::board::protocol_version",
             ),
             (board(Role::Host), "wisp::port::no_board"),
+            (unhearing(Role::Host), "wisp::port::no_board"),
+            (unhearing(Role::Bootloader), "wisp::port::unhearing"),
+            (unhearing(Role::Firmware), "wisp::port::unhearing"),
         ] {
             assert_eq!(codes(vec![port(Ok(heard))]), wrong(code));
         }

@@ -24,10 +24,12 @@ pub struct Heard {
     pub bytes: u64,
     /// Those of them that a program prints which writes plain text.
     pub printable: u64,
-    /// Frames that were whole. Without a peer they were this program's own.
+    /// Frames that were whole. If nobody said hello they were this program's own.
     pub frames: u32,
     /// Who answered.
     pub peer: Option<Identity>,
+    /// Who says hello, without having heard this program's.
+    pub unhearing: Option<Identity>,
     /// Whether somebody speaks other versions of the protocol only.
     pub is_other_protocol: bool,
     /// What is in the bootloader's places for firmware and persona.
@@ -100,6 +102,8 @@ impl Probe {
             }
         }
         self.heard.frames = self.session.counters().frames_received;
+        let has_answered = self.heard.peer.is_some();
+        self.heard.unhearing = self.session.heard_from().copied().filter(|_| !has_answered);
     }
 
     /// Whether nothing more is to be expected.
@@ -125,7 +129,8 @@ impl Heard {
             DeviceMessage::Slots { firmware, persona } => self.slots = Some([firmware, persona]),
             DeviceMessage::Details { board, .. } => self.board = Some(board),
             DeviceMessage::Refused {
-                refusal: refusal @ (Refusal::OutOfMemory | Refusal::BadPersona),
+                refusal:
+                    refusal @ (Refusal::OutOfMemory | Refusal::BadPersona | Refusal::SelfTestFailed),
                 detail,
             } => self.refused = Some(BoardRefused { refusal, detail }),
             // A panic's message may quote a text that was being worked on.
@@ -210,8 +215,26 @@ mod tests {
         assert_eq!(heard.refused.unwrap().refusal, Refusal::BadPersona);
         assert_eq!(heard.crash.as_ref().unwrap().program_counter, 0x8000);
         assert_eq!(heard.log, b"log");
-        assert!(heard.is_board() && millis < 1000, "{millis} ms");
+        assert!(heard.is_board() && heard.unhearing.is_none() && millis < 1000, "{millis} ms");
         assert!(!format!("{heard:?}").contains("secret"));
+    }
+
+    /// One of the two wires is missing.
+    #[test]
+    fn a_board_that_does_not_hear_is_no_echo() {
+        let mut probe = Probe::new(Instant(0), 1, 1);
+        let mut board = Session::new(identity(Role::Bootloader), 2);
+        let mut buffer = [0; 4096];
+        for millis in 0..1000 {
+            let now = Instant(millis * 1000);
+            probe.transmit(now, &mut buffer);
+            board.handle_timeout(now);
+            let count = board.poll_transmit(now, &mut buffer);
+            probe.receive(now, &buffer[..count]);
+        }
+        let heard = probe.heard();
+        assert_eq!(heard.unhearing, Some(identity(Role::Bootloader)));
+        assert!(heard.frames >= 3 && heard.peer.is_none() && !heard.is_board(), "{heard:?}");
     }
 
     #[test]
@@ -244,7 +267,10 @@ mod tests {
             probe.receive(now, &buffer[..count]);
         }
         let heard = probe.heard();
-        assert!(heard.frames >= 3 && heard.peer.is_none(), "{heard:?}");
+        assert!(
+            heard.frames >= 3 && heard.peer.is_none() && heard.unhearing.is_none(),
+            "{heard:?}"
+        );
     }
 
     proptest! {

@@ -44,6 +44,13 @@ pub enum Problem {
     )]
     Echo { port: String },
 
+    #[error("the {program} on {port} is heard, but does not hear this computer")]
+    #[diagnostic(
+        code(wisp::port::unhearing),
+        help("Look at the wire from the adapter's TX to the board's pin 10 (RXD), and at GND.")
+    )]
+    Unhearing { port: String, program: &'static str },
+
     #[error("the board on {port} does not answer at {tried} baud, but at {usual}")]
     #[diagnostic(code(wisp::port::baud), help("Leave `--baud` out."))]
     Baud { port: String, tried: u32, usual: u32 },
@@ -117,6 +124,7 @@ mod tests {
             Problem::Garbage { port: text(), baud: 1, bytes: 1 },
             Problem::OtherDevice { port: text(), bytes: 1 },
             Problem::Echo { port: text() },
+            Problem::Unhearing { port: text(), program: "" },
             Problem::Baud { port: text(), tried: 1, usual: 2 },
             Problem::NoBoard { port: text() },
             Problem::OtherVersion { port: text(), program: "", theirs: text(), ours: text() },

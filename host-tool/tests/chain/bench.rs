@@ -1,5 +1,9 @@
 //! A board in QEMU and a client on it, as the tests of the chain want them.
 
+#[allow(dead_code)] // Each test file uses its part.
+#[path = "../common/built.rs"]
+mod built;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -37,17 +41,8 @@ pub struct Artefacts {
 
 /// Finds what the build made; `None`, with a word, when it was not built.
 pub fn artefacts(format: &str) -> Option<Artefacts> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let bare = root.join("target/firmware/armv6-none-eabihf/firmware");
-    let persona = root.join(format!("target/personas/stories260K-{format}.wisp"));
-    let (bootloader, firmware) = (bare.join("bootloader"), bare.join("firmware"));
-    for path in [&bootloader, &firmware, &persona] {
-        if !path.exists() {
-            assert!(std::env::var_os("WISP_REQUIRE_ALL").is_none(), "no {}", path.display());
-            println!("skipped: {} was not built (make build)", path.display());
-            return None;
-        }
-    }
+    let persona = format!("target/personas/stories260K-{format}.wisp");
+    let [bootloader, firmware, persona] = built::images(&persona)?;
     let images = [image::firmware(&firmware).unwrap(), image::persona(&persona).unwrap()];
     Some(Artefacts { bootloader, firmware, persona, images })
 }

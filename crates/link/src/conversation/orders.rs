@@ -89,6 +89,17 @@ impl Orders {
         self.queue.push_back(Order { task, id: None, progress: Progress::Waiting });
     }
 
+    /// Takes the latest order back, if it is this one and no board can ever have heard of it.
+    pub(crate) fn retract(&mut self, task: Task) -> bool {
+        let last = self.queue.iter().rposition(|order| !order.is_signal());
+        let place = last.filter(|place| {
+            self.queue.get(*place).is_some_and(|order| order.task == task && order.id.is_none())
+        });
+        let is_gone = place.is_some_and(|place| self.queue.remove(place).is_some());
+        self.drop_stops();
+        is_gone
+    }
+
     /// The id from which a conversation that is given back counts on.
     pub(crate) fn base(&self) -> u32 {
         self.taken

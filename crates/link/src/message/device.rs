@@ -40,6 +40,10 @@ pub enum Refusal {
     Busy,
     /// It was to begin a conversation in which something was said already.
     AlreadyBegun,
+    /// The board has tested itself and is not sound. The detail is the address of a word of memory
+    /// that does not keep what is written to it, or below 16 the number of a kernel that computes
+    /// something else than it should.
+    SelfTestFailed,
 }
 
 /// From the board to the host.

@@ -1,6 +1,7 @@
 //! The driver's port: opened, lost, found again, and what is told meanwhile.
 
-use super::super::view::{LinkState, Phase, Update};
+use super::super::link_state::{LinkState, Phase};
+use super::super::view::Update;
 use super::{Driver, Ended, RETRY};
 use crate::errors::WispError;
 

@@ -25,6 +25,8 @@ fn stop_ends_the_reply_in_one_step() {
         }
         assert!(!mind.think(Instant(0), &mut Outbox::new()));
     }
+    // As asserted above.
+    std::println!("wisp: stop_takes_effect_within 1 steps");
 }
 
 #[test]
