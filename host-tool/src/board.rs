@@ -1,6 +1,7 @@
 //! The emulated board: QEMU's raspi0 with the real bootloader, on a Unix socket.
 
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::errors::{Result, WispError};
+use crate::image;
 use crate::port::{FixedConnector, PortAddress};
 
 /// The emulator; Debian 12 has version 7.2.
@@ -52,11 +54,13 @@ impl Board {
     /// # Errors
     /// QEMU or the bootloader is missing, or QEMU ended at once.
     pub fn start(options: &BoardOptions) -> Result<Self> {
-        if !options.kernel.exists() {
-            return Err(WispError::FileRead {
-                path: options.kernel.clone(),
-                cause: std::io::ErrorKind::NotFound.into(),
-            });
+        image::check_program(&options.kernel)?;
+        if let Some(socket) = &options.socket
+            && UnixStream::connect(socket).is_ok()
+        {
+            // QEMU would take its place, and nobody could reach the other one any more.
+            let path = format!("unix:{}", socket.display());
+            return Err(WispError::PortBusy { path, holder: " by another emulated board".into() });
         }
         let program = options.qemu.display().to_string();
         let failed = |cause: std::io::Error| WispError::QemuMissing {
@@ -212,9 +216,36 @@ impl Artefacts {
 mod tests {
     use super::*;
 
+    /// A raw image that does nothing.
+    fn program() -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [0, 0, 0xa0, 0xe1]).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_is_no_program_and_a_place_that_is_taken_are_refused() {
+        let text = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(text.path(), "# A text").unwrap();
+        let error = Board::start(&BoardOptions::new(text.path().to_path_buf())).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::file::firmware");
+
+        let (kernel, folder) = (program(), tempfile::tempdir().unwrap());
+        let socket = folder.path().join("serial");
+        let other = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let options = BoardOptions {
+            socket: Some(socket.clone()),
+            ..BoardOptions::new(kernel.path().to_path_buf())
+        };
+        let error = Board::start(&options).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::port::busy");
+        assert!(socket.exists(), "it is the other's");
+        drop(other);
+    }
+
     #[test]
     fn a_missing_emulator_says_how_to_get_it() {
-        let kernel = tempfile::NamedTempFile::new().unwrap();
+        let kernel = program();
         let mut options = BoardOptions::new(kernel.path().to_path_buf());
         options.qemu = PathBuf::from("qemu-that-is-not-there");
         let error = Board::start(&options).unwrap_err();
@@ -224,7 +255,7 @@ mod tests {
 
     #[test]
     fn an_emulator_that_ends_at_once_is_quoted() {
-        let kernel = tempfile::NamedTempFile::new().unwrap();
+        let kernel = program();
         let mut options = BoardOptions::new(kernel.path().to_path_buf());
         options.qemu = PathBuf::from("/bin/ls");
         let error = Board::start(&options).unwrap_err();

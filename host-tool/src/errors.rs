@@ -183,12 +183,19 @@ pub enum WispError {
     )]
     NoStart { seconds: u64 },
 
-    #[error("there is nothing to start on the board, and nothing was given to load")]
+    #[error("{path} is there already", path = path.display())]
+    #[diagnostic(
+        code(wisp::file::exists),
+        help("Nothing was changed. Name another file, or move that one away.")
+    )]
+    FileExists { path: PathBuf },
+
+    #[error("the board has no {missing} in memory, and none was given")]
     #[diagnostic(
         code(wisp::load::nothing),
-        help("Run `wisp load --persona FILE` first, or give `--persona FILE` here too.")
+        help("`wisp load` brings both; or give `--firmware FILE` and `--persona FILE` here too.")
     )]
-    NothingToLaunch,
+    NothingToLaunch { missing: &'static str },
 
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -388,6 +395,7 @@ mod tests {
             },
             WispError::FileRead { path: file(), cause: cause() },
             WispError::FileWrite { path: file(), cause: cause() },
+            WispError::FileExists { path: file() },
             WispError::PersonaMissing { looked_for: "x" },
             WispError::BadFirmware { path: file(), cause: "cause".into() },
             WispError::BadPersona { path: file(), cause: "cause".into() },
@@ -395,7 +403,7 @@ mod tests {
             WispError::Interrupted { kept: 1, total: 2 },
             WispError::Cancelled,
             WispError::NoStart { seconds: 3 },
-            WispError::NothingToLaunch,
+            WispError::NothingToLaunch { missing: "firmware" },
             WispError::Refused(BoardRefused { refusal: Refusal::NotReady, detail: 0 }),
             WispError::Reported(Reported {
                 message: "message".into(),

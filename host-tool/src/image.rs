@@ -60,13 +60,16 @@ impl Image {
 pub fn firmware(path: &Path) -> Result<Image> {
     let file = read(path)?;
     let wrong = |cause: String| WispError::BadFirmware { path: path.to_path_buf(), cause };
-    let raw = if file.starts_with(&elf::ELFMAG) {
-        flatten(&file, FIRMWARE_ADDRESS, FIRMWARE_LIMIT).map_err(wrong)?
-    } else {
-        file
+    let is_elf = file.starts_with(&elf::ELFMAG);
+    let raw = match is_elf {
+        true => flatten(&file, FIRMWARE_ADDRESS, FIRMWARE_LIMIT).map_err(wrong)?,
+        false => file,
     };
     if raw.is_empty() {
         return Err(wrong("it is empty".to_string()));
+    }
+    if !is_elf && !begins_as_program(&raw) {
+        return Err(wrong("it does not begin with an ARM instruction".to_string()));
     }
     if raw.len() > FIRMWARE_LIMIT {
         return Err(wrong(format!("{} bytes are more than {FIRMWARE_LIMIT}", raw.len())));
@@ -98,6 +101,25 @@ pub fn persona(path: &Path) -> Result<Image> {
     model.verify_digest().map_err(|error| wrong(error.to_string()))?;
     Image::new(model.persona().name, PERSONA_ADDRESS, bytes.to_vec())
         .ok_or(wrong("it is too large".to_string()))
+}
+
+/// Whether this may be a raw image: its first instruction is one that is always carried out (ARM ARM,
+/// A3.2). No text begins so, and no persona.
+fn begins_as_program(raw: &[u8]) -> bool {
+    raw.get(3).is_some_and(|highest| *highest >= 0xe0)
+}
+
+/// Checks that this may be a program for the emulator: an ELF file or a raw image.
+///
+/// # Errors
+/// It cannot be read, or is neither.
+pub fn check_program(path: &Path) -> Result<()> {
+    let file = read(path)?;
+    if file.starts_with(&elf::ELFMAG) || begins_as_program(&file) {
+        return Ok(());
+    }
+    let cause = "it is neither an ELF file nor a raw image".to_string();
+    Err(WispError::BadFirmware { path: path.to_path_buf(), cause })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -237,7 +259,8 @@ mod tests {
         let cut = elf_file(arm, &[(1, 0x8000, &[0; 64])]);
         for (contents, reason) in [
             (Vec::new(), "empty"),
-            (vec![0; FIRMWARE_LIMIT + 1], "more than"),
+            (vec![0xe1; FIRMWARE_LIMIT + 1], "more than"),
+            (b"# A text, and not a program".to_vec(), "instruction"),
             (elf_file(elf::EM_X86_64.0, &[(1, 0x8000, b"x")]), "ARM"),
             (elf_file(arm, &[(1, 0x7fff, b"x")]), "outside"),
             (elf_file(arm, &[(1, 0xffff_ffff, b"x")]), "outside"),

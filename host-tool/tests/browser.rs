@@ -274,6 +274,37 @@ async fn what_is_written_while_the_relay_is_away_arrives_once() {
     browser.until("document.querySelectorAll('.you').length === 0").await;
     assert!(harness.board.recv_timeout(Duration::from_millis(500)).is_err(), "said twice");
 
+    // What the program has not taken is still there on a page that is loaded anew, as when it was
+    // started anew and its link opened; and it is said once.
+    browser.write("hello?").await;
+    browser.click("#send").await;
+    let heard = |harness: &Harness| match harness.board.recv_timeout(driver::PATIENCE).unwrap() {
+        Command::SayTagged { tag, text, .. } if text == "hello?" => Some(tag),
+        _ => None,
+    };
+    let tag = loop {
+        if let Some(tag) = heard(&harness) {
+            break tag;
+        }
+    };
+    browser.client.refresh().await.unwrap();
+    browser.until("document.querySelectorAll('.you').length === 1").await;
+    harness.hub.publish(&Update::Taken { tag, key: 5 });
+    harness.hub.publish(&you(5, "hello?", Delivery::Sent));
+    let sent = "document.querySelectorAll('.you').length === 1 \
+                && document.querySelector('.you .ticks').dataset.delivery === 'sent'";
+    browser.until(sent).await;
+    assert_eq!(
+        browser
+            .client
+            .execute("return sessionStorage.getItem('wisp-unsent')", vec![])
+            .await
+            .unwrap(),
+        "[]"
+    );
+    browser.client.refresh().await.unwrap();
+    browser.until(sent).await;
+
     // The program ends: the page says so, and goes on trying.
     drop(harness);
     browser.text_when("#status", |text| text.contains("not answering")).await;

@@ -180,6 +180,8 @@ fn what_cannot_be_done_is_said_with_a_code_and_changes_nothing() {
             "scripts/boot-files",
         ),
         (&["--boot-files", &boot, "-o", &elsewhere], "sdcard::output", "nowhere"),
+        (&["--boot-files", &boot, "-o", &short], "sdcard::foreign_output", "is there already"),
+        (&["--boot-files", &boot, "--firmware", &short], "file::firmware", "instruction"),
         (&["--boot-files", &boot, "--folder", &full], "sdcard::folder", "not empty"),
         (&["--boot-files", &boot, "--persona", "/dev/null"], "file::persona", "wisp-model"),
         (&["--output", &output, "--write", "sdx9"], "sdcard::foreign_image", "out.img"),

@@ -88,9 +88,19 @@ pub enum ApiError {
     #[diagnostic(code(wisp::api::slow_reader), help("The page or /v1/events has all of it."))]
     SlowReader,
 
-    #[error("{}", .refused.words().trim_end())]
+    #[error("{}", words(*refused))]
     #[diagnostic(code(wisp::api::refused), help("See \"The relay and who may talk to it\"."))]
     NotLetIn { refused: Refused },
+}
+
+/// A program has a key where a page has a link.
+fn words(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Token => {
+            "The key is missing or wrong: send the one that `wisp serve --api` printed, as `Authorization: Bearer KEY`."
+        }
+        other => other.words().trim_end(),
+    }
 }
 
 impl ApiError {

@@ -179,6 +179,10 @@ fn read_order(line: &str) -> Order {
         "/quit" | "/exit" => Order::Quit,
         "/help" | "/?" => Order::Help,
         text if text.len() > MAX_TEXT => Order::TooLong,
+        // Two at the beginning stand for one.
+        text if text.starts_with("//") => {
+            Order::Send(Command::Say(text.get(1..).unwrap_or_default().to_string()))
+        }
         order if order.starts_with("/edit ") => {
             Order::Edit(order.trim_start_matches("/edit ").trim().to_string())
         }
@@ -234,6 +238,7 @@ mod tests {
         assert_eq!(read_order("/edit  no, this"), Order::Edit("no, this".into()));
         assert_eq!(read_order("/edit"), Order::Unknown);
         assert_eq!(read_order("/nonsense"), Order::Unknown);
+        assert_eq!(read_order("//shrug"), Order::Send(Command::Say("/shrug".into())));
         assert_eq!(read_order("  "), Order::Nothing);
         assert_eq!(read_order(&"ä".repeat(513)), Order::TooLong);
         assert!(matches!(read_order(&"ä".repeat(512)), Order::Send(_)));

@@ -1,5 +1,7 @@
 //! `wisp demo`: everything at once, without a board.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::cable_noise::CableNoiseOptions;
@@ -17,8 +19,9 @@ pub(super) struct DemoArguments {
     board: BoardArguments,
     #[command(flatten)]
     images: ImageOptions,
-    #[command(flatten)]
-    history: HistoryOptions,
+    /// Keep the conversation in this file [default: nowhere; each demo begins anew]
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
     #[command(flatten)]
     manners: MannersOptions,
     #[command(flatten)]
@@ -32,7 +35,7 @@ pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
     let options = ClientOptions {
         wanted,
-        keeping: arguments.history.keeping_if_named()?,
+        keeping: HistoryOptions::named_or_none(arguments.history.as_deref())?,
         choices: arguments.manners.choices(),
     };
     // Before the board starts: a Ctrl-C in between would leave it behind.

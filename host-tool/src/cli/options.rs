@@ -56,12 +56,15 @@ impl HistoryOptions {
         Ok(Keeping::History(Box::new(History::open(&path)?)))
     }
 
-    /// In the named file, or nowhere: an emulated board is for trying out, and begins anew each time.
+    /// In the named file, or nowhere: an emulated board is for trying out.
     ///
     /// # Errors
     /// As [`Self::keeping`].
-    pub(super) fn keeping_if_named(&self) -> Result<Keeping> {
-        if self.history.is_some() { self.keeping() } else { Ok(Keeping::Memory) }
+    pub(super) fn named_or_none(path: Option<&Path>) -> Result<Keeping> {
+        match path {
+            Some(path) => Ok(Keeping::History(Box::new(History::open(path)?))),
+            None => Ok(Keeping::Memory),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use link::message::{CHUNK_SIZE, Slot};
@@ -24,6 +24,9 @@ pub(super) struct Progress {
     last: BTreeMap<Slot, Transfer>,
     words: String,
     is_terminal: bool,
+    /// When to give up, and what there was to see last.
+    deadline: Option<Instant>,
+    last_link: Option<LinkState>,
 }
 
 impl Progress {
@@ -35,13 +38,23 @@ impl Progress {
             last: BTreeMap::new(),
             words: String::new(),
             is_terminal: std::io::stderr().is_terminal(),
+            deadline: None,
+            last_link: None,
         }
+    }
+
+    /// Gives up when nobody is there for so long.
+    pub(super) fn with_patience(self, patience: Duration) -> Self {
+        Self { deadline: Instant::now().checked_add(patience), ..self }
     }
 
     /// Shows one update, if it is about the way.
     pub(super) fn show(&mut self, update: &Update) {
         match update {
-            Update::Link { link } => self.show_state(link),
+            Update::Link { link } => {
+                self.show_state(link);
+                self.last_link = Some(link.clone());
+            }
             Update::Transfer { transfer } => self.show_transfer(transfer),
             Update::Loaded => self.show_summary(),
             Update::Crashed { notice } => {
@@ -61,6 +74,11 @@ impl Progress {
         }
     }
 
+    /// Prints a line to the standard output, above the bars if there are any.
+    pub(super) fn print(&self, text: &str) {
+        self.bars.suspend(|| out::line(text));
+    }
+
     fn show_state(&mut self, link: &LinkState) {
         if matches!(link.phase, Phase::Online | Phase::Failed) {
             self.clear();
@@ -69,6 +87,9 @@ impl Progress {
         let mut words = link.words.clone();
         if !link.help.is_empty() {
             words = format!("{words}\n  {}", link.help);
+        }
+        if link.phase == Phase::Searching {
+            words.push_str("\n  (It is waited for; Ctrl-C ends.)");
         }
         if words == self.words {
             return;
@@ -134,7 +155,7 @@ impl Progress {
     /// Waits until the persona is there.
     ///
     /// # Errors
-    /// What stands in the way, or [`WispError::Interrupted`] or [`WispError::Cancelled`] after
+    /// What stands in the way (also when patience is over), or [`WispError::Interrupted`] or [`WispError::Cancelled`] after
     /// Ctrl-C.
     pub(super) fn wait_until_online(
         &mut self,
@@ -171,7 +192,14 @@ impl Progress {
                         _ => {}
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    let is_over = self.deadline.is_some_and(|deadline| Instant::now() > deadline);
+                    if let Some(link) = self.last_link.as_ref().filter(|_| is_over) {
+                        let error = link.error();
+                        self.clear();
+                        return Err(error);
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(WispError::DriverGone),
             }
         }

@@ -47,7 +47,10 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<()> {
         out::line(text.trim_end());
         return Ok(());
     }
-    write_new(path, text.as_bytes()).map_err(failed)?;
+    write_new(path, text.as_bytes()).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => WispError::FileExists { path: path.clone() },
+        _ => failed(cause),
+    })?;
     out::line(&verdict);
     out::line(&format!("wrote {}. {CONTENTS}", path.display()));
     Ok(())

@@ -1,7 +1,7 @@
 //! `wisp serve`: the conversation in the browser.
 
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use clap::Args;
@@ -93,7 +93,8 @@ pub(super) fn serve(
     }
     let (end, ended) = tokio::sync::oneshot::channel();
     let served = hub.clone();
-    let thread = std::thread::spawn(move || serve_blocking(relay, served, ended));
+    let (fresh, links) = mpsc::channel();
+    let thread = std::thread::spawn(move || serve_blocking(relay, served, fresh, ended));
 
     let mut progress = Progress::new();
     let outcome = loop {
@@ -106,6 +107,9 @@ pub(super) fn serve(
         if thread.is_finished() {
             break Ok(());
         }
+        for link in links.try_iter() {
+            progress.print(&format!("For another browser: {link}"));
+        }
         match client.updates()?.recv_timeout(LOOK) {
             Ok(update) => {
                 noise.hear(&update);
@@ -114,7 +118,7 @@ pub(super) fn serve(
                 }
                 progress.show(&update);
                 if update == Update::Loaded {
-                    out::line(&format!("{name} is awake: open the link above."));
+                    out::line(&format!("{name} is awake: see the page."));
                 }
                 hub.publish(&update);
             }
@@ -135,13 +139,15 @@ pub(super) fn serve(
 fn serve_blocking(
     relay: Relay,
     hub: Arc<Hub>,
+    fresh: Sender<String>,
     ended: tokio::sync::oneshot::Receiver<()>,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|cause| WispError::Start { what: "the web relay", cause })?;
-    let on_fresh_link = Arc::new(|link: &str| out::line(&format!("For another browser: {link}")));
+    // The terminal is gone when nobody takes it.
+    let on_fresh_link = Arc::new(move |link: &str| _ = fresh.send(link.to_string()));
     runtime.block_on(relay.run(hub, on_fresh_link, async {
         // Ends when the sender is dropped.
         let _ = ended.await;

@@ -298,5 +298,5 @@ impl Driver {
 
 fn guide(wanted: Wanted) -> Result<Guide> {
     // Images were checked when they were read.
-    Guide::new(wanted).map_err(|_| WispError::NothingToLaunch)
+    Guide::new(wanted).map_err(|_| WispError::NothingToLaunch { missing: "image" })
 }

@@ -333,8 +333,8 @@ impl Guide {
         match self.has_the_rest() {
             // The bootloader says what it has by itself.
             None => return,
-            Some(false) => return self.fail(&WispError::NothingToLaunch),
-            Some(true) => {}
+            Some(Err(missing)) => return self.fail(&WispError::NothingToLaunch { missing }),
+            Some(Ok(())) => {}
         }
         let mut failure = None;
         let mut all_done = true;
@@ -361,16 +361,22 @@ impl Guide {
         self.is_launched = session.send_host(&HostMessage::Launch).is_ok();
     }
 
-    /// Whether the board has what is not uploaded; `None` until it has said so.
-    fn has_the_rest(&self) -> Option<bool> {
+    /// Whether the board has what is not uploaded, or what it lacks; `None` until it has said so.
+    fn has_the_rest(&self) -> Option<std::result::Result<(), &'static str>> {
         let is_uploaded = |slot| self.uploads.iter().any(|upload| upload.uploader.slot() == slot);
         let must_have = [Slot::Firmware, Slot::Persona].map(|slot| !is_uploaded(slot));
         if must_have == [false; 2] {
-            return Some(true);
+            return Some(Ok(()));
         }
         let (firmware, persona) = self.slots?;
-        let has = [firmware, persona].map(|state| matches!(state, SlotState::Verified(_)));
-        Some(must_have.iter().zip(has).all(|(must_have, has)| has || !must_have))
+        let lacks = |state| !matches!(state, SlotState::Verified(_));
+        let [no_firmware, no_persona] = must_have;
+        Some(match (no_firmware && lacks(firmware), no_persona && lacks(persona)) {
+            (false, false) => Ok(()),
+            (true, false) => Err("firmware"),
+            (false, true) => Err("persona"),
+            (true, true) => Err("firmware and no persona"),
+        })
     }
 
     fn fail(&mut self, error: &WispError) {

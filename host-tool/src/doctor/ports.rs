@@ -111,7 +111,8 @@ fn examine_board(port: &PortFacts, heard: &Heard, peer: &Identity) -> Vec<Findin
     let is_verified = |state: &SlotState| matches!(state, SlotState::Verified(_));
     if heard.slots.as_ref().is_some_and(|slots| !slots.iter().all(is_verified)) {
         // A board that has just been powered has nothing.
-        findings.push(Finding::of(Area::Port, Level::Note, &WispError::NothingToLaunch));
+        let error = WispError::NothingToLaunch { missing: "persona that could be started" };
+        findings.push(Finding::of(Area::Port, Level::Note, &error));
     }
     if let Some(crash) = &heard.crash {
         let text = board_texts::crash(crash.kind);

@@ -38,6 +38,15 @@ pub enum SdCardError {
     )]
     FolderInUse { folder: PathBuf },
 
+    #[error("{path} is there already and is no card image", path = path.display())]
+    #[diagnostic(
+        code(wisp::sdcard::foreign_output),
+        help(
+            "Nothing was changed. Name a file that is not there, or one that was made here before."
+        )
+    )]
+    ForeignOutput { path: PathBuf },
+
     #[error("the card's file system cannot be made: {cause}")]
     #[diagnostic(
         code(wisp::sdcard::image),

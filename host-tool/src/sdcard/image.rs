@@ -1,7 +1,7 @@
 //! The card's image: a partition table and one FAT32 partition, the same bytes each time.
 
 use std::fs::File;
-use std::io::{Cursor, Seek, SeekFrom, Write};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use fatfs::{
@@ -42,11 +42,14 @@ pub fn size_for(contents: &Contents) -> usize {
     needed.next_power_of_two().max(SMALLEST)
 }
 
-/// Writes the image to a file: all of it or nothing.
+/// Writes the image to a file: all of it or nothing, and over nothing but an older image.
 ///
 /// # Errors
-/// [`SdCardError::Image`], [`SdCardError::Write`].
+/// [`SdCardError::ForeignOutput`], [`SdCardError::Image`], [`SdCardError::Write`].
 pub fn write(contents: &Contents, path: &Path) -> Result<usize, SdCardError> {
+    if path.exists() && !is_image(path) {
+        return Err(SdCardError::ForeignOutput { path: path.to_path_buf() });
+    }
     let size = size_for(contents);
     let identity = identity(contents);
     let partition = partition(contents, identity, size - FIRST_SECTOR * SECTOR)
@@ -105,6 +108,12 @@ fn boot_record(identity: u32, sectors: usize) -> Vec<u8> {
     record.resize(SECTOR - SIGNATURE.len(), 0);
     record.extend(SIGNATURE);
     record
+}
+
+fn is_image(path: &Path) -> bool {
+    let mut sector = [0; SECTOR];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut sector));
+    read.is_ok() && is_card(&sector)
 }
 
 /// Whether this first sector is one of ours: what is written over a whole drive should be a card.
@@ -213,12 +222,21 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_cannot_be_written_leaves_nothing() {
+    fn an_image_is_written_over_nothing_but_an_image() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("in the way");
         std::fs::create_dir(&place).unwrap();
         let error = write(&contents(&[1]), &place).unwrap_err();
-        assert!(matches!(error, SdCardError::Write { .. }), "{error}");
+        assert!(matches!(error, SdCardError::ForeignOutput { .. }), "{error}");
+        std::fs::remove_dir(&place).unwrap();
+        std::fs::write(&place, [7; 9999]).unwrap();
+        let error = write(&contents(&[1]), &place).unwrap_err();
+        assert!(matches!(error, SdCardError::ForeignOutput { .. }), "{error}");
+        assert_eq!(std::fs::read(&place).unwrap(), [7; 9999]);
+        std::fs::remove_file(&place).unwrap();
+        for byte in [1, 2] {
+            write(&contents(&[byte]), &place).unwrap();
+        }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

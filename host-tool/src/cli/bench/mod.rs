@@ -114,13 +114,15 @@ impl Bench<'_> {
         let steps = rounds * self.prompts.cases.len() as u64;
         let mut met = None;
         let mut watch = Watch::new(folder, board, interrupt, steps);
-        Progress::new().wait_and_tell(client, interrupt, &mut |update| {
+        let patience = Duration::from_secs(self.arguments.patience);
+        let mut progress = Progress::new().with_patience(patience);
+        progress.wait_and_tell(client, interrupt, &mut |update| {
             if let Update::Met { peer, port } = update {
                 met = Some((*peer, port.clone()));
             }
             watch.keep_log(update)
         })?;
-        let mut meter = Meter::new(client, Duration::from_secs(self.arguments.patience));
+        let mut meter = Meter::new(client, patience);
         let mut rows = Vec::new();
         let ended = self.measure(&mut meter, &mut watch, met, &mut rows);
         watch.clear();

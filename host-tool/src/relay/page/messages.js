@@ -152,6 +152,29 @@ export function clear() {
 // Requests that the program takes in a second are limited.
 const BETWEEN_REPETITIONS_MS = 30;
 
+const UNSENT = "wisp-unsent";
+let recalled = JSON.parse(sessionStorage.getItem(UNSENT) ?? "[]");
+
+// What the program has not taken stays with this tab, also over a fresh link to a program that was
+// started anew: until then it is nowhere else.
+function keepUnsent() {
+  const requests = [...unconfirmed.values()].filter(({ request }) => request.type === "say");
+  const kept = requests.map(({ request, since }) => ({ text: request.text, tag: request.tag, since }));
+  sessionStorage.setItem(UNSENT, JSON.stringify([...recalled, ...kept]));
+}
+
+// Takes them up again, but for those that were taken and stored: only the word of it was lost.
+export function takeUpUnsent() {
+  const kept = recalled;
+  recalled = [];
+  const said = [...rows.values()].map(({ message }) => message).filter(({ speaker }) => speaker === "you");
+  for (const { text, tag, since } of kept) {
+    const isThere = said.some((message) => message.text === text && message.unix_seconds >= since - 1);
+    if (!isThere) say({ type: "say", tag, text }, since);
+  }
+  keepUnsent();
+}
+
 // The program may not have heard it, or is another one now. Only what it has not taken is said.
 function sayAgain() {
   let pause = 0;
@@ -172,13 +195,12 @@ export function lose(tag) {
   else refuse(settle(tag));
 }
 
-export function say(request) {
+export function say(request, since = Math.floor(Date.now() / 1000)) {
   const parts = makeRow("you");
-  fillRow(parts, {
-    text: request.text, delivery: "waiting", reply: null, unix_seconds: Math.floor(Date.now() / 1000),
-  });
+  fillRow(parts, { text: request.text, delivery: "waiting", reply: null, unix_seconds: since });
   page.messages.append(parts.row);
-  unconfirmed.set(request.tag, { request, parts, replaced: lastSaid()?.text });
+  unconfirmed.set(request.tag, { request, parts, replaced: lastSaid()?.text, since });
+  keepUnsent();
   tell(request);
   afterChange(true);
 }
@@ -188,6 +210,7 @@ export function settle(tag) {
   const entry = unconfirmed.get(tag);
   if (entry === undefined) return "";
   unconfirmed.delete(tag);
+  keepUnsent();
   entry.parts.row.remove();
   afterChange(true);
   return entry.request.text;
@@ -241,7 +264,7 @@ export function showActivity() {
   const { activity } = state;
   const atEnd = isAtEnd();
   page.dots.hidden = activity !== "thinking";
-  page.silence.hidden = activity !== "silent" || rows.size === 0;
+  page.silence.hidden = activity !== "silent" || rows.size === 0 || unconfirmed.size > 0;
   page.stop.hidden = activity !== "thinking" && activity !== "writing";
   afterChange(atEnd);
 }

@@ -50,6 +50,7 @@ function takeSnapshot(view) {
   page.name.textContent = view.name;
   showUnread();
   messages.showAll(view);
+  messages.takeUpUnsent();
   mindEditing();
   showStatus();
   messages.showActivity();

@@ -6,7 +6,7 @@ export function showStatus() {
   const { link, lost, activity, notice } = state;
   page.avatar.dataset.phase = lost ? "searching" : link.phase;
   let words = link.words;
-  if (lost) words = "The program is not answering. Trying again…";
+  if (lost) words = "The program is not answering. Trying again; start it if it has ended…";
   else if (isOnline() && activity === "thinking") words = "thinking…";
   else if (isOnline() && activity === "writing") words = "writing…";
   if (page.status.textContent !== words) page.status.textContent = words;

@@ -14,7 +14,7 @@ let lastTyping = 0;
 
 function showSendable() {
   const excess = new TextEncoder().encode(page.text.value).length - MAX_TEXT_BYTES;
-  page["too-long"].textContent = excess > 0 ? `${excess} too many` : "";
+  page["too-long"].textContent = excess > 0 ? `${excess} bytes too long` : "";
   page.send.disabled = page.text.value.trim() === "" || excess > 0;
 }
 
@@ -85,6 +85,7 @@ page.composer.onsubmit = (event) => {
 
 // Enter sends where there is a real keyboard; on a phone it makes a new line.
 const hasKeyboard = matchMedia("(hover: hover) and (pointer: fine)");
+page.send.title = hasKeyboard.matches ? "Send (Enter)" : "Send (Ctrl+Enter)";
 page.text.onkeydown = (event) => {
   if (event.key === "ArrowUp" && page.text.value === "" && editing === null) {
     const message = lastSaid();
