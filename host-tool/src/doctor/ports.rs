@@ -111,7 +111,7 @@ fn examine_board(port: &PortFacts, heard: &Heard, peer: &Identity) -> Vec<Findin
     let is_verified = |state: &SlotState| matches!(state, SlotState::Verified(_));
     if heard.slots.as_ref().is_some_and(|slots| !slots.iter().all(is_verified)) {
         // A board that has just been powered has nothing.
-        let error = WispError::NothingToLaunch { missing: "persona that could be started" };
+        let error = WispError::NothingToLaunch { missing: "firmware and persona to start" };
         findings.push(Finding::of(Area::Port, Level::Note, &error));
     }
     if let Some(crash) = &heard.crash {
