@@ -97,11 +97,7 @@ impl Chores {
 
     fn run(&mut self, board: &mut Peripherals, machine: &mut impl Machine) {
         let now = board.timer.now();
-        let light = match machine.trouble() {
-            Some(flashes) => Light::Trouble(flashes),
-            None if self.is_working => Light::Working,
-            None => Light::Idle,
-        };
+        let light = Light::of(machine.trouble(), self.is_working);
         board.led.light(is_lit(Instant(now), light));
 
         let mut frame = [0; 256];
@@ -130,9 +126,7 @@ impl Chores {
             board::forget_crash();
         }
     }
-}
 
-impl Chores {
     /// Slows a hot chip down, and lets it be fast again when it has cooled.
     fn mind_heat(&mut self, board: &mut Peripherals, millidegrees: u32) {
         let was_slowed = self.governor.is_slowed();

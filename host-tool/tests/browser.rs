@@ -309,6 +309,13 @@ async fn what_is_written_while_the_relay_is_away_arrives_once() {
     drop(harness);
     browser.text_when("#status", |text| text.contains("not answering")).await;
     browser.screenshot("lost-desktop-light").await;
+    // Whoever leaves now is asked first, if something would be lost.
+    let asks = "(() => { const leaving = new Event('beforeunload', { cancelable: true }); \
+                window.dispatchEvent(leaving); return leaving.defaultPrevented; })()";
+    browser.until(&format!("!{asks}")).await;
+    browser.write("too late").await;
+    browser.click("#send").await;
+    browser.until(asks).await;
     browser.close().await;
 }
 

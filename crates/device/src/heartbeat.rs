@@ -14,6 +14,17 @@ pub enum Light {
     Trouble(u8),
 }
 
+impl Light {
+    /// What is wrong comes first, then what is done.
+    pub fn of(trouble: Option<u8>, is_working: bool) -> Self {
+        match trouble {
+            Some(flashes) => Self::Trouble(flashes),
+            None if is_working => Self::Working,
+            None => Self::Idle,
+        }
+    }
+}
+
 /// Milliseconds of a flash, and of the dark after it.
 const FLASH: u64 = 200;
 
@@ -51,6 +62,11 @@ mod tests {
 
     #[test]
     fn trouble_can_be_counted() {
+        assert_eq!(Light::of(Some(5), true), Light::Trouble(5));
+        assert_eq!(
+            [true, false].map(|is_working| Light::of(None, is_working)),
+            [Light::Working, Light::Idle]
+        );
         for flashes in [2, 5, 6] {
             let round = u64::from(flashes) * 2 * FLASH + PAUSE;
             // The first one begins with the round.

@@ -332,7 +332,7 @@ impl<'c> Meter<'c> {
             }
             _ => {}
         }
-        if !matches!(update, Update::Cable { .. } | Update::Log { .. } | Update::Link { .. }) {
+        if update.is_sign_of_life() {
             self.last_life = Instant::now();
         }
         Ok(Some(update))

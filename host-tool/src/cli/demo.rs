@@ -1,7 +1,5 @@
 //! `wisp demo`: everything at once, without a board.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::cable_noise::CableNoiseOptions;
@@ -19,9 +17,8 @@ pub(super) struct DemoArguments {
     board: BoardArguments,
     #[command(flatten)]
     images: ImageOptions,
-    /// Keep the conversation in this file [default: nowhere; each demo begins anew]
-    #[arg(long, value_name = "FILE")]
-    history: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryOptions,
     #[command(flatten)]
     manners: MannersOptions,
     #[command(flatten)]
@@ -35,7 +32,7 @@ pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     let wanted = arguments.images.complete()?;
     let options = ClientOptions {
         wanted,
-        keeping: HistoryOptions::named_or_none(arguments.history.as_deref())?,
+        keeping: arguments.history.keeping_if_named()?,
         choices: arguments.manners.choices(),
     };
     // Before the board starts: a Ctrl-C in between would leave it behind.

@@ -35,7 +35,8 @@ impl PortOptions {
 /// Where the conversation is kept.
 #[derive(Debug, Clone, Args)]
 pub(super) struct HistoryOptions {
-    /// Keep the conversation in this file [default: one in your data folder]
+    /// Keep the conversation in this file [default: one in your data folder; of a
+    /// demo, none]
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// Keep the conversation only as long as this program runs
@@ -56,15 +57,12 @@ impl HistoryOptions {
         Ok(Keeping::History(Box::new(History::open(&path)?)))
     }
 
-    /// In the named file, or nowhere: an emulated board is for trying out.
+    /// In the named file, or nowhere: an emulated board is for trying out, and begins anew each time.
     ///
     /// # Errors
     /// As [`Self::keeping`].
-    pub(super) fn named_or_none(path: Option<&Path>) -> Result<Keeping> {
-        match path {
-            Some(path) => Ok(Keeping::History(Box::new(History::open(path)?))),
-            None => Ok(Keeping::Memory),
-        }
+    pub(super) fn keeping_if_named(&self) -> Result<Keeping> {
+        if self.history.is_some() { self.keeping() } else { Ok(Keeping::Memory) }
     }
 }
 

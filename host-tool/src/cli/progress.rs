@@ -24,8 +24,9 @@ pub(super) struct Progress {
     last: BTreeMap<Slot, Transfer>,
     words: String,
     is_terminal: bool,
-    /// When to give up, and what there was to see last.
-    deadline: Option<Instant>,
+    /// How long the board may do nothing.
+    patience: Option<Duration>,
+    last_life: Instant,
     last_link: Option<LinkState>,
 }
 
@@ -38,18 +39,28 @@ impl Progress {
             last: BTreeMap::new(),
             words: String::new(),
             is_terminal: std::io::stderr().is_terminal(),
-            deadline: None,
+            patience: None,
+            last_life: Instant::now(),
             last_link: None,
         }
     }
 
-    /// Gives up when nobody is there for so long.
+    /// Gives up when the board does nothing for so long.
     pub(super) fn with_patience(self, patience: Duration) -> Self {
-        Self { deadline: Instant::now().checked_add(patience), ..self }
+        Self { patience: Some(patience), ..self }
+    }
+
+    /// What there is to see of a board that has done nothing for too long.
+    fn lost_patience(&self) -> Option<WispError> {
+        let is_lost = self.patience.is_some_and(|patience| self.last_life.elapsed() > patience);
+        self.last_link.as_ref().filter(|_| is_lost).map(LinkState::error)
     }
 
     /// Shows one update, if it is about the way.
     pub(super) fn show(&mut self, update: &Update) {
+        if update.is_sign_of_life() {
+            self.last_life = Instant::now();
+        }
         match update {
             Update::Link { link } => {
                 self.show_state(link);
@@ -193,9 +204,7 @@ impl Progress {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let is_over = self.deadline.is_some_and(|deadline| Instant::now() > deadline);
-                    if let Some(link) = self.last_link.as_ref().filter(|_| is_over) {
-                        let error = link.error();
+                    if let Some(error) = self.lost_patience() {
                         self.clear();
                         return Err(error);
                     }
@@ -295,6 +304,21 @@ mod tests {
         assert_eq!(summary(&transfer(0, 7)), "persona story: up to date, nothing sent");
         assert_eq!(summary(&transfer(3, 0)), "persona story: sent and verified (3 chunks)");
         assert!(summary(&transfer(3, 4)).ends_with("3 chunks sent, 4 were there already"));
+    }
+
+    #[test]
+    fn patience_is_for_a_board_that_does_nothing() {
+        let hour = Duration::from_secs(3600);
+        let mut progress = Progress::new().with_patience(hour);
+        let link = LinkState::plain(Phase::Searching, "there is no port");
+        progress.show(&Update::Link { link });
+        assert!(progress.lost_patience().is_none());
+        progress.last_life = Instant::now().checked_sub(2 * hour).unwrap();
+        assert!(progress.lost_patience().unwrap().to_string().contains("no port"));
+        // An upload may take as long as it does.
+        progress.show(&Update::Transfer { transfer: transfer(1, 0) });
+        assert!(progress.lost_patience().is_none());
+        assert!(Progress::new().lost_patience().is_none());
     }
 
     #[test]

@@ -371,12 +371,8 @@ impl Guide {
         let (firmware, persona) = self.slots?;
         let lacks = |state| !matches!(state, SlotState::Verified(_));
         let [no_firmware, no_persona] = must_have;
-        Some(match (no_firmware && lacks(firmware), no_persona && lacks(persona)) {
-            (false, false) => Ok(()),
-            (true, false) => Err("firmware"),
-            (false, true) => Err("persona"),
-            (true, true) => Err("firmware and no persona"),
-        })
+        let missing = missing(no_firmware && lacks(firmware), no_persona && lacks(persona));
+        Some(missing.map_or(Ok(()), Err))
     }
 
     fn fail(&mut self, error: &WispError) {
@@ -426,6 +422,16 @@ impl Upload {
             rate,
             seconds_left,
         })
+    }
+}
+
+/// What a board without these lacks, in words; `None` when it lacks nothing.
+pub(crate) fn missing(firmware: bool, persona: bool) -> Option<&'static str> {
+    match (firmware, persona) {
+        (false, false) => None,
+        (true, false) => Some("firmware"),
+        (false, true) => Some("persona"),
+        (true, true) => Some("firmware and no persona"),
     }
 }
 

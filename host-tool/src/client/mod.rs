@@ -24,6 +24,7 @@ pub use card::Card;
 pub use chat_message::{ChatMessage, Delivery, ReplyState};
 pub use choices::{Choices, LocalHours};
 pub(crate) use clock::{random, unix_seconds};
+pub(crate) use guide::missing;
 pub use guide::{START_SECONDS, Wanted};
 pub use link_state::{LinkState, Phase, Transfer, TransferPhase};
 pub use view::{Activity, CableCounters, Notice, Update, View};

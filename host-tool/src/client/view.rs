@@ -132,6 +132,14 @@ pub enum Update {
     Log { bytes: Vec<u8> },
 }
 
+impl Update {
+    /// Whether the board has done something: whoever waits for it may go on waiting. States of the
+    /// way come without one, and a log and counters also from one that is stuck.
+    pub fn is_sign_of_life(&self) -> bool {
+        !matches!(self, Self::Cable { .. } | Self::Log { .. } | Self::Link { .. })
+    }
+}
+
 /// Everything there is to see, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct View {

@@ -6,6 +6,7 @@ use super::probe::PATIENCE_SECONDS;
 use super::{Area, Finding, Heard, Level, Problem};
 use crate::bench::facts::{Hardware, hexadecimal};
 use crate::board_texts;
+use crate::client::missing;
 use crate::errors::{Reported, WispError};
 
 /// What was found out about all ports.
@@ -108,10 +109,12 @@ fn examine_board(port: &PortFacts, heard: &Heard, peer: &Identity) -> Vec<Findin
     if let Some(refused) = heard.refused {
         findings.push(Finding::of(Area::Port, Level::Wrong, &WispError::Refused(refused)));
     }
-    let is_verified = |state: &SlotState| matches!(state, SlotState::Verified(_));
-    if heard.slots.as_ref().is_some_and(|slots| !slots.iter().all(is_verified)) {
+    let lacks = |state: SlotState| !matches!(state, SlotState::Verified(_));
+    let missing =
+        heard.slots.and_then(|[firmware, persona]| missing(lacks(firmware), lacks(persona)));
+    if let Some(missing) = missing {
         // A board that has just been powered has nothing.
-        let error = WispError::NothingToLaunch { missing: "firmware and persona to start" };
+        let error = WispError::NothingToLaunch { missing };
         findings.push(Finding::of(Area::Port, Level::Note, &error));
     }
     if let Some(crash) = &heard.crash {

@@ -175,6 +175,11 @@ export function takeUpUnsent() {
   keepUnsent();
 }
 
+// A program that was started anew may have another port: there the tab finds nothing of it.
+window.addEventListener("beforeunload", (event) => {
+  if (state.lost && unconfirmed.size > 0) event.preventDefault();
+});
+
 // The program may not have heard it, or is another one now. Only what it has not taken is said.
 function sayAgain() {
   let pause = 0;

@@ -11,22 +11,28 @@ fn say(mind: &mut Mind<'_, Portable>, id: u32, text: &str) {
 #[test]
 fn stop_ends_the_reply_in_one_step() {
     let file = tiny(STORY, 400, 3);
+    let mut most = 0;
     for shown in [false, true] {
         let mut mind = writing(&file, shown);
         events(&mut mind);
         mind.stop();
-        assert!(mind.think(Instant(0), &mut Outbox::new()));
-        let events = events(&mut mind);
+        let mut steps = 0;
+        let mut all = std::vec::Vec::new();
+        while mind.think(Instant(0), &mut Outbox::new()) {
+            all.extend(events(&mut mind));
+            steps += 1;
+        }
+        most = most.max(steps);
+        let events = all;
         if shown {
             assert!(matches!(events.last(), Some(Event::End { reason: EndReason::Stopped, .. })));
         } else {
             let expected = [Event::Withdrawn { reply: 1 }, Event::StayedSilent { after: 1 }];
             assert_eq!(events, expected);
         }
-        assert!(!mind.think(Instant(0), &mut Outbox::new()));
     }
-    // As asserted above.
-    std::println!("wisp: stop_takes_effect_within 1 steps");
+    assert_eq!(most, 1);
+    std::println!("wisp: stop_takes_effect_within {most} steps");
 }
 
 #[test]
