@@ -16,9 +16,10 @@ use arm1176::Arm1176;
 use bcm2835::{Clock, LockedHeap, Peripherals};
 use board::PersonaFile;
 use boot_core::handover;
-use device::{Device, Options, Packing, Plan, Refuser};
+use device::{Device, Options, Packing, Plan, Refuser, Tester};
 use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
 use link::{Instant, Session, VERSION};
+use main_loop::Restart;
 use model_format::{FormatError, Model};
 
 /// Everything is allocated while the persona is set up; nothing is per token.
@@ -32,20 +33,24 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     let mut board = unsafe { bcm2835::start(&board::sections()) };
     run_at_full_speed(&mut board);
     let record = board::read_handover();
-    match board::find_persona(&record) {
+    let restart = match board::find_persona(&record) {
+        Some(file) if record.is_test_wanted => test(&mut board, &file),
         Some(file) => live(&mut board, &file, &record),
         None => {
             defmt::error!("no persona in memory");
-            refuse(&mut board, Refusal::BadPersona, 0);
+            refuse(&mut board, Refusal::BadPersona, 0)
         }
-    }
-    board::change_handover(handover::note_restart);
+    };
+    board::change_handover(match restart {
+        Restart::Plain => handover::note_restart,
+        Restart::Test => handover::note_test,
+    });
     board.uart.drain();
     bcm2835::reset()
 }
 
 /// Runs the persona until a restart is wanted.
-fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) {
+fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) -> Restart {
     let model = match open(file) {
         Ok(model) => model,
         Err(error) => {
@@ -94,7 +99,18 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
     let (used, size) = HEAP.usage();
     let bytes = file.bytes.len();
     defmt::info!("persona of {} bytes, {} of {} bytes of heap in use", bytes, used, size);
-    main_loop::run(board, &mut device);
+    main_loop::run(board, &mut device)
+}
+
+/// Tests all memory that the persona leaves free, and tells the host how far it is.
+fn test(board: &mut Peripherals, file: &PersonaFile) -> Restart {
+    board::change_handover(|block| {
+        handover::take_test(block);
+    });
+    let session = session(board, None);
+    // SAFETY: mapped memory behind the persona's file, and in this program there is no heap.
+    let words = unsafe { self_test::Words::new(board::heap_region(file)) };
+    main_loop::run(board, &mut Tester::new(session, words))
 }
 
 /// Checks what has not been checked yet.
@@ -114,9 +130,9 @@ fn board_facts(board: &mut Peripherals) -> BoardFacts {
 }
 
 /// Tells every host why there is no persona, until a restart is wanted.
-fn refuse(board: &mut Peripherals, refusal: Refusal, detail: u32) {
+fn refuse(board: &mut Peripherals, refusal: Refusal, detail: u32) -> Restart {
     let session = session(board, None);
-    main_loop::run(board, &mut Refuser::new(session, refusal, detail));
+    main_loop::run(board, &mut Refuser::new(session, refusal, detail))
 }
 
 /// A conversation with a host, under a new identity.

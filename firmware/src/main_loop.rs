@@ -20,8 +20,17 @@ const HEALTH_INTERVAL: u64 = 1_000_000;
 /// A firmware that has run for so long, in microseconds, does not crash at every start.
 const HEALTHY_AFTER: u64 = 20_000_000;
 
+/// Why the board is to be restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// The host wants to.
+    Plain,
+    /// All memory is to be tested.
+    Test,
+}
+
 /// Runs the machine until the board is to be restarted.
-pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) {
+pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) -> Restart {
     let mut piece = [0; PIECE];
     let mut chores = Chores::new(board);
     board.watchdog.start();
@@ -48,7 +57,8 @@ pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) {
                     sleep(board, until);
                 }
             }
-            Activity::Reboot => return,
+            Activity::Reboot => return Restart::Plain,
+            Activity::TestMemory => return Restart::Test,
             Activity::PlantPanic => plant_panic(),
         }
     }

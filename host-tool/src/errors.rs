@@ -176,6 +176,13 @@ pub enum WispError {
     )]
     Cancelled,
 
+    #[error("the board restarts, but does not test itself")]
+    #[diagnostic(
+        code(wisp::self_test::unheeded),
+        help("Its bootloader is older than this: write the SD card anew with `wisp sdcard`.")
+    )]
+    NotTested,
+
     #[error("the firmware did not start within {seconds} s")]
     #[diagnostic(
         code(wisp::load::no_start),
@@ -403,6 +410,7 @@ mod tests {
             WispError::Interrupted { kept: 1, total: 2 },
             WispError::Cancelled,
             WispError::NoStart { seconds: 3 },
+            WispError::NotTested,
             WispError::NothingToLaunch { missing: "firmware" },
             WispError::Refused(BoardRefused { refusal: Refusal::NotReady, detail: 0 }),
             WispError::Reported(Reported {

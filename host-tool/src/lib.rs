@@ -14,6 +14,7 @@
 //! | [`monitor`] | the board's logs in words |
 //! | [`doctor`] | what is wrong with port, emulator, toolchain, persona, history |
 //! | [`report`] | what helps with a bug, and nothing of what was said |
+//! | [`self_test`] | leads a board to the test of its memory and back |
 //! | [`sdcard`] | SD cards: what is on them, their image, how it is written |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
@@ -35,3 +36,4 @@ pub mod relay;
 pub mod report;
 pub mod sanitise;
 pub mod sdcard;
+pub mod self_test;

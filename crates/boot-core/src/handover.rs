@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The firmware uses the same functions: [`note_crash`] from its fault handlers,
-//! [`note_healthy`] once it runs well and [`note_restart`] before it restarts on purpose.
+//! [`note_healthy`] once it runs well, [`note_restart`] before it restarts on purpose, and
+//! [`note_test`] and [`take_test`] around a restart that is to test all memory.
 
 use link::crash::StoredCrash;
 use link::message::{CrashReport, SlotState};
@@ -47,6 +48,8 @@ pub struct Record {
     pub crash: Option<StoredCrash>,
     /// Which card the board was started from, see [`crate::card::Found::mark`]; 0 when from none.
     pub card: u32,
+    /// The next firmware is to test all memory.
+    pub is_test_wanted: bool,
 }
 
 impl Default for Record {
@@ -58,6 +61,7 @@ impl Default for Record {
             crashes_in_a_row: 0,
             crash: None,
             card: 0,
+            is_test_wanted: false,
         }
     }
 }
@@ -73,6 +77,7 @@ struct Wire<'a> {
     #[serde(borrow)]
     crash: Option<CrashReport<'a>>,
     card: u32,
+    is_test_wanted: bool,
 }
 
 /// Reads the newest whole record; an empty one when there is none.
@@ -119,6 +124,24 @@ pub fn note_restart(block: &mut [u8]) {
     store(block, &record);
 }
 
+/// Notes that the firmware is about to restart the board so that the next one tests all memory.
+pub fn note_test(block: &mut [u8]) {
+    let mut record = load(block);
+    record.running = false;
+    record.is_test_wanted = true;
+    store(block, &record);
+}
+
+/// Whether a test is wanted; it is then no longer, so that a test that crashes is not begun again.
+pub fn take_test(block: &mut [u8]) -> bool {
+    let mut record = load(block);
+    let is_wanted = core::mem::take(&mut record.is_test_wanted);
+    if is_wanted {
+        store(block, &record);
+    }
+    is_wanted
+}
+
 /// The bytes [`store`] writes, and where: apart, so that a test can cut the writing anywhere.
 pub fn prepare(block: &[u8], record: &Record) -> (usize, [u8; COPY_SIZE]) {
     let (offset, sequence) = match newest(block) {
@@ -163,11 +186,12 @@ fn encode(record: &Record, sequence: u32) -> [u8; COPY_SIZE] {
         crashes_in_a_row: record.crashes_in_a_row,
         crash: record.crash.as_ref().map(StoredCrash::report),
         card: record.card,
+        is_test_wanted: record.is_test_wanted,
     };
     if let Some((checked, crc)) = bytes.split_last_chunk_mut::<4>()
         && let Some((magic, rest)) = checked.split_first_chunk_mut::<4>()
         && let Some((counter, body)) = rest.split_first_chunk_mut::<4>()
-        // Cannot fail: the longest body is 383 bytes (a test pins it).
+        // Cannot fail: the longest body is 384 bytes (a test pins it).
         && postcard::to_slice(&wire, body).is_ok()
     {
         *magic = MAGIC;
@@ -192,6 +216,7 @@ fn decode(bytes: &[u8; COPY_SIZE]) -> Option<(Record, u32)> {
         crashes_in_a_row: wire.crashes_in_a_row,
         crash: wire.crash.as_ref().map(StoredCrash::new),
         card: wire.card,
+        is_test_wanted: wire.is_test_wanted,
     };
     Some((record, u32::from_le_bytes(*sequence)))
 }

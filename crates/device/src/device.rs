@@ -71,6 +71,8 @@ pub enum Activity {
     IdleUntil(Option<Instant>),
     /// Restart into the bootloader.
     Reboot,
+    /// Restart, and then test all memory.
+    TestMemory,
     /// Panic: the host wants to see the way back.
     PlantPanic,
 }
@@ -381,6 +383,7 @@ impl Desk {
             }
             HostMessage::CrashSeen => self.crash = None,
             HostMessage::Reboot => self.wanted = Some(Activity::Reboot),
+            HostMessage::TestMemory => self.wanted = Some(Activity::TestMemory),
             HostMessage::PlantPanic => self.wanted = Some(Activity::PlantPanic),
             HostMessage::Offer { slot, .. }
             | HostMessage::Digests { slot, .. }

@@ -45,6 +45,7 @@ mod stats;
 #[cfg(test)]
 #[path = "../tests/support/model.rs"]
 mod test_model;
+mod tester;
 mod words;
 mod work;
 
@@ -53,8 +54,9 @@ pub use error::DeviceError;
 pub use heartbeat::{Light, is_lit};
 pub use heat::Governor;
 pub use machine::Machine;
-pub use memory_test::{BadWord, Cells, test_memory};
+pub use memory_test::{BadWord, Cells, March};
 pub use packing::Packing;
 pub use plan::Plan;
 pub use refuser::Refuser;
 pub use stats::Health;
+pub use tester::Tester;

@@ -10,14 +10,14 @@ pub trait Cells {
     /// How many.
     fn count(&self) -> usize;
 
+    /// Where one lies.
+    fn address(&self, place: usize) -> u32;
+
     /// Reads one from memory.
     fn read(&mut self, place: usize) -> u32;
 
     /// Writes one.
     fn write(&mut self, place: usize, word: u32);
-
-    /// Called now and then: it takes a while, and a watchdog wants to know.
-    fn go_on(&mut self) {}
 }
 
 /// A word that is not what was written to it.
@@ -31,36 +31,51 @@ pub struct BadWord {
     pub read: u32,
 }
 
-/// Words between two calls of [`Cells::go_on`]: 1 MiB.
-const STRETCH: usize = 1 << 18;
+/// Passes over all words.
+const PASSES: usize = 3;
 
-/// Tests all words; what was in them is gone.
-///
-/// # Errors
-/// The first word that is bad.
-pub fn test_memory(cells: &mut impl Cells) -> Result<(), BadWord> {
-    let count = cells.count();
-    for place in 0..count {
-        rest(cells, place);
-        cells.write(place, pattern(place));
-    }
-    for place in 0..count {
-        rest(cells, place);
-        expect(cells, place, pattern(place))?;
-        cells.write(place, !pattern(place));
-    }
-    // The other way round: who disturbs a neighbour does it now to the one that was just read.
-    for place in (0..count).rev() {
-        rest(cells, place);
-        expect(cells, place, !pattern(place))?;
-        cells.write(place, 0);
-    }
-    Ok(())
+/// A test of all words, a step at a time; what was in them is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct March {
+    /// Visits so far: those of the first pass, then of the second, then of the third.
+    visits: usize,
 }
 
-fn rest(cells: &mut impl Cells, place: usize) {
-    if place.is_multiple_of(STRETCH) {
-        cells.go_on();
+impl March {
+    /// Visits at most so many words more, all in one pass. Whether it is done.
+    ///
+    /// # Errors
+    /// The first word that is bad.
+    pub fn step(&mut self, cells: &mut impl Cells, words: usize) -> Result<bool, BadWord> {
+        let count = cells.count();
+        // Without a word there is no pass either.
+        let pass = self.visits.checked_div(count).unwrap_or(PASSES);
+        let from = self.visits - (pass * count).min(self.visits);
+        let visited = from..from.saturating_add(words).min(count);
+        match pass {
+            0 => visited.clone().for_each(|place| cells.write(place, pattern(place))),
+            1 => {
+                for place in visited.clone() {
+                    expect(cells, place, pattern(place))?;
+                    cells.write(place, !pattern(place));
+                }
+            }
+            // The other way round: who disturbs a neighbour does it now to the one just read.
+            2 => {
+                for place in visited.clone().map(|place| count - 1 - place) {
+                    expect(cells, place, !pattern(place))?;
+                    cells.write(place, 0);
+                }
+            }
+            _ => return Ok(true),
+        }
+        self.visits += visited.len();
+        Ok(self.visits == PASSES * count)
+    }
+
+    /// How many words are done, as if each were done after a third of its visits.
+    pub fn words_done(&self) -> usize {
+        self.visits / PASSES
     }
 }
 
@@ -113,15 +128,15 @@ mod tests {
     struct Memory {
         words: Vec<u32>,
         fault: Fault,
-        rests: usize,
     }
 
     impl Memory {
         fn new(count: usize, fault: Fault) -> Self {
-            Self { words: vec![0xdead_beef; count], fault, rests: 0 }
+            Self { words: vec![0xdead_beef; count], fault }
         }
 
-        fn address(&self, place: usize) -> usize {
+        /// Where it is kept, which is not where it should be if an address line is not connected.
+        fn cell(&self, place: usize) -> usize {
             match self.fault {
                 Fault::NoLine { line } => place & !(1 << line),
                 _ => place,
@@ -134,8 +149,12 @@ mod tests {
             self.words.len()
         }
 
+        fn address(&self, place: usize) -> u32 {
+            4 * place as u32
+        }
+
         fn read(&mut self, place: usize) -> u32 {
-            let word = self.words[self.address(place)];
+            let word = self.words[self.cell(place)];
             match self.fault {
                 Fault::Leaks { place: bad, bit } if place == bad => word & !(1 << bit),
                 _ => word,
@@ -143,8 +162,8 @@ mod tests {
         }
 
         fn write(&mut self, place: usize, word: u32) {
-            let address = self.address(place);
-            self.words[address] = word;
+            let cell = self.cell(place);
+            self.words[cell] = word;
             match self.fault {
                 Fault::Stuck { place: bad, bit, is_set } if place == bad => {
                     let bit = 1 << bit;
@@ -156,18 +175,31 @@ mod tests {
                 _ => {}
             }
         }
+    }
 
-        fn go_on(&mut self) {
-            self.rests += 1;
+    /// The outcome in steps of so many words, and how many steps it took.
+    fn outcome(memory: &mut Memory, words: usize) -> (Result<(), BadWord>, usize) {
+        let mut march = March::default();
+        for steps in 1.. {
+            let before = march.words_done();
+            match march.step(memory, words) {
+                Ok(false) => assert!(march.words_done() >= before),
+                Ok(true) => {
+                    assert_eq!(march.words_done(), memory.count());
+                    return (Ok(()), steps);
+                }
+                Err(bad) => return (Err(bad), steps),
+            }
         }
+        unreachable!()
     }
 
     #[test]
-    fn good_memory_passes_and_the_watchdog_is_told() {
-        let mut memory = Memory::new(3 * STRETCH + 1, Fault::None);
-        assert_eq!(test_memory(&mut memory), Ok(()));
-        assert_eq!(memory.rests, 3 * 4);
-        assert_eq!(test_memory(&mut Memory::new(0, Fault::None)), Ok(()));
+    fn good_memory_passes_in_steps_that_end_with_a_pass() {
+        let mut memory = Memory::new(3001, Fault::None);
+        assert_eq!(outcome(&mut memory, 1000), (Ok(()), 3 * 4));
+        assert_eq!(outcome(&mut memory, usize::MAX), (Ok(()), 3));
+        assert_eq!(outcome(&mut Memory::new(0, Fault::None), 1000), (Ok(()), 1));
     }
 
     proptest! {
@@ -180,6 +212,7 @@ mod tests {
             bit in 0u32..32,
             is_set: bool,
             line in 0u32..11,
+            words in 1usize..4000,
         ) {
             let (by, place) = (by.index(count), place.index(count));
             let mut faults = vec![
@@ -193,7 +226,7 @@ mod tests {
                 faults.push(Fault::NoLine { line });
             }
             for fault in faults {
-                let outcome = test_memory(&mut Memory::new(count, fault));
+                let (outcome, _) = outcome(&mut Memory::new(count, fault), words);
                 prop_assert!(outcome.is_err(), "{fault:?}");
                 let is_elsewhere = matches!(fault, Fault::NoLine { .. });
                 let bad = outcome.unwrap_err();

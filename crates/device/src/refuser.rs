@@ -39,6 +39,7 @@ impl Machine for Refuser {
         while let Some(message) = self.session.receive(&mut self.buffer) {
             match HostMessage::decode(message) {
                 Some(HostMessage::Reboot) => return Activity::Reboot,
+                Some(HostMessage::TestMemory) => return Activity::TestMemory,
                 Some(HostMessage::PlantPanic) => return Activity::PlantPanic,
                 _ => self.is_due = true,
             }

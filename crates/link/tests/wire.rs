@@ -93,6 +93,7 @@ fn host_messages() {
     host(CardRequest, "17");
     host(TakeBack { id: 4 }, "1804");
     host(Greet, "19");
+    host(TestMemory, "1a");
 }
 
 #[test]
@@ -167,6 +168,7 @@ fn device_messages() {
     let card =
         link::message::Card { name: "W", source: "s", licences: "MIT", weights: "fp8", figures };
     device(Card(card), "0f01570173034d49540366703803808040ac0206a00280208004a0068407cc0800c80104");
+    device(MemoryTested { done: 300, all: 392_936 }, "10ac02e8fd17");
 }
 
 #[test]

@@ -258,6 +258,11 @@ impl Board {
                         handover::note_restart(self.ram.handover_mut());
                         self.restart(now);
                     }
+                    // The memory here is sound, and testing it no business of a simulation's.
+                    Activity::TestMemory => {
+                        handover::note_test(self.ram.handover_mut());
+                        self.restart(now);
+                    }
                     Activity::PlantPanic => {
                         journal.note(now, || "board: planted panic".to_string());
                         handover::note_crash(self.ram.handover_mut(), &PLANTED);

@@ -19,6 +19,7 @@ mod progress;
 mod qemu;
 mod report;
 mod sdcard;
+mod self_test;
 mod serve;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Verb {
     Completions(completions::CompletionsArguments),
     /// Measure how fast a board reads and writes, and write the figures to a folder.
     Bench(bench::BenchArguments),
+    /// Have the board test all its memory, which takes some seconds; it forgets its conversation meanwhile.
+    SelfTest(self_test::SelfTestArguments),
     /// Make an SD card from which a board starts alone, and write it.
     Sdcard(sdcard::SdCardArguments),
     /// Show it all without a board: emulate one, load it, open the page.
@@ -82,6 +85,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Verb::History(arguments) => history::run(arguments),
         Verb::Monitor(arguments) => monitor::run(arguments),
         Verb::Bench(arguments) => bench::run(arguments),
+        Verb::SelfTest(arguments) => self_test::run(&arguments),
         Verb::Sdcard(arguments) => sdcard::run(&arguments),
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Report(arguments) => report::run(&arguments),

@@ -34,6 +34,14 @@ impl Debugger {
         debugger
     }
 
+    /// Stops the board, which runs.
+    pub fn stop(&mut self) {
+        self.stream.write_all(&[0x03]).unwrap();
+        let why = self.receive();
+        assert!(why.starts_with('T'), "{why}");
+        self.stream.write_all(b"+").unwrap();
+    }
+
     /// Lets the board run until it has written this word for the first time.
     pub fn go_on_until_written(&mut self, address: u32) {
         assert_eq!(self.ask(&format!("Z2,{address:x},4")), "OK");

@@ -24,6 +24,7 @@ fn longest() -> Record {
             message: core::str::from_utf8(&[b'x'; 1000]).unwrap(),
         })),
         card: u32::MAX,
+        is_test_wanted: true,
     }
 }
 
@@ -33,7 +34,7 @@ fn the_longest_record_fits_and_comes_back() {
     store(&mut block, &longest());
     assert_eq!(load(&block), longest());
     let used = COPY_SIZE - 4 - block[..COPY_SIZE - 4].iter().rev().take_while(|b| **b == 0).count();
-    assert!(used <= 8 + 383, "{used}");
+    assert!(used <= 8 + 384, "{used}");
 }
 
 #[test]
@@ -103,17 +104,30 @@ fn every_single_bit_of_damage_is_noticed() {
     }
 }
 
-/// Bootloader and firmware may be of different releases, before and after `card` was added.
+/// Bootloader and firmware may be of different releases, before and after the last two were added.
 #[test]
-fn records_without_a_card_are_read_and_read_past() {
+fn records_without_a_card_or_a_test_are_read_and_read_past() {
     let record = Record { boots: 7, running: true, ..longest() };
     let mut bytes = encode(&record, 3);
-    // The last of the body is the card: five bytes for the largest number.
+    // The last of the body are the card, five bytes for the largest number, and the test.
     let end = bytes[..COPY_SIZE - 4].iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let card = &mut bytes[end - 5..end];
-    assert_eq!(card, [0xff, 0xff, 0xff, 0xff, 0x0f]);
-    card.fill(0);
+    let added = &mut bytes[end - 6..end];
+    assert_eq!(added, [0xff, 0xff, 0xff, 0xff, 0x0f, 1]);
+    added.fill(0);
     let crc = crc32(&bytes[..COPY_SIZE - 4]);
     bytes[COPY_SIZE - 4..].copy_from_slice(&crc.to_le_bytes());
-    assert_eq!(decode(&bytes), Some((Record { card: 0, ..record }, 3)));
+    assert_eq!(decode(&bytes), Some((Record { card: 0, is_test_wanted: false, ..record }, 3)));
+}
+
+#[test]
+fn a_test_is_wanted_once_and_a_restart_is_then_none_of_chance() {
+    let mut block = [0; BLOCK_SIZE];
+    let running = Record { running: true, boots: 3, ..Record::default() };
+    store(&mut block, &running);
+    assert!(!take_test(&mut block));
+    note_test(&mut block);
+    let noted = load(&block);
+    assert!(noted.is_test_wanted && !noted.running && noted.boots == 3);
+    assert!(take_test(&mut block) && !take_test(&mut block));
+    assert_eq!(load(&block), Record { running: false, ..running });
 }

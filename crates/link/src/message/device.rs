@@ -138,6 +138,14 @@ pub enum DeviceMessage<'a> {
     },
     /// Answers `CardRequest`.
     Card(#[serde(borrow)] Card<'a>),
+    /// How far the test is that `TestMemory` asked for. When all is done the memory is sound, and the
+    /// board restarts by itself.
+    MemoryTested {
+        /// KiB of `all` that are done; each is visited three times.
+        done: u32,
+        /// KiB.
+        all: u32,
+    },
 }
 
 impl<'a> DeviceMessage<'a> {

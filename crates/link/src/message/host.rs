@@ -128,6 +128,9 @@ pub enum HostMessage<'a> {
     },
     /// The persona is to begin the conversation, if nothing was said yet; otherwise this is nothing.
     Greet,
+    /// Restarts the board, which then tests all memory that its firmware may use, and tells it with
+    /// [`DeviceMessage::MemoryTested`](super::DeviceMessage::MemoryTested) or a refusal.
+    TestMemory,
 }
 
 impl<'a> HostMessage<'a> {
