@@ -4,10 +4,11 @@
 use core::ops::Range;
 use core::ptr;
 
-use arm1176::Arm1176;
 use bcm2835::{Peripherals, Watchdog};
 use device::{Cells, test_memory};
 use engine::kernels::compare_with_twins;
+
+use crate::kernels::BoardKernels;
 
 /// Tests memory and kernels, and says what a refusal is to say: the address of a bad word, or the
 /// number of a kernel.
@@ -29,7 +30,7 @@ pub(crate) unsafe fn run(board: &mut Peripherals, unused: Range<usize>) -> Resul
         );
         return Err(address);
     }
-    if let Err(twin) = compare_with_twins(&Arm1176) {
+    if let Err(twin) = compare_with_twins(&BoardKernels) {
         defmt::error!("self-test: kernel {=u32} computes something else", twin as u32);
         return Err(twin as u32);
     }

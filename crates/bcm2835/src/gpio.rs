@@ -2,7 +2,7 @@
 
 use crate::mmio::Block;
 
-const GPIO: Block = Block::new(0x2020_0000);
+const GPIO: Block = Block::new(0x7e20_0000);
 /// GPFSEL0: three bits a pin, ten pins a register (p. 91).
 const FUNCTION_SELECT: usize = 0x00;
 /// GPSET0 (p. 95).
