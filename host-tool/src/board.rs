@@ -1,4 +1,4 @@
-//! The emulated board: QEMU's raspi0 with the real bootloader, on a Unix socket.
+//! The emulated board: QEMU with the real bootloader, on a Unix socket.
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::board_kind::BoardKind;
 use crate::errors::{Result, WispError};
 use crate::image;
 use crate::port::{FixedConnector, PortAddress};
 
-/// The emulator; Debian 12 has version 7.2.
+/// The emulator of a Raspberry Pi Zero; Debian 12 has version 7.2.
 pub const QEMU: &str = "qemu-system-arm";
 
 /// How QEMU may take to open its socket, on a machine that is busy.
@@ -22,10 +23,10 @@ const SOCKET_PATIENCE: Duration = Duration::from_secs(30);
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct BoardOptions {
-    /// The bootloader: an ELF file or a raw `kernel.img`.
+    /// The bootloader: an ELF file or a raw `kernel.img`. It says which kind of board is emulated.
     pub kernel: PathBuf,
-    /// The emulator's program.
-    pub qemu: PathBuf,
+    /// The emulator's program; `None` for the usual one.
+    pub qemu: Option<PathBuf>,
     /// Further arguments for it, such as `-icount shift=0` or `-device loader,...`.
     pub extra: Vec<String>,
     /// Where its serial line appears; `None` for a place that vanishes with the board.
@@ -35,7 +36,7 @@ pub struct BoardOptions {
 impl BoardOptions {
     /// A board that starts this bootloader.
     pub fn new(kernel: PathBuf) -> Self {
-        Self { kernel, qemu: PathBuf::from(QEMU), extra: Vec::new(), socket: None }
+        Self { kernel, qemu: None, extra: Vec::new(), socket: None }
     }
 }
 
@@ -54,7 +55,7 @@ impl Board {
     /// # Errors
     /// QEMU or the bootloader is missing, or QEMU ended at once.
     pub fn start(options: &BoardOptions) -> Result<Self> {
-        image::check_program(&options.kernel)?;
+        let kind = image::board_of(&options.kernel)?;
         if let Some(socket) = &options.socket
             && UnixStream::connect(socket).is_ok()
         {
@@ -62,7 +63,8 @@ impl Board {
             let path = format!("unix:{}", socket.display());
             return Err(WispError::PortBusy { path, holder: " by another emulated board".into() });
         }
-        let program = options.qemu.display().to_string();
+        let qemu = options.qemu.clone().unwrap_or_else(|| PathBuf::from(kind.emulator()));
+        let program = qemu.display().to_string();
         let failed = |cause: std::io::Error| WispError::QemuMissing {
             program: program.clone(),
             cause: cause.to_string(),
@@ -73,8 +75,8 @@ impl Board {
         // One file for both: what QEMU says is read only when it fails.
         let log = File::create(&output).map_err(failed)?;
         let log_again = log.try_clone().map_err(failed)?;
-        let process = Command::new(&options.qemu)
-            .args(["-M", "raspi0", "-display", "none", "-monitor", "none", "-kernel"])
+        let process = Command::new(&qemu)
+            .args(["-M", kind.machine(), "-display", "none", "-monitor", "none", "-kernel"])
             .arg(&options.kernel)
             .arg("-serial")
             .arg(format!("unix:{},server=on,wait=off", socket.display()))
@@ -170,29 +172,50 @@ impl Artefacts {
         Self { folders: vec![folder.to_path_buf()] }
     }
 
-    /// The bootloader's ELF file.
+    /// The bootloader's ELF file for a Zero.
     ///
     /// # Errors
     /// It was not built.
     pub fn bootloader(&self) -> Result<PathBuf> {
-        self.bare_metal("bootloader", "--bootloader")
+        self.bootloader_for(BoardKind::Zero)
     }
 
-    /// The firmware's ELF file.
+    /// The firmware's ELF file for a Zero.
     ///
     /// # Errors
     /// It was not built.
     pub fn firmware(&self) -> Result<PathBuf> {
-        self.bare_metal("firmware", "--firmware")
+        self.firmware_for(BoardKind::Zero)
     }
 
-    fn bare_metal(&self, name: &'static str, option: &'static str) -> Result<PathBuf> {
-        let place = Path::new("target/firmware/armv6-none-eabihf/firmware").join(name);
+    /// The bootloader's ELF file for this board.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn bootloader_for(&self, board: BoardKind) -> Result<PathBuf> {
+        self.bare_metal(board, "bootloader", "--bootloader")
+    }
+
+    /// The firmware's ELF file for this board.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn firmware_for(&self, board: BoardKind) -> Result<PathBuf> {
+        self.bare_metal(board, "firmware", "--firmware")
+    }
+
+    fn bare_metal(
+        &self,
+        board: BoardKind,
+        name: &'static str,
+        option: &'static str,
+    ) -> Result<PathBuf> {
+        let place = Path::new("target/firmware").join(board.target()).join("firmware").join(name);
         self.folders.iter().map(|folder| folder.join(&place)).find(|path| path.is_file()).ok_or(
             WispError::ArtefactMissing {
                 what: name,
                 looked_for: place.display().to_string(),
-                make: name,
+                make: board.make(name),
                 option,
             },
         )
@@ -247,7 +270,7 @@ mod tests {
     fn a_missing_emulator_says_how_to_get_it() {
         let kernel = program();
         let mut options = BoardOptions::new(kernel.path().to_path_buf());
-        options.qemu = PathBuf::from("qemu-that-is-not-there");
+        options.qemu = Some(PathBuf::from("qemu-that-is-not-there"));
         let error = Board::start(&options).unwrap_err();
         assert_eq!(error.code_text(), "wisp::qemu::missing");
         assert!(error.help_text().contains("apt install qemu-system-arm"));
@@ -257,7 +280,7 @@ mod tests {
     fn an_emulator_that_ends_at_once_is_quoted() {
         let kernel = program();
         let mut options = BoardOptions::new(kernel.path().to_path_buf());
-        options.qemu = PathBuf::from("/bin/ls");
+        options.qemu = Some(PathBuf::from("/bin/ls"));
         let error = Board::start(&options).unwrap_err();
         assert_eq!(error.code_text(), "wisp::qemu::stopped");
         assert!(error.to_string().contains("ls: "), "{error}");
