@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use bcm2835::{Clock, Peripherals, idle_unless, memory};
 use embedded_hal::delay::DelayNs;
 
-use crate::processor::unaligned_word;
+use crate::processor::{do_vectors_last, unaligned_word};
 
 /// What went wrong: the value that was seen.
 pub(crate) type Verdict = Result<(), u64>;
@@ -117,6 +117,10 @@ fn floats(board: &mut Peripherals) -> Verdict {
         let disturbed = chain();
         if disturbed != calm {
             return Err(u64::from(disturbed) << 32 | u64::from(calm));
+        }
+        board.timer.wake_at(board.timer.now() + 20);
+        if !do_vectors_last(100_000) {
+            return Err(1);
         }
     }
     Ok(())

@@ -21,7 +21,7 @@ core::arch::global_asm!(
 _start:
     msr     daifset, #0xf           // no interrupts
     mrs     x4, mpidr_el1
-    tst     x4, #3                  // which core (TRM 4.3.2)
+    tst     x4, #3                  // which core (TRM, MPIDR_EL1)
     b.ne    .Lpark
     mov     w19, w0                 // what the loader said, for wisp_main
     adr     x20, _start             // where it runs
@@ -31,7 +31,7 @@ _start:
     b.lo    .Llevel_1
     b.eq    .Llevel_2
 
-    mrs     x4, S3_1_C15_C2_1       // CPUECTLR_EL1.SMPEN: before the caches (TRM 4.3.71)
+    mrs     x4, S3_1_C15_C2_1       // CPUECTLR_EL1.SMPEN: before the caches (TRM, CPUECTLR_EL1)
     orr     x4, x4, #(1 << 6)
     msr     S3_1_C15_C2_1, x4
     msr     cptr_el3, xzr           // floating point is not trapped

@@ -13,7 +13,7 @@ use tock_registers::interfaces::{Readable, Writeable};
 use super::cpu::mask_interrupts;
 use super::geometry::{Geometry, levels};
 
-/// Bytes in a line of both levels (TRM 2.1.1).
+/// Bytes in a line of both levels (TRM 6.1).
 pub(crate) const CACHE_LINE: usize = 64;
 
 /// Does this to each line of each data cache, the first level first.

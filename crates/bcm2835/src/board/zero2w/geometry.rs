@@ -40,7 +40,7 @@ impl Geometry {
 mod tests {
     use super::*;
 
-    /// The values of a Cortex-A53 with 512 KiB of second level (TRM 4.3.21 and 4.3.22).
+    /// The values of a Cortex-A53 with 512 KiB of second level (TRM, CLIDR_EL1 and CCSIDR_EL1).
     #[test]
     fn a_cortex_a53_has_two_levels() {
         assert!(levels(0x0a20_0023).eq([0, 1]));
