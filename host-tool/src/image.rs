@@ -112,7 +112,7 @@ pub fn board_of(path: &Path) -> Result<BoardKind> {
     let file = read(path)?;
     let (board, cause) = match elf::is_elf(&file) {
         true => (elf::board(&file), "it is not for an ARM processor"),
-        false => (BoardKind::of_raw(&file), "it is neither an ELF file nor a raw image"),
+        false => (BoardKind::of_raw(&file), "it is no ELF file and does not begin with an ARM instruction"),
     };
     let wrong = || WispError::BadFirmware { path: path.to_path_buf(), cause: cause.to_string() };
     board.ok_or_else(wrong)

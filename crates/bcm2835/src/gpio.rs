@@ -19,7 +19,7 @@ const PULL_CLOCK: usize = 0x98;
 pub(crate) enum Function {
     /// Driven by somebody else, or nobody.
     Input = 0b000,
-    /// Driven by [`write`].
+    /// Driven by [`write()`].
     Output = 0b001,
     /// The first alternative: the PL011 on pins 14 and 15 (p. 102).
     Alternative0 = 0b100,

@@ -58,7 +58,7 @@ pub struct Uart {
 }
 
 impl Uart {
-    /// Once: [`crate::start`] sees to that.
+    /// Once: `start` sees to that.
     pub(crate) fn new(mailbox: &mut Mailbox) -> Self {
         // First, or two pins would feed one receiver.
         for pin in BLUETOOTH_PINS {
