@@ -143,6 +143,21 @@ pub fn refusal(refusal: Refusal, detail: u32) -> Text {
     }
 }
 
+/// What a failed self-test has found, to be put behind its text; of other refusals nothing.
+pub fn place(refusal: Refusal, detail: u32) -> String {
+    // Below are numbers of kernels, as the protocol says.
+    const KERNELS: u32 = 16;
+    match (refusal, detail) {
+        (Refusal::SelfTestFailed, kernel @ ..KERNELS) => {
+            format!(" (kernel {kernel} computes something else than its twin)")
+        }
+        (Refusal::SelfTestFailed, address) => {
+            format!(" (memory at {address:#010x} does not keep what is written)")
+        }
+        _ => String::new(),
+    }
+}
+
 /// The text of a crash.
 pub fn crash(kind: CrashKind) -> Text {
     match kind {
@@ -224,6 +239,16 @@ mod tests {
         for text in texts {
             assert!(!text.message.is_empty() && text.help.len() > 10, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_failed_self_test_says_what_it_found() {
+        assert_eq!(
+            place(Refusal::SelfTestFailed, 0x0208_6100),
+            " (memory at 0x02086100 does not keep what is written)"
+        );
+        assert!(place(Refusal::SelfTestFailed, 3).contains("kernel 3 "));
+        assert_eq!(place(Refusal::BadPersona, 0x0208_6100), "");
     }
 
     #[test]

@@ -306,7 +306,7 @@ pub fn permission_help(group: &str) -> String {
 
 /// The board did not do as asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the board refused: {}", board_texts::refusal(*.refusal, *.detail).message)]
+#[error("the board refused: {}{}", self.text().message, board_texts::place(*.refusal, *.detail))]
 pub struct BoardRefused {
     /// Why.
     pub refusal: Refusal,

@@ -160,6 +160,9 @@ impl Dataset {
                 let [gap @ 4..=8, speaker @ 2..=3, text @ ..] = message else {
                     panic!("{}", self.shown(message))
                 };
+                if text.is_empty() {
+                    continue; // How the chat goes on, at the end of a row.
+                }
                 messages.push((*gap, *speaker, self.library.decode(text, false).unwrap()));
             }
         }
@@ -264,6 +267,23 @@ fn rows_begin_where_a_conversation_begins_or_was_cut() {
     assert!(begun > 10 && cut > 10, "{begun} {cut}");
     // About every second begins as the board writes the first message ever.
     assert!(silent * 4 > begun && silent * 4 < begun * 3, "{silent} of {begun}");
+    // The row before shows after what the silence came, and who ended it.
+    let mut silences = 0;
+    for pair in rows.windows(2) {
+        let next = dataset.shown(&pair[1]);
+        if next.contains("line 0,") && next.find("line 0,") < next.find("<end>") {
+            let [.., 1, gap @ 7..=8, speaker @ 2..=3] = pair[0][..] else {
+                assert!(pair[0].len() > 159 && pair[0].ends_with(&[1]), "{:?}", pair[0]);
+                continue;
+            };
+            assert!(speaker == pair[1][2] && [4, gap].contains(&pair[1][1]));
+            silences += 1;
+        }
+    }
+    assert!(silences > 10, "{silences}");
+    for row in dataset.rows("valid.chats") {
+        assert!(row.ends_with(&[1]), "what is held back is measured once");
+    }
     // What is cut is repeated in part, so that it has something before it.
     let held = dataset.messages("valid.chats").len();
     assert!(dataset.messages("train.chats").len() >= chat.len() - held + cut / 2);

@@ -59,6 +59,7 @@ def arguments():
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--no-compile", action="store_true")
     add("--f32", action="store_true", help="no bf16 on CUDA")
+    add("--bf16", action="store_true", help="bf16 on a processor: twice as fast where it has AVX-512 BF16 or AMX")
     options = parser.parse_args()
     _, _, _, _, batch, lr, tokens = PRESETS[options.preset]
     options.batch, options.lr = options.batch or batch, options.lr or lr
@@ -130,8 +131,8 @@ def main():
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False
-    half = cuda and not options.f32
-    autocast = lambda: torch.autocast("cuda", torch.bfloat16) if half else contextlib.nullcontext()
+    half = not options.f32 if cuda else options.bf16
+    autocast = lambda: torch.autocast("cuda" if cuda else "cpu", torch.bfloat16) if half else contextlib.nullcontext()
     say = lambda text: rank == 0 and print(text, flush=True)
 
     checkpoint = options.output / "checkpoint.pt"

@@ -224,13 +224,18 @@ impl Watched {
 
     /// The next update, taken into account; `None` when none comes for a while.
     fn next(&mut self, patience: Duration) -> Option<Update> {
+        let update = self.next_of_any_kind(patience)?;
+        if let Update::Link { link } = &update {
+            assert!(link.phase != Phase::Failed, "{}: {} {}", link.code, link.words, link.help);
+        }
+        Some(update)
+    }
+
+    fn next_of_any_kind(&mut self, patience: Duration) -> Option<Update> {
         let update = self.client.updates().unwrap().recv_timeout(patience).ok()?;
         if let Update::Transfer { transfer } = &update {
             self.chunks.insert(transfer.slot, (transfer.sent_chunks, transfer.skipped_chunks));
             self.phases.insert(transfer.phase as u8);
-        }
-        if let Update::Link { link } = &update {
-            assert!(link.phase != Phase::Failed, "{}: {} {}", link.code, link.words, link.help);
         }
         if let Update::Log { bytes } = &update {
             self.log.extend(bytes);
@@ -255,6 +260,20 @@ impl Watched {
             Update::Link { link } if link.phase == Phase::Online => Some(()),
             _ => None,
         });
+    }
+
+    /// Waits until nothing goes any more: the code, and the words.
+    #[allow(dead_code)] // Only the board whose memory forgets comes to this.
+    pub fn wait_until_failed(&mut self) -> (String, String) {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(Update::Link { link }) = self.next_of_any_kind(Duration::from_millis(100))
+                && link.phase == Phase::Failed
+            {
+                return (link.code, format!("{} {}", link.words, link.help));
+            }
+        }
+        panic!("waited {PATIENCE:?} for a failure; the link: {:?}", self.view.link)
     }
 
     /// Runs until the cable is cut: the tool then searches for its port.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use persona::Style;
+use persona::{Speaker, Style};
 
 use super::encode::{Unit, Writer};
 use super::turn::Document;
@@ -61,7 +61,8 @@ pub fn rows(
 ///
 /// A unit longer than a row is cut where it may be, and inside a message only if that message is
 /// longer than a row. With `overlap` each further part repeats the end of the part before, so that
-/// its first messages have something to refer to; without it every token is there once.
+/// its first messages have something to refer to, and a row ends with the silence that came next and
+/// with who ended it; without it every token is there once.
 pub fn pack(
     units: Vec<Unit>,
     style: Style,
@@ -79,7 +80,7 @@ pub fn pack(
         }
     }
     match packing {
-        Packing::InOrder => in_order(parts, style, context),
+        Packing::InOrder => in_order(parts, style, context, overlap > 0),
         Packing::BestFit => best_fit(parts, style, context),
     }
 }
@@ -100,14 +101,17 @@ fn cut(unit: &Unit, longest: usize, overlap: usize, parts: &mut Vec<Unit>) {
     parts.push(unit.part(start, length));
 }
 
-fn in_order(units: Vec<Unit>, style: Style, context: usize) -> Vec<Row> {
+fn in_order(units: Vec<Unit>, style: Style, context: usize, look_ahead: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for unit in units {
         match rows.last_mut() {
             Some(row) if row.tokens.len() + unit.needs() <= context + 1 => {
                 row.add(&unit, style, true)
             }
-            _ => {
+            last => {
+                if let Some(row) = last.filter(|_| look_ahead) {
+                    row.look_ahead(&unit, style, context);
+                }
                 let mut row = Row::default();
                 // Every second row that begins with a conversation, so that the model knows both.
                 row.add(&unit, style, unit.is_rest || rows.len().is_multiple_of(2));
@@ -177,5 +181,14 @@ impl Row {
             }
         }
         self.bytes += unit.bytes.iter().map(|bytes| u64::from(*bytes)).sum::<u64>();
+    }
+
+    /// Appends how the chat goes on: the silence, and who ended it. Most long silences stand where
+    /// a row begins, and there nothing tells a model what they follow.
+    fn look_ahead(&mut self, next: &Unit, style: Style, context: usize) {
+        let marks = style.before_message(Speaker::You, 0, true).len();
+        if next.follows && self.tokens.len() + marks <= context + 1 {
+            self.tokens.extend(next.tokens.iter().take(marks));
+        }
     }
 }
