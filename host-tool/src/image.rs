@@ -112,7 +112,10 @@ pub fn board_of(path: &Path) -> Result<BoardKind> {
     let file = read(path)?;
     let (board, cause) = match elf::is_elf(&file) {
         true => (elf::board(&file), "it is not for an ARM processor"),
-        false => (BoardKind::of_raw(&file), "it is no ELF file and does not begin with an ARM instruction"),
+        false => (
+            BoardKind::of_raw(&file),
+            "it is no ELF file and does not begin with an ARM instruction",
+        ),
     };
     let wrong = || WispError::BadFirmware { path: path.to_path_buf(), cause: cause.to_string() };
     board.ok_or_else(wrong)
@@ -167,7 +170,7 @@ mod tests {
         }
     }
 
-    /// A minimal ELF file: header, program headers, then the segments' bytes.
+    /// A minimal ELF file of 32 bits: header, program headers, then the segments' bytes.
     fn elf_file(machine: u16, segments: &[(u32, u32, &[u8])]) -> Vec<u8> {
         let mut file = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let count = u16::try_from(segments.len()).unwrap();
@@ -191,50 +194,6 @@ mod tests {
             file.extend_from_slice(bytes);
         }
         file
-    }
-
-    /// The same for 64 bits, with one segment.
-    fn elf_file_64(address: u64, bytes: &[u8]) -> Vec<u8> {
-        let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        file.extend(2_u16.to_le_bytes());
-        file.extend(elf::EM_AARCH64.0.to_le_bytes());
-        file.extend(1_u32.to_le_bytes());
-        for word in [address, 64, 0] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(0_u32.to_le_bytes());
-        for half in [64_u16, 56, 1, 64, 0, 0] {
-            file.extend(half.to_le_bytes());
-        }
-        let size = u64::try_from(bytes.len()).unwrap();
-        file.extend([1_u32, 5].map(u32::to_le_bytes).concat());
-        for word in [120, address, address, size, size + 64, 16] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend_from_slice(bytes);
-        file
-    }
-
-    #[test]
-    fn either_board_s_programs_are_laid_out_and_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("firmware.elf");
-        let programs = [
-            (elf_file(elf::EM_ARM.0, &[(1, 0x8000, b"code")]), BoardKind::Zero),
-            (elf_file_64(0x8000, b"code"), BoardKind::Zero2W),
-        ];
-        for (file, board) in programs {
-            fs::write(&path, file).unwrap();
-            assert_eq!(firmware(&path).unwrap().bytes, b"code");
-            assert_eq!(board_of(&path).unwrap(), board);
-            for wanted in [BoardKind::Zero, BoardKind::Zero2W] {
-                let checked = expect_board(&path, wanted);
-                assert_eq!(checked.is_ok(), wanted == board);
-                let told = checked.err().map(|error| error.to_string());
-                assert!(told.is_none_or(|words| words.contains(&format!("for a {board},"))));
-            }
-        }
-        assert!(load(&elf_file_64(0x7ff0, b"code")).is_err(), "before the firmware's place");
     }
 
     fn load(contents: &[u8]) -> Result<Image> {

@@ -70,3 +70,57 @@ fn lay_out<Elf: FileHeader<Endian = Endianness>>(
     }
     Ok(raw)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::image::{board_of, expect_board, firmware};
+
+    /// A minimal ELF file of 64 bits: header, one program header, its segment's bytes.
+    fn elf_file(address: u64, bytes: &[u8]) -> Vec<u8> {
+        let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        file.extend(2_u16.to_le_bytes());
+        file.extend(elf::EM_AARCH64.0.to_le_bytes());
+        file.extend(1_u32.to_le_bytes());
+        for word in [address, 64, 0] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(0_u32.to_le_bytes());
+        for half in [64_u16, 56, 1, 64, 0, 0] {
+            file.extend(half.to_le_bytes());
+        }
+        let size = u64::try_from(bytes.len()).unwrap();
+        file.extend([1_u32, 5].map(u32::to_le_bytes).concat());
+        for word in [120, address, address, size, size + 64, 16] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend_from_slice(bytes);
+        file
+    }
+
+    #[test]
+    fn a_program_of_64_bits_is_for_the_second_board_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("firmware.elf");
+        fs::write(&path, elf_file(0x8000, b"code")).unwrap();
+        assert_eq!(firmware(&path).unwrap().bytes, b"code");
+        assert_eq!(board_of(&path).unwrap(), BoardKind::Zero2W);
+        assert!(expect_board(&path, BoardKind::Zero2W).is_ok());
+        let error = expect_board(&path, BoardKind::Zero).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::file::firmware");
+        assert!(error.to_string().contains("for a Raspberry Pi Zero 2 W, and"), "{error}");
+        fs::write(&path, elf_file(0x7ff0, b"code")).unwrap();
+        assert!(firmware(&path).is_err(), "before the firmware's place");
+    }
+
+    #[test]
+    fn other_processors_have_no_board() {
+        let mut file = elf_file(0x8000, b"code");
+        file[18..20].copy_from_slice(&elf::EM_X86_64.0.to_le_bytes());
+        assert_eq!(board(&file), None);
+        assert!(flatten(&file, 0x8000, 100).is_err());
+        assert_eq!(board(&file[..19]), None);
+    }
+}
