@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help announce setup demo test check build firmware bootloader personas sdcard fmt clean \
-        bench bench-accept bench-quick bench-peer bench-programs
+        zero2w zero2w-programs bench bench-accept bench-quick bench-peer bench-programs
 
 BARE      := target/firmware/armv6-none-eabihf/firmware
 PERSONAS  := target/personas
@@ -26,6 +26,7 @@ help:
 	@echo
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and the tests' personas"
+	@echo "  make zero2w      bootloader and firmware of the second board, the Raspberry Pi Zero 2 W"
 	@echo "  make sdcard [PERSONA=FILE]  an SD card that needs no computer to start (docs/sd-card.md)"
 	@echo "  make fmt         format the code"
 	@echo "  make clean       remove everything that was built"
@@ -45,6 +46,15 @@ bootloader:
 
 firmware:
 	@scripts/fw-cargo build --quiet --profile firmware -p firmware
+
+# Emulated only: target/debug/wisp demo --board zero2w
+zero2w:
+	@scripts/fw-cargo --board zero2w build --quiet --profile firmware -p bootloader -p firmware
+
+# With what the tests run on it.
+zero2w-programs:
+	@scripts/fw-cargo --board zero2w build --quiet --profile firmware -p bootloader -p firmware \
+	    -p board-test --bin bootloader --bin firmware --bin board-test --bin engine-check
 
 # What the tests speak with. Always made anew: it takes a moment, and a file of yesterday's writer would be tested unnoticed.
 personas:

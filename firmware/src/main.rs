@@ -8,15 +8,16 @@ extern crate alloc;
 
 mod board;
 mod crash;
+mod kernels;
 mod log;
 mod main_loop;
 mod self_test;
 
-use arm1176::Arm1176;
 use bcm2835::{Clock, LockedHeap, Peripherals};
 use board::PersonaFile;
 use boot_core::handover;
 use device::{Device, Options, Packing, Plan, Refuser, Tester};
+use kernels::BoardKernels;
 use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
 use link::{Instant, Session, VERSION};
 use main_loop::Restart;
@@ -78,7 +79,7 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
         // The chip's watchdog runs since the bootloader, and packing weights takes its time.
         board.watchdog.pat();
         let mut packing = Packing::new(Instant(board.timer.now()));
-        Device::new_telling(&model, Arm1176, session, options, &mut |done, all| {
+        Device::new_telling(&model, BoardKernels, session, options, &mut |done, all| {
             if let Some(percent) = packing.note(Instant(board.timer.now()), done, all) {
                 board.watchdog.pat();
                 defmt::info!("packing weights: {=usize} %", percent);

@@ -4,10 +4,11 @@
 use core::ops::Range;
 use core::ptr;
 
-use arm1176::Arm1176;
 use bcm2835::Peripherals;
 use device::{Cells, March};
 use engine::kernels::compare_with_twins;
+
+use crate::kernels::BoardKernels;
 
 /// Words between two pats of the watchdog: 1 MiB.
 const STRETCH: usize = 1 << 18;
@@ -40,7 +41,7 @@ pub(crate) unsafe fn run(board: &mut Peripherals, unused: Range<usize>) -> Resul
             }
         }
     }
-    if let Err(twin) = compare_with_twins(&Arm1176) {
+    if let Err(twin) = compare_with_twins(&BoardKernels) {
         defmt::error!("self-test: kernel {=u32} computes something else", twin as u32);
         return Err(twin as u32);
     }

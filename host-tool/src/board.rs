@@ -1,9 +1,11 @@
-//! The emulated board: QEMU's raspi0 with the real bootloader, on a Unix socket.
+//! The emulated board: QEMU with the real bootloader, on a Unix socket.
+
+mod artefacts;
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,8 +14,9 @@ use tempfile::TempDir;
 use crate::errors::{Result, WispError};
 use crate::image;
 use crate::port::{FixedConnector, PortAddress};
+pub use artefacts::Artefacts;
 
-/// The emulator; Debian 12 has version 7.2.
+/// The emulator of a Raspberry Pi Zero; Debian 12 has version 7.2.
 pub const QEMU: &str = "qemu-system-arm";
 
 /// How QEMU may take to open its socket, on a machine that is busy.
@@ -22,10 +25,10 @@ const SOCKET_PATIENCE: Duration = Duration::from_secs(30);
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct BoardOptions {
-    /// The bootloader: an ELF file or a raw `kernel.img`.
+    /// The bootloader: an ELF file or a raw `kernel.img`. It says which kind of board is emulated.
     pub kernel: PathBuf,
-    /// The emulator's program.
-    pub qemu: PathBuf,
+    /// The emulator's program; `None` for the usual one.
+    pub qemu: Option<PathBuf>,
     /// Further arguments for it, such as `-icount shift=0` or `-device loader,...`.
     pub extra: Vec<String>,
     /// Where its serial line appears; `None` for a place that vanishes with the board.
@@ -35,7 +38,7 @@ pub struct BoardOptions {
 impl BoardOptions {
     /// A board that starts this bootloader.
     pub fn new(kernel: PathBuf) -> Self {
-        Self { kernel, qemu: PathBuf::from(QEMU), extra: Vec::new(), socket: None }
+        Self { kernel, qemu: None, extra: Vec::new(), socket: None }
     }
 }
 
@@ -54,7 +57,7 @@ impl Board {
     /// # Errors
     /// QEMU or the bootloader is missing, or QEMU ended at once.
     pub fn start(options: &BoardOptions) -> Result<Self> {
-        image::check_program(&options.kernel)?;
+        let kind = image::board_of(&options.kernel)?;
         if let Some(socket) = &options.socket
             && UnixStream::connect(socket).is_ok()
         {
@@ -62,7 +65,8 @@ impl Board {
             let path = format!("unix:{}", socket.display());
             return Err(WispError::PortBusy { path, holder: " by another emulated board".into() });
         }
-        let program = options.qemu.display().to_string();
+        let qemu = options.qemu.clone().unwrap_or_else(|| PathBuf::from(kind.emulator()));
+        let program = qemu.display().to_string();
         let failed = |cause: std::io::Error| WispError::QemuMissing {
             program: program.clone(),
             cause: cause.to_string(),
@@ -73,8 +77,8 @@ impl Board {
         // One file for both: what QEMU says is read only when it fails.
         let log = File::create(&output).map_err(failed)?;
         let log_again = log.try_clone().map_err(failed)?;
-        let process = Command::new(&options.qemu)
-            .args(["-M", "raspi0", "-display", "none", "-monitor", "none", "-kernel"])
+        let process = Command::new(&qemu)
+            .args(["-M", kind.machine(), "-display", "none", "-monitor", "none", "-kernel"])
             .arg(&options.kernel)
             .arg("-serial")
             .arg(format!("unix:{},server=on,wait=off", socket.display()))
@@ -141,77 +145,6 @@ impl Drop for Board {
     }
 }
 
-/// The persona that a board gets when none is named, in the project's folder.
-const SHIPPED: &str = "models/wisp-3m.wisp";
-
-/// Finds what the build made and what the project ships: next to the program that runs, or below the current folder.
-#[derive(Clone, Debug)]
-pub struct Artefacts {
-    folders: Vec<PathBuf>,
-}
-
-impl Artefacts {
-    /// Looks where this program and the current folder are.
-    pub fn discover() -> Self {
-        let mut folders = Vec::new();
-        let current = std::env::current_dir().unwrap_or_default();
-        let program = std::env::current_exe().unwrap_or_default();
-        // The program lies in ROOT/target/PROFILE/, a test in ROOT/target/PROFILE/deps/.
-        for folder in current.ancestors().chain(program.ancestors().skip(1)) {
-            if folder.join("Cargo.toml").exists() && !folders.contains(&folder.to_path_buf()) {
-                folders.push(folder.to_path_buf());
-            }
-        }
-        Self { folders }
-    }
-
-    /// Looks only in this folder, as if it were the project's.
-    pub fn in_folder(folder: &Path) -> Self {
-        Self { folders: vec![folder.to_path_buf()] }
-    }
-
-    /// The bootloader's ELF file.
-    ///
-    /// # Errors
-    /// It was not built.
-    pub fn bootloader(&self) -> Result<PathBuf> {
-        self.bare_metal("bootloader", "--bootloader")
-    }
-
-    /// The firmware's ELF file.
-    ///
-    /// # Errors
-    /// It was not built.
-    pub fn firmware(&self) -> Result<PathBuf> {
-        self.bare_metal("firmware", "--firmware")
-    }
-
-    fn bare_metal(&self, name: &'static str, option: &'static str) -> Result<PathBuf> {
-        let place = Path::new("target/firmware/armv6-none-eabihf/firmware").join(name);
-        self.folders.iter().map(|folder| folder.join(&place)).find(|path| path.is_file()).ok_or(
-            WispError::ArtefactMissing {
-                what: name,
-                looked_for: place.display().to_string(),
-                make: name,
-                option,
-            },
-        )
-    }
-
-    /// The persona that the project ships.
-    ///
-    /// # Errors
-    /// It is not there: this program was taken away from the project.
-    pub fn persona(&self) -> Result<PathBuf> {
-        let place = Path::new(SHIPPED);
-        self.folders
-            .iter()
-            .map(|folder| folder.join(place))
-            .find(|path| path.is_file())
-            .ok_or(WispError::PersonaMissing { looked_for: SHIPPED })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,7 +180,7 @@ mod tests {
     fn a_missing_emulator_says_how_to_get_it() {
         let kernel = program();
         let mut options = BoardOptions::new(kernel.path().to_path_buf());
-        options.qemu = PathBuf::from("qemu-that-is-not-there");
+        options.qemu = Some(PathBuf::from("qemu-that-is-not-there"));
         let error = Board::start(&options).unwrap_err();
         assert_eq!(error.code_text(), "wisp::qemu::missing");
         assert!(error.help_text().contains("apt install qemu-system-arm"));
@@ -257,37 +190,9 @@ mod tests {
     fn an_emulator_that_ends_at_once_is_quoted() {
         let kernel = program();
         let mut options = BoardOptions::new(kernel.path().to_path_buf());
-        options.qemu = PathBuf::from("/bin/ls");
+        options.qemu = Some(PathBuf::from("/bin/ls"));
         let error = Board::start(&options).unwrap_err();
         assert_eq!(error.code_text(), "wisp::qemu::stopped");
         assert!(error.to_string().contains("ls: "), "{error}");
-    }
-
-    #[test]
-    fn artefacts_are_found_where_the_build_puts_them_and_missed_with_advice() {
-        let folder = tempfile::tempdir().unwrap();
-        let artefacts = Artefacts::in_folder(folder.path());
-        let missing = artefacts.firmware().unwrap_err();
-        assert_eq!(missing.code_text(), "wisp::file::missing");
-        assert!(missing.help_text().contains("make firmware"));
-        let place = folder.path().join("target/firmware/armv6-none-eabihf/firmware");
-        std::fs::create_dir_all(&place).unwrap();
-        std::fs::write(place.join("firmware"), "x").unwrap();
-        assert_eq!(artefacts.firmware().unwrap(), place.join("firmware"));
-        assert!(artefacts.bootloader().is_err());
-    }
-
-    #[test]
-    fn the_shipped_persona_is_found_and_missed_with_advice() {
-        let folder = tempfile::tempdir().unwrap();
-        let artefacts = Artefacts::in_folder(folder.path());
-        let missing = artefacts.persona().unwrap_err();
-        assert_eq!(missing.code_text(), "wisp::file::persona_missing");
-        assert!(missing.help_text().contains("--persona"));
-        std::fs::create_dir_all(folder.path().join("models")).unwrap();
-        std::fs::write(folder.path().join(SHIPPED), "x").unwrap();
-        assert_eq!(artefacts.persona().unwrap(), folder.path().join(SHIPPED));
-        let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        assert!(Artefacts::in_folder(project).persona().is_ok());
     }
 }

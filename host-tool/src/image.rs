@@ -1,14 +1,15 @@
 //! Images to load: raw firmware out of its ELF file, and the persona.
 
+mod elf;
+
 use std::fs;
 use std::path::Path;
 
 use link::message::{Digest, ImageInfo};
 use model_format::{AlignedBytes, Model};
-use object::read::elf::{ElfFile32, ProgramHeader};
-use object::{Endianness, elf};
 use sha2::Digest as _;
 
+use crate::board_kind::BoardKind;
 use crate::errors::{Result, WispError};
 
 /// Where the firmware runs; the same number as in `linker/`.
@@ -60,15 +61,15 @@ impl Image {
 pub fn firmware(path: &Path) -> Result<Image> {
     let file = read(path)?;
     let wrong = |cause: String| WispError::BadFirmware { path: path.to_path_buf(), cause };
-    let is_elf = file.starts_with(&elf::ELFMAG);
+    let is_elf = elf::is_elf(&file);
     let raw = match is_elf {
-        true => flatten(&file, FIRMWARE_ADDRESS, FIRMWARE_LIMIT).map_err(wrong)?,
+        true => elf::flatten(&file, FIRMWARE_ADDRESS, FIRMWARE_LIMIT).map_err(wrong)?,
         false => file,
     };
     if raw.is_empty() {
         return Err(wrong("it is empty".to_string()));
     }
-    if !is_elf && !begins_as_program(&raw) {
+    if !is_elf && BoardKind::of_raw(&raw).is_none() {
         return Err(wrong("it does not begin with an ARM instruction".to_string()));
     }
     if raw.len() > FIRMWARE_LIMIT {
@@ -83,7 +84,7 @@ pub fn firmware(path: &Path) -> Result<Image> {
 /// The file cannot be read, or is not a program for this board.
 pub fn kernel(path: &Path) -> Result<Vec<u8>> {
     let file = read(path)?;
-    flatten(&file, BOOTLOADER_ADDRESS, BOOTLOADER_LIMIT)
+    elf::flatten(&file, BOOTLOADER_ADDRESS, BOOTLOADER_LIMIT)
         .map_err(|cause| WispError::BadFirmware { path: path.to_path_buf(), cause })
 }
 
@@ -103,22 +104,33 @@ pub fn persona(path: &Path) -> Result<Image> {
         .ok_or(wrong("it is too large".to_string()))
 }
 
-/// Whether this may be a raw image: its first instruction is one that is always carried out (ARM ARM,
-/// A3.2). No text begins so, and no persona.
-fn begins_as_program(raw: &[u8]) -> bool {
-    raw.get(3).is_some_and(|highest| *highest >= 0xe0)
-}
-
-/// Checks that this may be a program for the emulator: an ELF file or a raw image.
+/// The board that a program is for: an ELF file, or a raw image.
 ///
 /// # Errors
 /// It cannot be read, or is neither.
-pub fn check_program(path: &Path) -> Result<()> {
+pub fn board_of(path: &Path) -> Result<BoardKind> {
     let file = read(path)?;
-    if file.starts_with(&elf::ELFMAG) || begins_as_program(&file) {
+    let (board, cause) = match elf::is_elf(&file) {
+        true => (elf::board(&file), "it is not for an ARM processor"),
+        false => (
+            BoardKind::of_raw(&file),
+            "it is no ELF file and does not begin with an ARM instruction",
+        ),
+    };
+    let wrong = || WispError::BadFirmware { path: path.to_path_buf(), cause: cause.to_string() };
+    board.ok_or_else(wrong)
+}
+
+/// Checks that a program is for this board.
+///
+/// # Errors
+/// It is for the other one, or as for [`board_of`].
+pub fn expect_board(path: &Path, board: BoardKind) -> Result<()> {
+    let found = board_of(path)?;
+    if found == board {
         return Ok(());
     }
-    let cause = "it is neither an ELF file nor a raw image".to_string();
+    let cause = format!("it is for a {found}, and this is a {board} (see --board)");
     Err(WispError::BadFirmware { path: path.to_path_buf(), cause })
 }
 
@@ -130,54 +142,11 @@ fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Lays the loaded segments of an ELF file out as they lie in memory, from `base`.
-///
-/// Only bytes that are in the file count: what is zeroed at start (`.bss`) does not travel.
-/// Gaps are filled with zeros.
-fn flatten(file: &[u8], base: u32, limit: usize) -> std::result::Result<Vec<u8>, String> {
-    let elf = ElfFile32::<Endianness>::parse(file).map_err(|error| error.to_string())?;
-    let endian = elf.endian();
-    if elf.elf_header().e_machine.get(endian) != elf::EM_ARM {
-        return Err("it is not for an ARM processor".to_string());
-    }
-    let mut raw: Vec<u8> = Vec::new();
-    let mut loaded = 0_usize;
-    for header in elf.elf_program_headers() {
-        if header.p_type(endian) != elf::PT_LOAD || header.p_filesz(endian) == 0 {
-            continue;
-        }
-        let address = header.p_paddr(endian);
-        let data = header
-            .data(endian, file)
-            .map_err(|()| format!("the segment at {address:#x} is not in the file"))?;
-        let start = address
-            .checked_sub(base)
-            .and_then(|offset| usize::try_from(offset).ok())
-            .filter(|start| start.saturating_add(data.len()) <= limit)
-            .ok_or_else(|| {
-                format!(
-                    "the segment at {address:#x}, {} bytes, is outside the program's memory",
-                    data.len()
-                )
-            })?;
-        let end = start + data.len();
-        if raw.len() < end {
-            raw.resize(end, 0);
-        }
-        if let Some(place) = raw.get_mut(start..end) {
-            place.copy_from_slice(data);
-        }
-        loaded += data.len();
-    }
-    if loaded > raw.len() {
-        return Err("its segments overlap".to_string());
-    }
-    Ok(raw)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+
+    use object::elf;
 
     use super::*;
 
@@ -201,7 +170,7 @@ mod tests {
         }
     }
 
-    /// A minimal ELF file: header, program headers, then the segments' bytes.
+    /// A minimal ELF file of 32 bits: header, program headers, then the segments' bytes.
     fn elf_file(machine: u16, segments: &[(u32, u32, &[u8])]) -> Vec<u8> {
         let mut file = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let count = u16::try_from(segments.len()).unwrap();

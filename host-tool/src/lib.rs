@@ -23,6 +23,7 @@
 pub mod api;
 pub mod bench;
 pub mod board;
+pub mod board_kind;
 pub mod board_texts;
 pub mod cli;
 pub mod client;

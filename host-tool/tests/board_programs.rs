@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use engine::{Engine, Options, Placement, Portable, Step, argmax};
 use model_format::{AlignedBytes, Model};
+use wisp::board_kind::BoardKind;
 
 /// Address of the persona in `linker/memory.ld`.
 fn persona_address() -> String {
@@ -22,7 +23,12 @@ fn workspace() -> PathBuf {
 
 /// A bare-metal program of `crates/board-test`; `None`, with a word, when it was not built.
 fn program(name: &str) -> Option<PathBuf> {
-    built(&format!("target/firmware/armv6-none-eabihf/firmware/{name}"))
+    program_for(BoardKind::Zero, name)
+}
+
+/// The same for either kind of board.
+fn program_for(board: BoardKind, name: &str) -> Option<PathBuf> {
+    built(&format!("target/firmware/{}/firmware/{name}", board.target()))
 }
 
 fn built(path: &str) -> Option<PathBuf> {
@@ -37,10 +43,11 @@ fn built(path: &str) -> Option<PathBuf> {
 
 /// Runs a program to its end and returns what it said on the serial port.
 fn run(kernel: &Path, more: &[&str]) -> String {
+    let board = wisp::image::board_of(kernel).unwrap();
     // A program that hangs would hang the test: `timeout` ends it.
     let output = Command::new("timeout")
-        .args(["120", "qemu-system-arm", "-M", "raspi0", "-display", "none", "-monitor", "none"])
-        .args(["-serial", "stdio", "-semihosting", "-kernel"])
+        .args(["120", board.emulator(), "-M", board.machine(), "-display", "none"])
+        .args(["-monitor", "none", "-serial", "stdio", "-semihosting", "-kernel"])
         .arg(kernel)
         .args(more)
         .stdin(Stdio::null())
@@ -90,6 +97,18 @@ fn drivers_guards_and_crash_reports() {
     }
     assert!(said.contains("wisp: board_checks "), "{said}");
     assert!(said.contains("wisp: board_crashes "), "{said}");
+}
+
+/// The same program, built for the Zero 2 W.
+#[test]
+fn drivers_guards_and_crash_reports_of_the_second_board() {
+    let Some(kernel) = program_for(BoardKind::Zero2W, "board-test") else { return };
+    let said = run(&kernel, &[]);
+    for name in ["checks", "crashes"] {
+        let figure = format!("wisp: board_{name} ");
+        let count = said.lines().find_map(|line| line.strip_prefix(&figure));
+        println!("wisp: zero2w_board_{name} {}", count.unwrap_or_else(|| panic!("{said}")));
+    }
 }
 
 #[test]
@@ -145,26 +164,16 @@ fn engine_gives_the_same_bits_on_host_and_board() {
             .map(|line| line.parse().unwrap())
             .collect();
     let Some(kernel) = program("engine-check") else { return };
+    let Some(second) = program_for(BoardKind::Zero2W, "engine-check") else { return };
     for format in ["f32", "fp8", "int8", "int4"] {
         let Some(persona) = built(&format!("target/personas/stories260K-{format}.wisp")) else {
             return;
         };
-        let loader =
-            format!("loader,file={},addr={},force-raw=on", persona.display(), persona_address());
-        let said = run(&kernel, &["-device", &loader, "-icount", "shift=0"]);
-        let mut micros = Vec::new();
-        let mut board = Vec::new();
-        for line in said.lines().filter(|line| line.starts_with("token ")) {
-            let fields: Vec<&str> = line.split(' ').collect();
-            let [_, _, token, hash, time] = fields[..] else { panic!("{line}") };
-            board.push((token.parse().unwrap(), u32::from_str_radix(hash, 16).unwrap()));
-            micros.push(time.parse::<u64>().unwrap());
-        }
         let mut host = on_the_host(&persona, 255, Placement::Lanes);
         if format == "fp8" {
             host.extend(on_the_host(&persona, 255, Placement::InPlace));
         }
-        assert_eq!(board.len(), host.len(), "{said}");
+        let (board, micros) = on_the_board(&kernel, &persona);
         assert_eq!(board, host, "{format} differs from the host");
         if format == "f32" {
             let tokens: Vec<u32> = board.iter().take(255).map(|(token, _)| *token).collect();
@@ -172,12 +181,36 @@ fn engine_gives_the_same_bits_on_host_and_board() {
             println!("wisp: board_tokens_equal_llama2c {} tokens", tokens.len());
         }
         println!("wisp: board_tokens_equal_host_{format} {} tokens", board.len());
-        // Under -icount shift=0 an instruction takes a nanosecond of emulated time.
-        for position in [0, 127, 254] {
-            println!(
-                "wisp: stories260k_{format}_instructions_pos{position} {} instructions",
-                micros[position] * 1000
-            );
-        }
+        print_instructions("", format, &micros);
+        let (board, micros) = on_the_board(&second, &persona);
+        assert_eq!(board, host, "{format} differs from the host on the Zero 2 W");
+        println!("wisp: zero2w_tokens_equal_host_{format} {} tokens", board.len());
+        print_instructions("zero2w_", format, &micros);
+    }
+}
+
+/// What a board computes: the same as [`on_the_host`], and the time for each token.
+fn on_the_board(kernel: &Path, persona: &Path) -> (Vec<(u32, u32)>, Vec<u64>) {
+    let loader =
+        format!("loader,file={},addr={},force-raw=on", persona.display(), persona_address());
+    let said = run(kernel, &["-device", &loader, "-icount", "shift=0"]);
+    let mut micros = Vec::new();
+    let mut board = Vec::new();
+    for line in said.lines().filter(|line| line.starts_with("token ")) {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [_, _, token, hash, time] = fields[..] else { panic!("{line}") };
+        board.push((token.parse().unwrap(), u32::from_str_radix(hash, 16).unwrap()));
+        micros.push(time.parse::<u64>().unwrap());
+    }
+    (board, micros)
+}
+
+/// Under -icount shift=0 an instruction takes a nanosecond of emulated time.
+fn print_instructions(board: &str, format: &str, micros: &[u64]) {
+    for position in [0, 127, 254] {
+        println!(
+            "wisp: {board}stories260k_{format}_instructions_pos{position} {} instructions",
+            micros[position] * 1000
+        );
     }
 }

@@ -1,12 +1,12 @@
-//! The `critical-section` implementation: one core, so masking interrupts is enough.
-#![cfg(target_arch = "arm")]
+//! The `critical-section` implementation: one core at work, so masking interrupts is enough.
+#![cfg(target_os = "none")]
 
-use crate::cpu::{mask_interrupts, unmask_interrupts};
+use crate::board::{mask_interrupts, unmask_interrupts};
 
 struct MaskInterrupts;
 critical_section::set_impl!(MaskInterrupts);
 
-// SAFETY: there is one core, and with interrupts masked nothing else runs on it. Faults do run,
+// SAFETY: one core is at work, and with interrupts masked nothing else runs on it. Faults do run,
 // but never return.
 unsafe impl critical_section::Impl for MaskInterrupts {
     unsafe fn acquire() -> bool {

@@ -2,7 +2,7 @@
 
 use crate::mmio::Block;
 
-const GPIO: Block = Block::new(0x2020_0000);
+const GPIO: Block = Block::new(0x7e20_0000);
 /// GPFSEL0: three bits a pin, ten pins a register (p. 91).
 const FUNCTION_SELECT: usize = 0x00;
 /// GPSET0 (p. 95).
@@ -19,7 +19,7 @@ const PULL_CLOCK: usize = 0x98;
 pub(crate) enum Function {
     /// Driven by somebody else, or nobody.
     Input = 0b000,
-    /// Driven by [`write`].
+    /// Driven by [`write()`].
     Output = 0b001,
     /// The first alternative: the PL011 on pins 14 and 15 (p. 102).
     Alternative0 = 0b100,

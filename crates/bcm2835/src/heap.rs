@@ -39,7 +39,7 @@ impl LockedHeap {
 }
 
 // SAFETY: `Heap` keeps the contract of an allocator, and masking interrupts makes us its only
-// user: there is one core, and faults do not allocate.
+// user: one core is at work, and faults do not allocate.
 unsafe impl GlobalAlloc for LockedHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         critical_section::with(|section| {

@@ -1,10 +1,10 @@
 //! The interrupt controller (p. 109 to 118) and who serves which source.
 
-use crate::cpu::data_memory_barrier;
+use crate::board::data_memory_barrier;
 use crate::mmio::Block;
 use crate::{pl011, system_timer, watchdog};
 
-const CONTROLLER: Block = Block::new(0x2000_b200);
+const CONTROLLER: Block = Block::new(0x7e00_b200);
 /// Basic pending (p. 113 and 114), which shows the most wanted sources in bits of its own, and
 /// whether there is anything in pending 1.
 const PENDING_BASIC: usize = 0x00;

@@ -1,13 +1,11 @@
-//! The green activity LED of a Pi Zero: GPIO 47, lit when low.
+//! The green activity LED, lit when its pin is low.
 
 use core::convert::Infallible;
 
 use embedded_hal::digital::{ErrorType, OutputPin, StatefulOutputPin};
 
+use crate::board::ACTIVITY_LED as PIN;
 use crate::gpio;
-
-/// Not in the manual: Linux, arch/arm/boot/dts/broadcom/bcm2835-rpi-zero.dts, `led-act`.
-const PIN: u32 = 47;
 
 /// The activity LED. High means lit: that the board wires it the other way round is its affair.
 pub struct ActivityLed {

@@ -4,11 +4,12 @@
 
 use core::cell::UnsafeCell;
 
+use crate::board::GPU_ALIAS;
 use crate::mmio::Block;
 use crate::property::{Message, PropertyError};
 use crate::{cache, system_timer};
 
-const MAILBOX: Block = Block::new(0x2000_b880);
+const MAILBOX: Block = Block::new(0x7e00_b880);
 const READ: usize = 0x00;
 /// Of mailbox 0, which the processor reads; bit 30: nothing there.
 const READ_STATUS: usize = 0x18;
@@ -20,8 +21,6 @@ const FULL: u32 = 1 << 31;
 
 /// The low four bits of a mailbox word: messages as in [`crate::property`].
 const CHANNEL: u32 = 8;
-/// Where the GPU sees memory, coherent with the cache it shares with the processor (p. 5).
-const GPU_ALIAS: u32 = 0x4000_0000;
 /// The firmware answers within a millisecond; setting a clock takes a few.
 const PATIENCE_MICROS: u64 = 200_000;
 

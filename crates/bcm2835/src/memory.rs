@@ -37,7 +37,11 @@ regions! {
     bootloader_exception_stacks:
         __bootloader_exception_stacks_start..__bootloader_exception_stacks_end;
     /// Memory mapped registers.
+    #[cfg(target_arch = "arm")]
     peripherals: __peripherals_start..__peripherals_end;
+    /// Memory mapped registers.
+    #[cfg(target_arch = "aarch64")]
+    peripherals: __zero2w_peripherals_start..__zero2w_peripherals_end;
     /// The running program's image: what was loaded of it.
     image: __image_start..__image_end;
     /// The running program's zero-initialised data.

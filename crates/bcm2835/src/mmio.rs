@@ -1,19 +1,19 @@
 //! The one pair of volatile accesses that every driver goes through.
 
-use crate::cpu::data_memory_barrier;
+use crate::board::{PERIPHERALS, data_memory_barrier};
 
-/// A block of 32-bit registers at a fixed physical address (p. 6: the bus addresses 0x7Enn_nnnn
-/// of the manual are 0x20nn_nnnn for the processor).
+/// A block of 32-bit registers at a fixed physical address.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
     base: usize,
 }
 
 impl Block {
-    /// `base` must be the address of a register block of the BCM2835.
-    pub(crate) const fn new(base: usize) -> Self {
-        assert!(base >= 0x2000_0000 && base < 0x2100_0000, "peripheral window");
-        Self { base }
+    /// The register block that the manual has at this bus address, 0x7Enn_nnnn: the processor sees
+    /// it elsewhere (p. 6).
+    pub(crate) const fn new(bus_address: usize) -> Self {
+        assert!(bus_address >> 24 == 0x7e, "peripheral window");
+        Self { base: PERIPHERALS + (bus_address & 0x00ff_ffff) }
     }
 
     /// Reads the register at `offset` bytes.

@@ -19,7 +19,7 @@ pub use rings::LineCounters;
 pub(crate) use rings::on_interrupt;
 use rings::{LEVELS, Rings, TRANSMIT_RING, with_rings};
 
-const UART: Block = Block::new(0x2020_1000);
+const UART: Block = Block::new(0x7e20_1000);
 /// FR.
 const FLAGS: usize = 0x18;
 const BUSY: u32 = 1 << 3;
@@ -58,7 +58,7 @@ pub struct Uart {
 }
 
 impl Uart {
-    /// Once: [`crate::start`] sees to that.
+    /// Once: `start` sees to that.
     pub(crate) fn new(mailbox: &mut Mailbox) -> Self {
         // First, or two pins would feed one receiver.
         for pin in BLUETOOTH_PINS {

@@ -2,7 +2,8 @@
 //!
 //! Format and tags: github.com/raspberrypi/firmware/wiki/Mailbox-property-interface.
 
-/// Words in a [`Message`]: two cache lines, which it fills and shares with nothing.
+/// Words in a [`Message`]: whole cache lines, which it fills and shares with nothing; two on a Zero, one
+/// on a Zero 2 W.
 const WORDS: usize = 16;
 /// Words before the values: size, code, tag, space for values, length of values.
 const HEADER: usize = 5;
@@ -16,7 +17,7 @@ const MAX_VALUES: usize = WORDS - HEADER - 1;
 
 /// A message with one tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C, align(32))]
+#[repr(C, align(64))]
 pub(crate) struct Message {
     words: [u32; WORDS],
 }
@@ -79,7 +80,7 @@ mod tests {
         let message = Message::new(GET_CLOCK_RATE, &[3]);
         assert_eq!(message.words[..6], [64, 0, GET_CLOCK_RATE, 40, 0, 3]);
         assert_eq!(message.words[6..], [0; 10], "unused values, then the end mark");
-        assert_eq!(core::mem::align_of::<Message>(), 32);
+        assert_eq!(core::mem::align_of::<Message>(), 64);
     }
 
     fn answered(code: u32, length: u32) -> Message {

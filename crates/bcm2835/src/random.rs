@@ -5,7 +5,7 @@
 use crate::mmio::Block;
 use crate::system_timer;
 
-const GENERATOR: Block = Block::new(0x2010_4000);
+const GENERATOR: Block = Block::new(0x7e10_4000);
 const CONTROL: usize = 0x00;
 const ENABLED: u32 = 1;
 /// Bits 31 to 24: words ready. Below: how many words to throw away first.

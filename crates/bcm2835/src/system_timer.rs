@@ -9,7 +9,7 @@ use embedded_hal::delay::DelayNs;
 use crate::interrupt::{self, Source};
 use crate::mmio::Block;
 
-const TIMER: Block = Block::new(0x2000_3000);
+const TIMER: Block = Block::new(0x7e00_3000);
 /// CS: which compare registers have matched; writing a bit clears it.
 const STATUS: usize = 0x00;
 const COUNTER_LOW: usize = 0x04;

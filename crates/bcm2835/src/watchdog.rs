@@ -8,13 +8,14 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use crate::board;
 use crate::exception::{self, Fault, FaultKind};
 use crate::interrupt::{self, Source};
 use crate::mailbox::Mailbox;
 use crate::mmio::Block;
-use crate::{cache, cpu, system_timer};
+use crate::system_timer;
 
-const POWER: Block = Block::new(0x2010_0000);
+const POWER: Block = Block::new(0x7e10_0000);
 /// PM_RSTC: bits 5 and 4 choose what a timeout does.
 const RESET_CONTROL: usize = 0x1c;
 const RESET_MASK: u32 = 0b11 << 4;
@@ -69,8 +70,8 @@ fn arm(ticks: u32) {
 
 /// Resets the chip, with everything in the data cache written to memory first.
 pub fn reset() -> ! {
-    cpu::mask_interrupts();
-    cache::clean_data();
+    board::mask_interrupts();
+    board::clean_data();
     // Ten ticks, as Linux does: 150 µs.
     arm(10);
     loop {
@@ -84,7 +85,7 @@ pub(crate) fn on_tick(program_counter: u32) {
     let silence = (system_timer::now() as u32).wrapping_sub(LAST_SEEN.load(Ordering::Relaxed));
     if silence > PATIENCE_MICROS {
         let kind = FaultKind::Hang;
-        let link_register = exception::interrupted_link_register();
+        let link_register = board::interrupted_link_register();
         exception::fault(&Fault { kind, program_counter, link_register, status: 0, address: 0 });
     }
 }

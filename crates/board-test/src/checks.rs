@@ -6,6 +6,8 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use bcm2835::{Clock, Peripherals, idle_unless, memory};
 use embedded_hal::delay::DelayNs;
 
+use crate::processor::{do_vectors_last, unaligned_word};
+
 /// What went wrong: the value that was seen.
 pub(crate) type Verdict = Result<(), u64>;
 
@@ -66,16 +68,8 @@ fn atomics(_: &mut Peripherals) -> Verdict {
 
 fn unaligned(_: &mut Peripherals) -> Verdict {
     let bytes = black_box([1u8, 2, 3, 4, 5, 6, 7, 8]);
-    let word: u32;
     // SAFETY: reads four bytes inside the array.
-    unsafe {
-        core::arch::asm!(
-            "ldr {word}, [{bytes}, #1]",
-            word = out(reg) word,
-            bytes = in(reg) bytes.as_ptr(),
-            options(readonly, nostack)
-        );
-    }
+    let word = unsafe { unaligned_word(bytes.as_ptr()) };
     expect(word == 0x0504_0302, u64::from(word))
 }
 
@@ -123,6 +117,10 @@ fn floats(board: &mut Peripherals) -> Verdict {
         let disturbed = chain();
         if disturbed != calm {
             return Err(u64::from(disturbed) << 32 | u64::from(calm));
+        }
+        board.timer.wake_at(board.timer.now() + 20);
+        if !do_vectors_last(100_000) {
+            return Err(1);
         }
     }
     Ok(())

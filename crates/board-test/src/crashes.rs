@@ -8,6 +8,8 @@ use core::hint::black_box;
 
 use bcm2835::{Fault, FaultKind, Peripherals, memory};
 
+use crate::processor;
+
 /// Marks a notebook that an earlier start of this program wrote.
 const MAGIC: u32 = 0x7e57_b0a4;
 
@@ -45,26 +47,20 @@ pub(crate) struct Crash {
 pub(crate) const ALL: [Crash; 8] = [
     Crash {
         name: "read through a null pointer",
-        cause: |_| {
-            // SAFETY: none: that is the point, here and below. Nothing is mapped there.
-            unsafe {
-                core::arch::asm!("ldr {word}, [{null}]", word = out(reg) _, null = in(reg) 0);
-            };
-        },
+        cause: |_| processor::read_null(),
         kind: FaultKind::DataAbort,
         address: || 0..4,
     },
     Crash {
         name: "call of a null pointer",
-        // SAFETY: none.
-        cause: |_| unsafe { core::arch::asm!("blx {null}", null = in(reg) 0, out("lr") _) },
+        cause: |_| processor::call_null(),
         kind: FaultKind::PrefetchAbort,
         address: || 0..4,
     },
     Crash {
         name: "read of a guard",
         cause: |_| {
-            // SAFETY: none.
+            // SAFETY: none: that is the point, here and below. Nothing is mapped there.
             unsafe { black_box((memory::firmware_stack().end as *const u32).read_volatile()) };
         },
         kind: FaultKind::DataAbort,
@@ -81,7 +77,7 @@ pub(crate) const ALL: [Crash; 8] = [
     Crash {
         name: "jump into data",
         cause: |_| {
-            static CODE: [u32; 1] = [0xe12f_ff1e]; // bx lr
+            static CODE: [u32; 1] = [processor::RETURN];
             let code = black_box(CODE);
             // SAFETY: none: the stack is mapped, but not for execution.
             let jump: extern "C" fn() = unsafe { core::mem::transmute(code.as_ptr()) };
@@ -93,9 +89,8 @@ pub(crate) const ALL: [Crash; 8] = [
     Crash {
         name: "undefined instruction among short vectors",
         cause: |_| {
-            set_short_vectors();
-            // SAFETY: none: the processor does not know it.
-            unsafe { core::arch::asm!("udf #0") }
+            processor::set_short_vectors();
+            processor::undefined();
         },
         kind: FaultKind::UndefinedInstruction,
         address: || 0..1,
@@ -113,7 +108,7 @@ pub(crate) const ALL: [Crash; 8] = [
         name: "hang among short vectors",
         cause: |board| {
             board.watchdog.start();
-            set_short_vectors();
+            processor::set_short_vectors();
             loop {
                 core::hint::spin_loop();
             }
@@ -122,27 +117,6 @@ pub(crate) const ALL: [Crash; 8] = [
         address: || 0..1,
     },
 ];
-
-/// FPSCR.LEN = 8, as in a kernel (TRM 20.4.2): float arithmetic by compiled code now goes wrong.
-fn set_short_vectors() {
-    // SAFETY: none: compiled code must not run like this, except that it ends in a crash.
-    unsafe {
-        core::arch::asm!(
-            "vmrs {status}, fpscr",
-            "orr {status}, {status}, #0x70000",
-            "vmsr fpscr, {status}",
-            status = out(reg) _
-        );
-    }
-}
-
-/// Whether FPSCR.LEN and STRIDE are what compiled code wants.
-pub(crate) fn are_floats_scalar() -> bool {
-    let status: u32;
-    // SAFETY: reading a status register changes nothing.
-    unsafe { core::arch::asm!("vmrs {}, fpscr", out(reg) status) };
-    status & 0x37_0000 == 0
-}
 
 /// Recursion that the compiler can neither bound nor flatten.
 fn dig(depth: u64) -> u64 {

@@ -3,6 +3,7 @@
 //! ```text
 //! qemu-system-arm -M raspi0 -kernel board-test -display none -monitor none -serial stdio -semihosting
 //! ```
+//! or, for a Zero 2 W, `qemu-system-aarch64 -M raspi3b` and the rest alike.
 //! It says what it does on the serial port and ends QEMU with exit code 0 when all is well.
 //!
 //! First the [`checks`], then the [`crashes`]: each crash on purpose is reported by the vectors,
@@ -12,6 +13,7 @@
 
 mod checks;
 mod crashes;
+mod processor;
 mod say;
 mod semihosting;
 
@@ -69,7 +71,7 @@ fn sections() -> [Section; 6] {
 /// Called by the exception vectors.
 #[unsafe(no_mangle)]
 fn wisp_fault(fault: &Fault) -> ! {
-    if !crashes::are_floats_scalar() {
+    if !processor::are_floats_scalar() {
         semihosting::exit(5);
     }
     crashes::record(fault);

@@ -57,13 +57,13 @@ fn panic_symbols(program: &Program) -> Vec<&str> {
 }
 
 /// Fails when a panic can be reached: the linker keeps only what is referenced.
-pub fn panics(path: &str) -> Result<()> {
+pub fn panics(name: &str, path: &str) -> Result<()> {
     let program = open(path)?;
     let symbols = panic_symbols(&program);
     if !symbols.is_empty() {
         bail!("{path} can panic:\n  {}", symbols.join("\n  "));
     }
-    println!("wisp: bootloader_panic_symbols 0 symbols");
+    println!("wisp: {name}_panic_symbols 0 symbols");
     Ok(())
 }
 

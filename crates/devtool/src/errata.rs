@@ -4,24 +4,8 @@
 //! what the processor would do then shows on a board only.
 
 use anyhow::{Context, Result, ensure};
-use object::{Object, ObjectSection, SectionKind};
-use std::fs;
 
-/// An instruction, of which some bits (the registers) may be anything.
-struct Pattern {
-    bits: u32,
-    mask: u32,
-}
-
-impl Pattern {
-    const fn new(bits: u32, mask: u32) -> Self {
-        Self { bits, mask }
-    }
-
-    fn is(&self, word: u32) -> bool {
-        word & self.mask == self.bits
-    }
-}
+use crate::code::{Pattern, code};
 
 /// `mcr p15, 0, rN, c7, c0, 4` under any condition: the processor sleeps.
 const SLEEP: Pattern = Pattern::new(0x0e07_0f90, 0x0fff_0fff);
@@ -93,14 +77,9 @@ fn examine(address: u64, words: &[u32]) -> Result<Found> {
 
 /// Fails when a program does what an erratum forbids.
 pub fn check(path: &str) -> Result<()> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
-    let file = object::File::parse(&*bytes).with_context(|| format!("{path} is not an ELF"))?;
     let mut all = Found::default();
-    for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
-        let data = section.data().with_context(|| format!("{path}: broken section"))?;
-        let (words, _) = data.as_chunks::<4>();
-        let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-        let found = examine(section.address(), &words).with_context(|| path.to_owned())?;
+    for code in code(path)? {
+        let found = examine(code.address, &code.words).with_context(|| path.to_owned())?;
         all.sleeps += found.sleeps;
         all.invalidations += found.invalidations;
     }

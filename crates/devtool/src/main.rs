@@ -1,6 +1,8 @@
 //! The project's own chores: run the whole test, check what the compilers made.
 
 mod bare_metal;
+mod code;
+mod cortex_a53;
 mod errata;
 mod failures;
 mod figures;
@@ -11,8 +13,9 @@ use std::process::ExitCode;
 const GUIDE: &str = "\
 devtool test                         everything that must pass before a change lands
 devtool check                        the quick part of it
-devtool panics ELF                   fail when a panic can be reached in a program
-devtool errata ELF                   fail when a program does what the chip's errata forbid
+devtool panics NAME ELF              fail when a panic can be reached in a program
+devtool errata ELF                   fail when a program does what the Zero's errata forbid
+devtool cortex-a53 ELF               fail when a program has what the Zero 2 W cannot do or does wrong
 devtool map MEMORY_LD BOOTLOADER FIRMWARE
                                      compare the memory map with what the linker made
 devtool sizes NAME ELF...            sizes of the loaded images";
@@ -23,8 +26,9 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => steps::run(steps::Scope::Everything),
         ["check"] => steps::run(steps::Scope::Quick),
-        ["panics", elf] => bare_metal::panics(elf),
+        ["panics", name, elf] => bare_metal::panics(name, elf),
         ["errata", elf] => errata::check(elf),
+        ["cortex-a53", elf] => cortex_a53::check(elf),
         ["map", memory, bootloader, firmware] => bare_metal::map(memory, bootloader, firmware),
         ["sizes", pairs @ ..] if !pairs.is_empty() && pairs.len() % 2 == 0 => {
             bare_metal::sizes(pairs)

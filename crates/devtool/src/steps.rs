@@ -73,18 +73,31 @@ const STEPS: &[Step] = &[
         kind: Kind::Check,
         quick: true,
     },
+    // Builds for it keep their warnings to themselves (.cargo/config.toml); clippy says them.
+    Step { name: "zero2w", command: "make zero2w-programs", kind: Kind::Check, quick: true },
+    Step {
+        name: "zero2w-clippy",
+        command: "scripts/fw-cargo --board zero2w clippy --profile firmware -p bcm2835 -p bootloader \
+                  -p firmware -p board-test --lib --bin bootloader --bin firmware --bin board-test \
+                  --bin engine-check -- -D warnings",
+        kind: Kind::Check,
+        quick: true,
+    },
     Step {
         name: "memory-map",
-        command: "cargo run -q -p devtool -- map linker/memory.ld \
-                  target/firmware/armv6-none-eabihf/firmware/bootloader \
-                  target/firmware/armv6-none-eabihf/firmware/firmware",
+        command: "for target in armv6-none-eabihf aarch64-unknown-none; do \
+                  cargo run -q -p devtool -- map linker/memory.ld \
+                  target/firmware/$target/firmware/bootloader \
+                  target/firmware/$target/firmware/firmware || exit 1; done",
         kind: Kind::Check,
         quick: true,
     },
     Step {
         name: "bootloader-panics",
-        command: "cargo run -q -p devtool -- panics \
-                  target/firmware/armv6-none-eabihf/firmware/bootloader",
+        command: "cargo run -q -p devtool -- panics bootloader \
+                  target/firmware/armv6-none-eabihf/firmware/bootloader && \
+                  cargo run -q -p devtool -- panics zero2w_bootloader \
+                  target/firmware/aarch64-unknown-none/firmware/bootloader",
         kind: Kind::Check,
         quick: true,
     },
@@ -93,7 +106,11 @@ const STEPS: &[Step] = &[
         command: "cargo run -q -p devtool -- errata \
                   target/firmware/armv6-none-eabihf/firmware/bootloader && \
                   cargo run -q -p devtool -- errata \
-                  target/firmware/armv6-none-eabihf/firmware/firmware",
+                  target/firmware/armv6-none-eabihf/firmware/firmware && \
+                  cargo run -q -p devtool -- cortex-a53 \
+                  target/firmware/aarch64-unknown-none/firmware/bootloader && \
+                  cargo run -q -p devtool -- cortex-a53 \
+                  target/firmware/aarch64-unknown-none/firmware/firmware",
         kind: Kind::Check,
         quick: true,
     },
@@ -101,7 +118,9 @@ const STEPS: &[Step] = &[
         name: "sizes",
         command: "cargo run -q -p devtool -- sizes \
                   bootloader_image target/firmware/armv6-none-eabihf/firmware/bootloader \
-                  firmware_image target/firmware/armv6-none-eabihf/firmware/firmware",
+                  firmware_image target/firmware/armv6-none-eabihf/firmware/firmware \
+                  zero2w_bootloader_image target/firmware/aarch64-unknown-none/firmware/bootloader \
+                  zero2w_firmware_image target/firmware/aarch64-unknown-none/firmware/firmware",
         kind: Kind::Check,
         quick: false,
     },

@@ -29,7 +29,7 @@ pub(super) struct DemoArguments {
 
 /// Emulates a board and serves it until Ctrl-C.
 pub(super) fn run(arguments: DemoArguments) -> Result<()> {
-    let wanted = arguments.images.complete()?;
+    let wanted = arguments.images.complete(arguments.board.board.kind)?;
     let options = ClientOptions {
         wanted,
         keeping: arguments.history.keeping_if_named()?,
@@ -38,7 +38,10 @@ pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(None)?;
-    out::line("An emulated Raspberry Pi Zero boots the real bootloader. It is slow: be patient.");
+    out::line(&format!(
+        "An emulated {} boots the real bootloader. It is slow: be patient.",
+        arguments.board.board.kind
+    ));
     let way = arguments.noise.on(Box::new(board.connector()));
     serve(way, options, &arguments.page, &interrupt, move || board.check())
 }

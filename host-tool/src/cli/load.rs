@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::interrupt::Interrupt;
-use super::options::{ImageOptions, PortOptions};
+use super::options::{ImageOptions, KindOption, PortOptions};
 use super::out;
 use super::progress::Progress;
 use crate::client::{Choices, Client, ClientOptions, Keeping};
@@ -16,12 +16,14 @@ pub(super) struct LoadArguments {
     port: PortOptions,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    board: KindOption,
 }
 
 /// Loads and ends. What is on the board already does not travel, so running it again after
 /// Ctrl-C goes on where it stopped.
 pub(super) fn run(arguments: LoadArguments) -> Result<()> {
-    let wanted = arguments.images.complete()?;
+    let wanted = arguments.images.complete(arguments.board.kind)?;
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
     let client = Client::start(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::board::{Artefacts, Board, BoardOptions};
+use crate::board_kind::BoardKind;
 use crate::client::{Choices, Keeping, LocalHours, Wanted};
 use crate::errors::Result;
 use crate::history::{History, place};
@@ -152,24 +153,37 @@ impl ImageOptions {
     /// These options with what the build made for what was not named.
     ///
     /// # Errors
-    /// The build did not make it.
-    pub(super) fn completed(&self) -> Result<Self> {
+    /// The build did not make it, or the firmware is for another board.
+    pub(super) fn completed(&self, board: BoardKind) -> Result<Self> {
         let artefacts = Artefacts::discover();
+        let named = self.firmware.clone();
+        let firmware = named.map_or_else(|| artefacts.firmware_for(board), Ok)?;
+        image::expect_board(&firmware, board)?;
         Ok(Self {
-            firmware: Some(self.firmware.clone().map_or_else(|| artefacts.firmware(), Ok)?),
+            firmware: Some(firmware),
             persona: Some(self.persona.clone().map_or_else(|| artefacts.persona(), Ok)?),
         })
     }
 
     /// What was named, and what the build made for the rest.
-    pub(super) fn complete(&self) -> Result<Wanted> {
-        Ok(Wanted { always_compare: true, ..self.completed()?.named()? })
+    pub(super) fn complete(&self, board: BoardKind) -> Result<Wanted> {
+        Ok(Wanted { always_compare: true, ..self.completed(board)?.named()? })
     }
+}
+
+/// Which board it is.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct KindOption {
+    /// Which board it is
+    #[arg(long = "board", value_name = "BOARD", value_enum, default_value_t)]
+    pub kind: BoardKind,
 }
 
 /// The emulated board.
 #[derive(Debug, Clone, Args)]
 pub(super) struct BoardArguments {
+    #[command(flatten)]
+    pub board: KindOption,
     /// The bootloader: its ELF file, or a raw kernel.img
     #[arg(long, value_name = "FILE")]
     pub bootloader: Option<PathBuf>,
@@ -192,8 +206,10 @@ impl BoardArguments {
     }
 
     pub(super) fn start(&self, socket: Option<PathBuf>) -> Result<Board> {
-        let kernel =
-            self.bootloader.clone().map_or_else(|| Artefacts::discover().bootloader(), Ok)?;
+        let KindOption { kind } = self.board;
+        let named = self.bootloader.clone();
+        let kernel = named.map_or_else(|| Artefacts::discover().bootloader_for(kind), Ok)?;
+        image::expect_board(&kernel, kind)?;
         let mut options = BoardOptions::new(kernel);
         options.extra.clone_from(&self.extra);
         options.socket = socket;

@@ -34,12 +34,17 @@ pub(super) struct QemuArguments {
 
 /// Runs the board until the friend leaves.
 pub(super) fn run(arguments: QemuArguments) -> Result<()> {
-    let wanted = if arguments.bare { None } else { Some(arguments.images.complete()?) };
+    let wanted = if arguments.bare {
+        None
+    } else {
+        Some(arguments.images.complete(arguments.board.board.kind)?)
+    };
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;
     let mut board = arguments.board.start(arguments.socket)?;
     out::line(&format!(
-        "An emulated Raspberry Pi Zero runs; its serial line is {}",
+        "An emulated {} runs; its serial line is {}",
+        arguments.board.board.kind,
         board.address()
     ));
     let Some(wanted) = wanted else {

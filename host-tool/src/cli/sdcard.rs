@@ -13,6 +13,7 @@ use super::options::ImageOptions;
 use super::out;
 use super::progress::amount;
 use crate::board::Artefacts;
+use crate::board_kind::BoardKind;
 use crate::errors::{Result, WispError};
 use crate::image;
 use crate::sdcard::boot_files::BootFiles;
@@ -69,7 +70,11 @@ fn make(arguments: &SdCardArguments) -> Result<()> {
     let artefacts = Artefacts::discover();
     let named = |path: &Option<PathBuf>, built: Result<PathBuf>| path.clone().map_or(built, Ok);
     let bootloader = named(&arguments.bootloader, artefacts.bootloader())?;
-    let firmware = image::firmware(&named(&arguments.images.firmware, artefacts.firmware())?)?;
+    let firmware = named(&arguments.images.firmware, artefacts.firmware())?;
+    for program in [&bootloader, &firmware] {
+        image::expect_board(program, BoardKind::Zero)?;
+    }
+    let firmware = image::firmware(&firmware)?;
     let persona = match arguments.without_persona {
         true => None,
         false => Some(image::persona(&named(&arguments.images.persona, artefacts.persona())?)?),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use link::message::{CHUNK_SIZE, Slot};
 use tempfile::TempDir;
 use wisp::board::{Board, BoardOptions};
+use wisp::board_kind::BoardKind;
 use wisp::client::{
     Activity, ChatMessage, Choices, Client, ClientOptions, Command, Keeping, Phase, TransferPhase,
     Update, View, Wanted,
@@ -41,8 +42,13 @@ pub struct Artefacts {
 
 /// Finds what the build made; `None`, with a word, when it was not built.
 pub fn artefacts(format: &str) -> Option<Artefacts> {
+    artefacts_for(BoardKind::Zero, format)
+}
+
+/// The same for either kind of board.
+pub fn artefacts_for(board: BoardKind, format: &str) -> Option<Artefacts> {
     let persona = format!("target/personas/stories260K-{format}.wisp");
-    let [bootloader, firmware, persona] = built::images(&persona)?;
+    let [bootloader, firmware, persona] = built::images_for(board, &persona)?;
     let images = [image::firmware(&firmware).unwrap(), image::persona(&persona).unwrap()];
     Some(Artefacts { bootloader, firmware, persona, images })
 }

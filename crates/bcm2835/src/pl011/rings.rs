@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use critical_section::{CriticalSection, Mutex};
 
 use super::{FLAGS, UART};
-use crate::cpu::data_memory_barrier;
+use crate::board::data_memory_barrier;
 use crate::ring::Ring;
 
 /// DR: the byte, and its errors in bits 8 to 11.

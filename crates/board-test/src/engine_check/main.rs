@@ -14,15 +14,17 @@ extern crate alloc;
 
 #[path = "../console.rs"]
 mod console;
+#[path = "../kernels.rs"]
+mod kernels;
 #[path = "../semihosting.rs"]
 mod semihosting;
 
 use core::ops::Range;
 
-use arm1176::Arm1176;
 use bcm2835::{Access, LockedHeap, Peripherals, Section, memory};
 use console::{end, say};
 use engine::{Engine, Options, Placement, Step, argmax};
+use kernels::BoardKernels;
 use model_format::{Model, WeightFormat, stated_length};
 
 /// Tokens computed, as many as the golden text of stories260K has.
@@ -69,7 +71,7 @@ fn check(
     placement: Placement,
 ) -> Result<(), &'static str> {
     let options = Options { context: TOKENS, placement, ..Options::default() };
-    let mut engine = Engine::new(model, Arm1176, options).map_err(|_| "no engine")?;
+    let mut engine = Engine::new(model, BoardKernels, options).map_err(|_| "no engine")?;
     let mut token = model.persona().style.begin();
     let mut hash = FNV_START;
     let mut report = |board: &mut Peripherals, position: usize, logits: &[f32], micros: u64| {

@@ -43,7 +43,7 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
     // All that can be wrong here is found before a board is touched.
     let prompts = arguments.prompts.as_deref().map_or_else(Prompts::built_in, Prompts::read)?;
     let images = match arguments.qemu {
-        true => arguments.images.completed()?,
+        true => arguments.images.completed(board.board.kind)?,
         false => arguments.images.clone(),
     };
     let wanted = images.named()?;

@@ -1,53 +1,23 @@
-//! The MMU: each address mapped to itself or to nothing.
+//! The translation tables: each address mapped to itself or to nothing.
 //!
 //! The ARMv6 format without subpages (SCTLR.XP), TRM 6.11.2; what no section names is a translation
 //! fault.
 
-use core::ops::Range;
-
-/// How a section may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Code and data, cached.
-    Execute,
-    /// Data, cached; fetching an instruction from it is a prefetch abort.
-    Data,
-    /// Registers: never cached, never merged, never executed.
-    Device,
-}
-
-/// A stretch of memory and its use. Both ends are rounded outwards to 1 MiB, except within the
-/// first MiB, where whole pages of 4 KiB count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section {
-    /// First address.
-    pub start: usize,
-    /// First address behind it.
-    pub end: usize,
-    /// Its use.
-    pub access: Access,
-}
-
-impl Section {
-    /// This memory for this use.
-    pub const fn new(memory: Range<usize>, access: Access) -> Self {
-        Self { start: memory.start, end: memory.end, access }
-    }
-}
+use crate::section::{Access, Section};
 
 const KIBIBYTE: usize = 1 << 10;
 const MEBIBYTE: usize = 1 << 20;
 /// 4096 sections of 1 MiB are the whole address space.
-const SECTIONS: usize = 4096;
+pub(super) const SECTIONS: usize = 4096;
 /// 256 pages of 4 KiB are the first of them.
-const PAGES: usize = 256;
+pub(super) const PAGES: usize = 256;
 
 /// The translation tables: 1 MiB at a time, but the first MiB in pages, so that address 0 and what
 /// follows it can be left out: a null pointer is then an abort and not a surprise.
 #[repr(C, align(16384))] // TRM 3.2.13
-struct Tables {
-    sections: [u32; SECTIONS],
-    first_pages: [u32; PAGES],
+pub(super) struct Tables {
+    pub(super) sections: [u32; SECTIONS],
+    pub(super) first_pages: [u32; PAGES],
 }
 
 /// Cacheable, write-back: TEX = 1 (its place differs), C, B (TRM table 6-2). That pattern allows lines
@@ -103,7 +73,7 @@ const fn page_table(address: u32) -> u32 {
 
 impl Tables {
     /// Describes these sections; later ones win. `first_pages` is where the page table lies.
-    fn fill(&mut self, sections: &[Section], first_pages: u32) {
+    pub(super) fn fill(&mut self, sections: &[Section], first_pages: u32) {
         self.sections.fill(0);
         self.first_pages.fill(0);
         for section in sections {
@@ -132,64 +102,6 @@ impl Tables {
         }
     }
 }
-
-#[cfg(target_arch = "arm")]
-mod table {
-    use core::cell::UnsafeCell;
-
-    use super::{PAGES, SECTIONS, Tables};
-
-    pub(super) struct Shared(pub(super) UnsafeCell<Tables>);
-
-    // SAFETY: `enable` writes it once, before interrupts and the MMU are on; from then on the
-    // hardware reads it.
-    unsafe impl Sync for Shared {}
-
-    pub(super) static TABLES: Shared =
-        Shared(UnsafeCell::new(Tables { sections: [0; SECTIONS], first_pages: [0; PAGES] }));
-}
-
-/// Turns on MMU, caches, branch prediction and unaligned access.
-///
-/// # Safety
-/// Once, with MMU and caches off; the sections must cover what the program uses.
-#[cfg(target_arch = "arm")]
-pub(crate) unsafe fn enable(sections: &[Section]) {
-    let table = table::TABLES.0.get();
-    // SAFETY: called once, before anything else could look at the tables.
-    let tables = unsafe { &mut *table };
-    let first_pages = tables.first_pages.as_ptr().addr() as u32;
-    tables.fill(sections, first_pages);
-    crate::cache::invalidate_instructions();
-    // The table needs no cleaning: it was written with the data cache off.
-    // SAFETY: the sections cover the running code, its data and stack, at their own addresses.
-    unsafe {
-        core::arch::asm!(
-            "mcr p15, 0, {zero}, c7, c6, 0",    // invalidate the data cache
-            "mcr p15, 0, {zero}, c8, c7, 0",    // invalidate the TLBs
-            "mcr p15, 0, {zero}, c7, c10, 4",   // data synchronization barrier
-            "mcr p15, 0, {zero}, c2, c0, 2",    // TTBCR: table 0 for every address
-            "mcr p15, 0, {table}, c2, c0, 0",   // TTBR0: walks uncached
-            "mcr p15, 0, {client}, c3, c0, 0",  // domain 0: check permissions
-            "mrc p15, 0, {control}, c1, c0, 0",
-            "orr {control}, {control}, {on}",
-            "bic {control}, {control}, #2",     // A: no alignment faults
-            "mcr p15, 0, {control}, c1, c0, 0",
-            "mcr p15, 0, {zero}, c7, c5, 4",    // flush the prefetch buffer
-            zero = in(reg) 0,
-            table = in(reg) table,
-            client = in(reg) 1,
-            control = out(reg) _,
-            on = in(reg) CONTROL,
-            options(nostack)
-        );
-    }
-}
-
-/// Bits of the control register (TRM 3.2.7): MMU, data cache, branch prediction, instruction
-/// cache, unaligned access, ARMv6 descriptors.
-#[cfg(target_arch = "arm")]
-const CONTROL: u32 = 1 | 1 << 2 | 1 << 11 | 1 << 12 | 1 << 22 | 1 << 23;
 
 #[cfg(test)]
 mod tests {

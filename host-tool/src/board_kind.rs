@@ -1,0 +1,96 @@
+//! The two kinds of board, and what differs between them on this side of the cable.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use object::elf;
+
+/// A kind of board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BoardKind {
+    /// Raspberry Pi Zero or Zero W
+    #[default]
+    Zero,
+    /// Raspberry Pi Zero 2 W; emulated as a Raspberry Pi 3B
+    #[value(name = "zero2w")]
+    Zero2W,
+}
+
+impl BoardKind {
+    /// The compiler's name for it: the build has a folder of this name.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Zero => "armv6-none-eabihf",
+            Self::Zero2W => "aarch64-unknown-none",
+        }
+    }
+
+    /// The emulator's program.
+    pub fn emulator(self) -> &'static str {
+        match self {
+            Self::Zero => crate::board::QEMU,
+            // Debian has both programs in one package.
+            Self::Zero2W => "qemu-system-aarch64",
+        }
+    }
+
+    /// The emulator's name for it. It has no Zero 2 W; the 3B has the same processor and peripherals.
+    pub fn machine(self) -> &'static str {
+        match self {
+            Self::Zero => "raspi0",
+            Self::Zero2W => "raspi3b",
+        }
+    }
+
+    /// What `make` is told to build a program for it.
+    pub(crate) fn make(self, program: &'static str) -> &'static str {
+        match self {
+            Self::Zero => program,
+            Self::Zero2W => "zero2w",
+        }
+    }
+
+    /// The board whose processor an ELF file is for.
+    pub(crate) fn of_elf(machine: elf::Machine) -> Option<Self> {
+        match machine {
+            elf::EM_ARM => Some(Self::Zero),
+            elf::EM_AARCH64 => Some(Self::Zero2W),
+            _ => None,
+        }
+    }
+
+    /// The board for which a raw image may be: by its first instruction. No text begins so, and no
+    /// persona.
+    pub(crate) fn of_raw(image: &[u8]) -> Option<Self> {
+        let word = u32::from_le_bytes(*image.first_chunk()?);
+        // Interrupts are masked first (`crates/bcm2835/src/board/zero2w/boot.rs`).
+        if word == 0xd503_4fdf {
+            return Some(Self::Zero2W);
+        }
+        // An instruction that is always carried out (ARM ARM, A3.2).
+        (word >> 24 >= 0xe0).then_some(Self::Zero)
+    }
+}
+
+impl fmt::Display for BoardKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Zero => "Raspberry Pi Zero",
+            Self::Zero2W => "Raspberry Pi Zero 2 W",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_images_are_told_apart_and_texts_are_none() {
+        assert_eq!(BoardKind::of_raw(&[0xd3, 0x00, 0x0e, 0xf1]), Some(BoardKind::Zero));
+        assert_eq!(BoardKind::of_raw(&[0xdf, 0x4f, 0x03, 0xd5, 0]), Some(BoardKind::Zero2W));
+        for other in [&b"# A text"[..], b"WISP", &[0xff; 3], "Ա Ա Ա Ա".as_bytes()] {
+            assert_eq!(BoardKind::of_raw(other), None, "{other:?}");
+        }
+    }
+}
