@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::errors::{Result, WispError};
 use crate::image;
-use crate::port::{FixedConnector, PortAddress};
+use crate::port::{FixedConnector, PortAddress, Speed};
 
 /// The emulator; Debian 12 has version 7.2.
 pub const QEMU: &str = "qemu-system-arm";
@@ -105,7 +105,7 @@ impl Board {
 
     /// Opens its serial line.
     pub fn connector(&self) -> FixedConnector {
-        FixedConnector::new(self.address(), 0)
+        FixedConnector::new(self.address(), Speed::Auto)
     }
 
     /// Process number of the emulator.

@@ -37,6 +37,13 @@ impl Divisor {
         u32::from(self.sixty_fourths)
     }
 
+    /// Whether what it makes from this clock is near enough to a baud rate: nearer than 2 %, which
+    /// leaves the other end as much again (at the tenth bit a receiver is off by half a bit when
+    /// both together make 5 %).
+    pub fn is_near(self, clock_hz: u32, baud: u32) -> bool {
+        u64::from(self.baud(clock_hz).abs_diff(baud)).saturating_mul(50) < u64::from(baud)
+    }
+
     /// The baud rate it makes from this clock, rounded down.
     pub fn baud(self, clock_hz: u32) -> u32 {
         let divisor = u32::from(self.whole) * 64 + u32::from(self.sixty_fourths);
@@ -67,6 +74,24 @@ mod tests {
             assert_eq!(Divisor::new(clock, baud), Err(BaudError), "{clock} / {baud}");
         }
         assert_eq!(Divisor::new(u32::MAX, u32::MAX), Err(BaudError));
+    }
+
+    /// What a port offers with the clock that we ask for, and with others that it may have.
+    #[test]
+    fn rates_that_a_clock_can_make() {
+        let rates =
+            [115_200, 230_400, 460_800, 921_600, 1_000_000, 1_500_000, 2_000_000, 3_000_000];
+        let possible = |clock| {
+            let near =
+                |baud: &u32| Divisor::new(clock, *baud).is_ok_and(|it| it.is_near(clock, *baud));
+            rates.into_iter().filter(near).collect::<std::vec::Vec<_>>()
+        };
+        assert_eq!(possible(48_000_000), rates);
+        // What the Pi's boot stage sets without `init_uart_clock`, long ago and today's QEMU.
+        assert_eq!(possible(3_000_000), [115_200]);
+        // A divisor of 1 and a 64th: 2.4 % off at 3 Mbaud.
+        assert_eq!(possible(49_900_000).last(), Some(&2_000_000));
+        assert_eq!(possible(0), []);
     }
 
     /// A receiver tolerates 2 %; ours must be well inside, for every rate a USB adapter offers.

@@ -214,6 +214,15 @@ impl Negotiation {
         }
     }
 
+    /// The line has its first rate again, whatever was wanted.
+    pub(crate) fn line_opened(&mut self) {
+        self.baud = BASE_BAUD;
+        self.wanted = None;
+        if self.stage != Stage::Base {
+            self.give_up();
+        }
+    }
+
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.due.take_if(|due| *due <= now).is_none() {

@@ -36,6 +36,11 @@ impl Session {
         self.negotiate(|rate| rate.line_set(now, is_set));
     }
 
+    /// The port was opened anew, at [`crate::BASE_BAUD`].
+    pub fn line_opened(&mut self) {
+        self.negotiate(Negotiation::line_opened);
+    }
+
     /// Gives the line back its first rate, and tells the other end: for programs that end.
     pub fn leave_rate(&mut self) {
         self.negotiate(Negotiation::leave);
