@@ -213,7 +213,9 @@ impl Session {
         if is_over(&mut self.timers.ping) {
             self.transport.acknowledge_soon();
         }
-        self.negotiate(|rate| rate.handle_timeout(now));
+        if self.rate.poll_timeout().is_some_and(|due| due <= now) {
+            self.negotiate(|rate| rate.handle_timeout(now));
+        }
         if !self.rate.is_holding() {
             self.transport.handle_timeout(now);
         }
@@ -246,13 +248,14 @@ impl Session {
             self.encode_hello();
         } else if let Some(peer) = self.peer.as_ref().filter(|_| self.is_up) {
             let salt = tag(self.nonce, peer.nonce);
-            if !self.next_rate_frame(now, salt) {
+            let is_sent = if self.rate.is_speaking() {
+                self.next_rate_frame(now, salt)
+            } else {
                 let (transport, outgoing) = (&mut self.transport, &mut self.outgoing);
-                if self.rate.is_holding()
-                    || !transport.next_frame(now, salt, self.is_quiet, outgoing)
-                {
-                    return false;
-                }
+                transport.next_frame(now, salt, self.is_quiet, outgoing)
+            };
+            if !is_sent {
+                return false;
             }
         } else {
             return false;
@@ -373,7 +376,7 @@ impl Session {
             // The other end does not know yet that the session is up: any frame tells it.
             self.transport.acknowledge_soon();
             self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
-            self.negotiate(|rate| rate.heard(now));
+            self.rate.heard(now);
         } else {
             self.come_up(now);
         }
@@ -387,7 +390,7 @@ impl Session {
             self.come_up(now);
         }
         self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
-        self.negotiate(|rate| rate.heard(now));
+        self.rate.heard(now);
         match postcard::take_from_bytes::<Header>(self.incoming.content()).ok()? {
             (Header::Hello(..), _) => return None,
             (Header::Rate(frame), payload) => {

@@ -72,12 +72,14 @@ impl Negotiation {
         self.trial = None;
     }
 
+    /// Whether [`Negotiation::judge`] wants to be called after a frame.
+    pub(crate) fn is_judging(&self) -> bool {
+        self.is_host && self.stage == Stage::Raised
+    }
+
     /// Looks at the frames of both ways so far, and how many of them were sent again or came
     /// damaged. Both count on from the program's start, and wrap.
     pub(crate) fn judge(&mut self, now: Instant, frames: u32, errors: u32) {
-        if !self.is_host || self.stage != Stage::Raised {
-            return;
-        }
         let (frames_before, errors_before) = *self.judged.get_or_insert((frames, errors));
         let new_frames = frames.wrapping_sub(frames_before);
         if new_frames < JUDGED_FRAMES {

@@ -170,6 +170,15 @@ impl Negotiation {
         self.wanted.is_some() || !matches!(self.stage, Stage::Base | Stage::Raised)
     }
 
+    /// Whether the next frame is one of this negotiation, or none at all.
+    pub(crate) fn is_speaking(&self) -> bool {
+        match self.stage {
+            Stage::Base => false,
+            Stage::Raised => self.frame_due || self.farewell,
+            _ => true,
+        }
+    }
+
     /// When [`Negotiation::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.due
@@ -241,7 +250,7 @@ impl Negotiation {
     pub(crate) fn heard(&mut self, now: Instant) {
         match self.stage {
             Stage::Raised => {
-                self.due = Some(now.plus_millis(SILENCE_MILLIS));
+                self.due = Some(now.plus_micros(SILENCE_MILLIS * 1000));
                 self.trial.take_if(|trial| trial.is_passed(now));
             }
             Stage::Base if self.is_unheard && self.wanted.is_none() => {

@@ -92,8 +92,11 @@ impl Session {
         }
     }
 
-    /// Lets the negotiation look at what the line does to frames.
+    /// Lets the negotiation look at what the line does to frames, where it is to judge.
     pub(super) fn judge_rate(&mut self, now: Instant) {
+        if !self.rate.is_judging() {
+            return;
+        }
         let counters = &self.counters;
         let damaged = counters.frames_corrupt.wrapping_add(counters.frames_oversized);
         let frames = counters.frames_sent.wrapping_add(counters.frames_received);
