@@ -13,7 +13,7 @@ use bcm2835::{Access, Peripherals, Section, idle_unless, memory, silence_interru
 use board_memory::BoardMemory;
 use boot_core::loader::LoaderState;
 use boot_core::{Loader, Outcome};
-use link::{Instant, VERSION};
+use link::{Instant, Rates, VERSION};
 
 /// Bytes moved between the serial port and the loader at a time.
 const PIECE: usize = 512;
@@ -33,6 +33,7 @@ extern "C" fn wisp_main(_zero: u32, machine: u32, tags: u32, loaded_at: usize) -
     let random = board.random.word();
     let now = Instant(board.timer.now());
     let mut loader = Loader::new(memory, regions, VERSION, random, now);
+    loader.offer_rates(Rates::of(|baud| board.uart.can_make(baud)));
     board.watchdog.start();
     match run(&mut board, &mut loader) {
         Ending::Launch => {
@@ -79,6 +80,11 @@ fn run(board: &mut Peripherals, loader: &mut Loader<BoardMemory>) -> Ending {
                 board.uart.try_write(bytes);
                 is_idle = false;
             }
+        }
+        if let Some(baud) = loader.line_to_set() {
+            let is_set = board.uart.set_baud(baud).is_ok();
+            loader.line_set(Instant(board.timer.now()), is_set);
+            is_idle = false;
         }
         let now = Instant(board.timer.now());
         board.led.light(is_lit(loader.state(), now));

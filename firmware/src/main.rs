@@ -19,7 +19,7 @@ use boot_core::handover;
 use device::{Device, Options, Packing, Plan, Refuser, Tester};
 use kernels::BoardKernels;
 use link::message::{BoardFacts, Digest, Identity, Refusal, Role};
-use link::{Instant, Session, VERSION};
+use link::{Instant, Rates, Session, VERSION};
 use main_loop::Restart;
 use model_format::{FormatError, Model};
 
@@ -140,7 +140,9 @@ fn refuse(board: &mut Peripherals, refusal: Refusal, detail: u32) -> Restart {
 fn session(board: &mut Peripherals, persona: Option<Digest>) -> Session {
     let boot = board.random.word();
     let identity = Identity { role: Role::Firmware, boot, version: VERSION, persona };
-    Session::new(identity, board.random.word())
+    let mut session = Session::new(identity, board.random.word());
+    session.offer_rates(Rates::of(|baud| board.uart.can_make(baud)));
+    session
 }
 
 /// The Pi's boot stage starts the processor slowly and leaves the rest to the program.
@@ -151,6 +153,7 @@ fn run_at_full_speed(board: &mut Peripherals) {
         (Ok(rate), Ok(model)) => {
             let (revision, megabytes) = (model.revision, model.memory_end >> 20);
             defmt::info!("board {:x}, {} MiB, processor at {} Hz", revision, megabytes, rate);
+            defmt::info!("the serial port's clock runs at {=u32} Hz", board.uart.clock_hz());
         }
         _ => defmt::warn!("the GPU's firmware does not answer"),
     }

@@ -1,6 +1,6 @@
 //! The main loop: time, bytes and chores for a machine that knows no registers.
 
-use bcm2835::{Clock, Peripherals, idle_unless};
+use bcm2835::{Clock, LineCounters, Peripherals, idle_unless};
 use boot_core::handover;
 use device::{Activity, Governor, Health, Light, Machine, is_lit};
 use link::Instant;
@@ -48,12 +48,13 @@ pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) -> Restar
         let room = piece.get_mut(..space).unwrap_or_default();
         let count = machine.poll_transmit(now(board), room);
         board.uart.try_write(room.get(..count).unwrap_or_default());
+        let is_changed = set_line(board, machine);
 
         match activity {
             Activity::Busy => chores.is_working = true,
             Activity::IdleUntil(until) => {
                 chores.is_working = false;
-                if count == 0 && received == 0 {
+                if count == 0 && received == 0 && !is_changed {
                     sleep(board, until);
                 }
             }
@@ -62,6 +63,18 @@ pub(crate) fn run(board: &mut Peripherals, machine: &mut impl Machine) -> Restar
             Activity::PlantPanic => plant_panic(),
         }
     }
+}
+
+/// Gives the line another rate, when everything at the old one has been handed out.
+fn set_line(board: &mut Peripherals, machine: &mut impl Machine) -> bool {
+    let Some(baud) = machine.line_to_set() else { return false };
+    let made = board.uart.set_baud(baud);
+    match made {
+        Ok(made) => defmt::info!("line: {=u32} baud, really {=u32}", baud, made),
+        Err(_) => defmt::warn!("line: {=u32} baud cannot be made", baud),
+    }
+    machine.line_set(now(board), made.is_ok());
+    true
 }
 
 fn now(board: &Peripherals) -> Instant {
@@ -86,6 +99,7 @@ struct Chores {
     is_working: bool,
     next_health: u64,
     lost_frames: u32,
+    line: LineCounters,
     is_healthy: bool,
     crash_is_forgotten: bool,
     governor: Governor,
@@ -99,6 +113,7 @@ impl Chores {
             is_working: false,
             next_health: 0,
             lost_frames: 0,
+            line: LineCounters::default(),
             is_healthy: false,
             crash_is_forgotten: false,
             governor: Governor::new(highest),
@@ -121,6 +136,7 @@ impl Chores {
             let health = health(board);
             machine.set_health(health);
             self.mind_heat(board, health.temperature_millidegrees);
+            self.mind_line(board);
             let lost = log::dropped_frames();
             if lost != self.lost_frames {
                 self.lost_frames = lost;
@@ -135,6 +151,23 @@ impl Chores {
             self.crash_is_forgotten = true;
             board::forget_crash();
         }
+    }
+
+    /// Says what went wrong on the line, if anything did since the last time.
+    fn mind_line(&mut self, board: &Peripherals) {
+        let line = board.uart.counters();
+        if line == self.line {
+            return;
+        }
+        self.line = line;
+        let LineCounters { overruns, breaks, parity_errors, framing_errors } = line;
+        defmt::warn!(
+            "line: {=u32} overruns, {=u32} breaks, {=u32} parity and {=u32} framing errors",
+            overruns,
+            breaks,
+            parity_errors,
+            framing_errors
+        );
     }
 
     /// Slows a hot chip down, and lets it be fast again when it has cooled.

@@ -1,13 +1,14 @@
 //! Two sessions on a cable that the input rules: noise, damage, lost and doubled bytes, restarts,
 //! and frames that carry anything behind a right checksum. Neither session may panic or get stuck.
-//! As long as no frame was forged, messages arrive once, in order and whole.
+//! As long as no frame was forged, messages arrive once, in order and whole. Both offer rates, and
+//! hear noise while their rates differ.
 //!
 //! Input: operations of three bytes each, some followed by bytes of their own.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use link::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Role, Slot};
-use link::{Instant, Session, SessionEvent};
+use link::{BASE_BAUD, Instant, Rates, Session, SessionEvent};
 
 /// Most operations of one run: enough for a session, few enough to stay fast.
 const MAX_OPERATIONS: usize = 400;
@@ -60,6 +61,8 @@ struct Cable {
 /// A session, and what its user saw.
 struct End {
     session: Box<Session>,
+    /// Rate of its line.
+    baud: u32,
     restarts: u32,
     /// Number of the next message, by lane.
     next: [u32; 2],
@@ -77,6 +80,7 @@ impl End {
     fn new(side: usize) -> Self {
         Self {
             session: Self::session(side, 0),
+            baud: BASE_BAUD,
             restarts: 0,
             next: [1; 2],
             arrived: [0; 2],
@@ -89,12 +93,15 @@ impl End {
     fn session(side: usize, restarts: u32) -> Box<Session> {
         let role = [Role::Host, Role::Firmware][side];
         let identity = Identity { role, boot: restarts, version: [0, 1, 0], persona: None };
-        Box::new(Session::new(identity, restarts * 2 + side as u32))
+        let mut session = Box::new(Session::new(identity, restarts * 2 + side as u32));
+        session.offer_rates(Rates::ALL);
+        session
     }
 
     fn restart(&mut self, side: usize) {
         self.restarts += 1;
         self.session = Self::session(side, self.restarts);
+        self.baud = BASE_BAUD;
         self.contiguous = [false; 2];
     }
 
@@ -192,6 +199,9 @@ impl Cable {
             }
         }
         change(&mut bytes);
+        if self.ends[0].baud != self.ends[1].baud {
+            bytes.iter_mut().for_each(|byte| *byte ^= 0xa5);
+        }
         self.ends[to].session.handle_bytes(self.now, &bytes);
     }
 
@@ -223,6 +233,10 @@ impl Cable {
     fn settle(&mut self) {
         for (side, end) in self.ends.iter_mut().enumerate() {
             end.receive(side, !self.forged);
+            if let Some(baud) = end.session.line_to_set() {
+                end.baud = baud;
+                end.session.line_set(self.now, true);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::errors::{Result, WispError};
 use crate::image;
-use crate::port::{FixedConnector, PortAddress};
+use crate::port::{FixedConnector, PortAddress, Speed};
 pub use artefacts::Artefacts;
 
 /// The emulator of a Raspberry Pi Zero; Debian 12 has version 7.2.
@@ -109,7 +109,7 @@ impl Board {
 
     /// Opens its serial line.
     pub fn connector(&self) -> FixedConnector {
-        FixedConnector::new(self.address(), 0)
+        FixedConnector::new(self.address(), Speed::Auto)
     }
 
     /// Process number of the emulator.

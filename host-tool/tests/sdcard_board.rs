@@ -102,7 +102,7 @@ impl Card {
 
 /// Asks who is there, and is gone again.
 fn ask(bench: &Bench) -> Heard {
-    let mut facts = gather::ports(Some(&bench.address()), 0);
+    let mut facts = gather::ports(Some(&bench.address()), 0.into());
     facts.ports.remove(0).heard.unwrap()
 }
 

@@ -70,16 +70,20 @@ impl Uart {
         // Nothing plugged in must read as silence and not as noise.
         gpio::pull(RECEIVE_PIN, Resistor::Up);
 
-        // What it became and not what was asked for: a firmware may refuse. QEMU says 3 MHz
-        // whatever is asked, and ignores the divisor.
-        let clock_hz = mailbox.set_clock_rate(Clock::Uart, CLOCK_HZ).unwrap_or(CLOCK_HZ);
+        // What it became and not what was asked for: a firmware may refuse.
+        let set = mailbox.set_clock_rate(Clock::Uart, CLOCK_HZ);
+        let clock = set.and_then(|_| mailbox.clock_rate(Clock::Uart));
+        let is_emulated = mailbox.is_emulated();
+        // QEMU says 3 MHz whatever is asked, and carries bytes whatever the divisor: there the port
+        // goes through the motions of a board's.
+        let clock_hz = if is_emulated { CLOCK_HZ } else { clock.unwrap_or(CLOCK_HZ) };
         let mut uart = Self { clock_hz };
         if uart.set_baud(FIRST_BAUD).is_err() {
             // A clock too slow for that is a wrong answer.
             uart.clock_hz = CLOCK_HZ;
             let _ = uart.set_baud(FIRST_BAUD);
         }
-        uart.set_bursts(!mailbox.is_emulated());
+        uart.set_bursts(!is_emulated);
         interrupt::enable(Source::Uart);
         uart
     }
@@ -91,12 +95,22 @@ impl Uart {
         with_rings(|rings| rings.has_bursts = are_there);
     }
 
+    /// Rate of the port's clock in Hz, of which 16 are needed for a bit.
+    pub fn clock_hz(&self) -> u32 {
+        self.clock_hz
+    }
+
+    /// Whether the port can be given this rate: its clock makes one that is less than 0.8 % off.
+    pub fn can_make(&self, baud: u32) -> bool {
+        Divisor::new(self.clock_hz, baud).is_ok()
+    }
+
     /// Changes the baud rate, once everything written so far has left at the old one. What
-    /// arrives meanwhile is lost.
+    /// arrives meanwhile is lost. Returns the rate that the clock really makes.
     ///
     /// # Errors
     /// The rate cannot be made from the port's clock; nothing has changed.
-    pub fn set_baud(&mut self, baud: u32) -> Result<(), BaudError> {
+    pub fn set_baud(&mut self, baud: u32) -> Result<u32, BaudError> {
         let divisor = Divisor::new(self.clock_hz, baud)?;
         self.drain();
         with_rings(|rings| {
@@ -109,7 +123,7 @@ impl Uart {
             UART.write(CONTROL, ENABLE_BOTH_WAYS);
             rings.serve();
         });
-        Ok(())
+        Ok(divisor.baud(self.clock_hz))
     }
 
     /// Takes received bytes; how many, none when there are none.

@@ -19,7 +19,7 @@ use link::message::{
     CrashKind, CrashReport, DeviceMessage, Digest, HostMessage, Identity, Lane, MAX_MESSAGE,
     Refusal, Role, Slot, SlotState,
 };
-use link::{Instant, Session, SessionEvent};
+use link::{Instant, Rates, Session, SessionEvent};
 
 use crate::answer::{Reaction, is_ready, react, refused};
 use crate::memory::{Memory, PerSlot};
@@ -181,6 +181,21 @@ impl<M: Memory> Loader<M> {
         }
         self.is_busy |= self.receiver.work_kind().is_some() && self.can_answer();
         self.leave(now)
+    }
+
+    /// Offers hosts these rates of the line; see [`Session::offer_rates`].
+    pub fn offer_rates(&mut self, rates: Rates) {
+        self.session.offer_rates(rates);
+    }
+
+    /// The rate in bits per second that the line is to be given; see [`Session::line_to_set`].
+    pub fn line_to_set(&self) -> Option<u32> {
+        self.session.line_to_set()
+    }
+
+    /// The line was given that rate, or cannot be; see [`Session::line_set`].
+    pub fn line_set(&mut self, now: Instant, is_set: bool) {
+        self.session.line_set(now, is_set);
     }
 
     /// What the loader is doing.
@@ -351,6 +366,11 @@ impl<M: Memory> Loader<M> {
         let waited = now.micros_since(leaving.since);
         let is_heard = self.session.is_delivered(Lane::Prompt) && waited >= LEAVE_AFTER;
         if self.is_connected && !is_heard && waited < LEAVE_AT_LAST {
+            return Outcome::Continue;
+        }
+        if !self.session.is_at_base_rate() && waited < LEAVE_AT_LAST {
+            // The next program begins with that rate, and a host that knows is there already.
+            self.session.leave_rate();
             return Outcome::Continue;
         }
         if leaving.outcome == Outcome::Launch && !self.receiver.record().running {

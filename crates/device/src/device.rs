@@ -184,6 +184,16 @@ impl<'m, K: Kernels> Device<'m, K> {
         self.session.poll_transmit(now, out)
     }
 
+    /// The rate in bits per second that the line is to be given; see [`Session::line_to_set`].
+    pub fn line_to_set(&self) -> Option<u32> {
+        self.session.line_to_set()
+    }
+
+    /// The line was given that rate, or cannot be; see [`Session::line_set`].
+    pub fn line_set(&mut self, now: Instant, is_set: bool) {
+        self.session.line_set(now, is_set);
+    }
+
     /// Does one bounded piece of work.
     pub fn poll(&mut self, now: Instant) -> Activity {
         if self.session.poll_timeout().is_some_and(|due| due <= now) {

@@ -16,6 +16,12 @@ pub trait Machine {
     /// Fills `out` with bytes for the wire and returns how many.
     fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize;
 
+    /// The rate in bits per second that the line is to be given; see [`link::Session::line_to_set`].
+    fn line_to_set(&self) -> Option<u32>;
+
+    /// The line was given that rate, or cannot be; see [`link::Session::line_set`].
+    fn line_set(&mut self, now: Instant, is_set: bool);
+
     /// Takes log bytes for the host.
     fn log(&mut self, bytes: &[u8]);
 
@@ -42,6 +48,14 @@ impl<K: Kernels> Machine for Device<'_, K> {
 
     fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
         Device::poll_transmit(self, now, out)
+    }
+
+    fn line_to_set(&self) -> Option<u32> {
+        Device::line_to_set(self)
+    }
+
+    fn line_set(&mut self, now: Instant, is_set: bool) {
+        Device::line_set(self, now, is_set);
     }
 
     fn log(&mut self, bytes: &[u8]) {

@@ -121,6 +121,14 @@ impl<C: Cells> Machine for Tester<C> {
         self.session.poll_transmit(now, out)
     }
 
+    fn line_to_set(&self) -> Option<u32> {
+        self.session.line_to_set()
+    }
+
+    fn line_set(&mut self, now: Instant, is_set: bool) {
+        self.session.line_set(now, is_set);
+    }
+
     fn log(&mut self, _: &[u8]) {}
 
     fn set_health(&mut self, _: Health) {}

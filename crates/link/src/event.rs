@@ -71,6 +71,11 @@ pub struct Counters {
     pub round_trip_micros: u32,
     /// Payload bytes of a full segment at the present error rate.
     pub segment_size: u32,
+    /// Rate of the line in bits per second, as negotiated: [`crate::BASE_BAUD`] when nothing was.
+    /// Whose owner has opened it with another one knows better.
+    pub baud: u32,
+    /// Times that a higher rate was given up, or was tried in vain.
+    pub fallbacks: u32,
 }
 
 /// Events until they are asked for. It never overflows: a session that came up and went down

@@ -1,6 +1,7 @@
-//! What a frame begins with: the three kinds of header.
+//! What a frame begins with: the four kinds of header.
 
 use crate::message::{Identity, Lane};
+use crate::rate::RateFrame;
 use serde::{Deserialize, Serialize};
 
 /// First byte of a hello, for ever: see [`Header::Hello`].
@@ -21,7 +22,8 @@ pub(crate) struct Versions {
     pub newest: u8,
 }
 
-/// The rest of a hello, from version 1 on. Later versions may add fields behind.
+/// The rest of a hello, from version 1 on. The rates that the speaker's line can be given follow, if
+/// there are any; later versions may add fields behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     /// Who speaks.
@@ -63,6 +65,8 @@ pub(crate) enum Header<'a> {
         #[serde(borrow)]
         bulk: Received<'a>,
     },
+    /// About the rate of the line; a probe's payload follows. Only for ends that offered rates.
+    Rate(RateFrame),
 }
 
 /// What has arrived of one stream.

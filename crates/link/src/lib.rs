@@ -28,6 +28,7 @@ pub mod message;
 #[cfg(feature = "host")]
 pub mod noise;
 mod pace;
+mod rate;
 mod receiver;
 mod sender;
 mod session;
@@ -39,6 +40,7 @@ mod version;
 mod wheel;
 
 pub use event::{Counters, DownReason, SendError, SessionEvent};
+pub use rate::{BASE_BAUD, Rates};
 pub use session::Session;
 pub use time::Instant;
 pub use version::VERSION;

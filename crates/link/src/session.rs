@@ -5,14 +5,18 @@
 //! session can be taken for part of this one. Whoever has to give up a session takes a new nonce,
 //! which the other end notices at the next hello.
 
+mod line;
+
 use crate::Instant;
 use crate::checksum::{NO_SESSION, Salt};
 use crate::event::{Counters, DownReason, Events, SendError, SessionEvent};
 use crate::frame::{Incoming, Outgoing, Progress};
 use crate::header::{HELLO_KIND, Header, Hello, MAGIC, Versions};
-use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE};
+use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Role};
+use crate::rate::{Negotiation, Rates};
 use crate::transport::{BrokenStream, FIRST_WINDOW, Transport, encode};
 use crate::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION};
+use line::{RATES_BYTES, decode_rates};
 
 /// Between two hellos, while there is no session.
 const HELLO_MILLIS: u64 = 200;
@@ -29,6 +33,7 @@ struct Peer {
     identity: Identity,
     nonce: u32,
     window: u16,
+    rates: Rates,
 }
 
 /// When to do what. `None`: nothing to wait for.
@@ -61,6 +66,7 @@ pub struct Session {
     /// A hello is to be sent.
     hello_due: bool,
     timers: Timers,
+    rate: Negotiation,
     events: Events,
     counters: Counters,
 }
@@ -88,6 +94,7 @@ impl Session {
             is_quiet: true,
             hello_due: true,
             timers: Timers::default(),
+            rate: Negotiation::new(identity.role == Role::Host),
             events: Events::default(),
             counters: Counters::default(),
         }
@@ -125,6 +132,8 @@ impl Session {
             timeouts: self.transport.timeouts,
             round_trip_micros: u32::try_from(round_trip).unwrap_or(u32::MAX),
             segment_size: u32::try_from(segment_size).unwrap_or(u32::MAX),
+            baud: self.rate.baud(),
+            fallbacks: self.rate.fallbacks,
             ..self.counters
         }
     }
@@ -185,7 +194,10 @@ impl Session {
             (Some(one), Some(other)) => Some(Instant::min(one, other)),
             (one, other) => one.or(other),
         };
-        earlier(earlier(hello, ping), earlier(silence, self.transport.poll_timeout()))
+        let own = earlier(earlier(hello, ping), earlier(silence, self.rate.poll_timeout()));
+        // What the lanes wait for cannot come while they are held.
+        let lanes = self.transport.poll_timeout().filter(|_| !self.rate.is_holding());
+        earlier(own, lanes)
     }
 
     /// Does what is due. Call it at [`Session::poll_timeout`]; calling early is harmless. After a
@@ -201,7 +213,12 @@ impl Session {
         if is_over(&mut self.timers.ping) {
             self.transport.acknowledge_soon();
         }
-        self.transport.handle_timeout(now);
+        if self.rate.poll_timeout().is_some_and(|due| due <= now) {
+            self.negotiate(|rate| rate.handle_timeout(now));
+        }
+        if !self.rate.is_holding() {
+            self.transport.handle_timeout(now);
+        }
     }
 
     /// Fills `out` with bytes for the wire and returns how many; 0 when there is nothing to say.
@@ -222,13 +239,22 @@ impl Session {
     // Out of line, because there is hardly ever anything to say.
     #[inline(never)]
     fn next_frame(&mut self, now: Instant) -> bool {
+        if self.rate.wanted().is_some() {
+            // The line is about to get another rate.
+            return false;
+        }
         if self.hello_due {
             self.hello_due = false;
             self.encode_hello();
         } else if let Some(peer) = self.peer.as_ref().filter(|_| self.is_up) {
             let salt = tag(self.nonce, peer.nonce);
-            let (transport, outgoing) = (&mut self.transport, &mut self.outgoing);
-            if !transport.next_frame(now, salt, self.is_quiet, outgoing) {
+            let is_sent = if self.rate.is_speaking() {
+                self.next_rate_frame(now, salt)
+            } else {
+                let (transport, outgoing) = (&mut self.transport, &mut self.outgoing);
+                transport.next_frame(now, salt, self.is_quiet, outgoing)
+            };
+            if !is_sent {
                 return false;
             }
         } else {
@@ -252,7 +278,9 @@ impl Session {
             window: FIRST_WINDOW,
         };
         let header = Header::Hello(self.versions, hello);
-        encode(&header, [&[], &[]], NO_SESSION, self.is_quiet, &mut self.outgoing);
+        let mut buffer = [0; RATES_BYTES];
+        let rates = self.encode_rates(&mut buffer);
+        encode(&header, [rates, &[]], NO_SESSION, self.is_quiet, &mut self.outgoing);
     }
 
     /// Takes bytes from the wire, in pieces of any size.
@@ -283,6 +311,7 @@ impl Session {
         match is_understood {
             Some(()) => {
                 self.counters.frames_received = self.counters.frames_received.wrapping_add(1);
+                self.judge_rate(now);
             }
             None => self.count_corrupt(),
         }
@@ -300,9 +329,10 @@ impl Session {
             self.refuse_versions(versions);
             return Some(());
         }
-        let (hello, _later_fields) = postcard::take_from_bytes::<Hello>(content).ok()?;
+        let (hello, later_fields) = postcard::take_from_bytes::<Hello>(content).ok()?;
+        let rates = decode_rates(later_fields);
         self.mismatch = None;
-        self.handle_hello(now, &hello);
+        self.handle_hello(now, &hello, rates);
         Some(())
     }
 
@@ -320,7 +350,7 @@ impl Session {
         }
     }
 
-    fn handle_hello(&mut self, now: Instant, hello: &Hello) {
+    fn handle_hello(&mut self, now: Instant, hello: &Hello, rates: Rates) {
         let is_echo = hello.nonce == self.nonce
             && hello.identity.boot == self.identity.boot
             && hello.identity.role == self.identity.role;
@@ -338,14 +368,15 @@ impl Session {
                 DownReason::PeerRestarted
             });
         }
-        self.peer =
-            Some(Peer { identity: hello.identity, nonce: hello.nonce, window: hello.window });
+        let Hello { identity, nonce, window, .. } = *hello;
+        self.peer = Some(Peer { identity, nonce, window, rates });
         if hello.heard != Some(self.nonce) {
             self.hello_due = true;
         } else if self.is_up {
             // The other end does not know yet that the session is up: any frame tells it.
             self.transport.acknowledge_soon();
             self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
+            self.rate.heard(now);
         } else {
             self.come_up(now);
         }
@@ -359,8 +390,14 @@ impl Session {
             self.come_up(now);
         }
         self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
+        self.rate.heard(now);
         match postcard::take_from_bytes::<Header>(self.incoming.content()).ok()? {
             (Header::Hello(..), _) => return None,
+            (Header::Rate(frame), payload) => {
+                let was_holding = self.rate.is_holding();
+                self.rate.handle(now, frame, payload);
+                self.note_hold(was_holding);
+            }
             (Header::Segment { number, lane, offset }, payload) => {
                 self.transport.handle_segment(number, lane, offset, payload)
             }
@@ -382,6 +419,7 @@ impl Session {
             Timers { silence: Some(now.plus_millis(SILENCE_MILLIS)), ..Timers::default() };
         self.counters.sessions = self.counters.sessions.wrapping_add(1);
         self.events.up(peer.identity);
+        self.rate.session_up(now, peer.rates, peer.identity.boot);
     }
 
     /// Ends the session and begins to look for the next one, under a new nonce.
@@ -395,6 +433,7 @@ impl Session {
         self.is_quiet = true;
         self.hello_due = true;
         self.timers = Timers::default();
+        self.rate.session_down();
         self.events.down(reason);
     }
 }

@@ -5,7 +5,7 @@ mod cable;
 
 use cable::{End, Faults, Pair, identity};
 use link::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Role};
-use link::{DownReason, Instant, SendError, Session, SessionEvent};
+use link::{DownReason, Instant, Rates, SendError, Session, SessionEvent};
 use proptest::prelude::*;
 
 fn pair() -> Pair {
@@ -193,13 +193,15 @@ proptest! {
     #[test]
     fn a_peer_that_talks_nonsense_does_no_harm(
         contents in prop::collection::vec(
-            (1..3u8, prop::collection::vec(
+            (1..4u8, prop::collection::vec(
                 prop_oneof![Just(0u8), Just(1u8), Just(0xFFu8), any::<u8>()], 0..120)),
             0..60),
         send: bool,
+        rates: bool,
     ) {
         let mut now = Instant(0);
         let mut board = Session::new(identity(Role::Firmware, 2), 2);
+        board.offer_rates(if rates { Rates::ALL } else { Rates::NONE });
         let hello = frame(u32::MAX, b"\0wisp\x01\x01\0\x01\0\x01\0\0\x03\x01\x02\xFF\xFF\x03");
         board.handle_bytes(now, &hello);
         prop_assert_eq!(board.poll_event(), Some(up(Role::Host, 1)));
@@ -212,8 +214,15 @@ proptest! {
             board.receive(&mut [0; MAX_MESSAGE]);
             prop_assert!(transmit(&mut board, now).len() < 20_000);
             prop_assert_eq!(board.poll_transmit(now, &mut [0; 8]), 0);
+            if board.line_to_set().is_some() {
+                board.line_set(now, !content.is_empty());
+                prop_assert!(transmit(&mut board, now).len() < 20_000);
+            }
             now = board.poll_timeout().unwrap_or(now);
             board.handle_timeout(now);
+        }
+        if board.line_to_set().is_some() {
+            board.line_set(now, true);
         }
         let mut pair = Pair::of(
             Session::new(identity(Role::Host, 5), 55), board, 115_200, Faults::default(), 1);

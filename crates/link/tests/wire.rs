@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use link::message::*;
-use link::{Instant, Session};
+use link::{Instant, Rates, Session};
 use std::fmt::Write;
 
 fn hex(bytes: &[u8]) -> String {
@@ -298,4 +298,55 @@ fn frames() {
     board.handle_bytes(now, frames[0]);
     board.handle_bytes(now, frames[2]);
     assert_eq!(hex(&transmit(&mut board, now)), "00030204020403fc200102010920028001ebce14a700");
+}
+
+/// The frames about the line's rate, and the hellos that allow them.
+#[test]
+fn rate_frames() {
+    let identity = |role| Identity { role, boot: 1, version: [0, 1, 0], persona: None };
+    let now = Instant(0);
+    let mut host = Session::new(identity(Role::Host), 3);
+    let mut board = Session::new(identity(Role::Firmware), 2);
+    host.offer_rates(Rates::ALL);
+    board.offer_rates(Rates::of(|baud| baud <= 921_600));
+    let hello = transmit(&mut host, now);
+    assert_eq!(hex(&hello), "000107776973700101020102010102030880427f8c2372fb00");
+    board.handle_bytes(now, &hello);
+    let answer = transmit(&mut board, now);
+    assert_eq!(hex(&answer), "00010977697370010102010201010b020103804207c9b0bbb500");
+    host.handle_bytes(now, &answer);
+    let propose = transmit(&mut host, now);
+    assert_eq!(hex(&propose), "000203090180a038da2bd72b00");
+    board.handle_bytes(now, &propose);
+    let accept = transmit(&mut board, now);
+    assert_eq!(hex(&accept), "000b03010180a03804f0f51800");
+    assert_eq!(board.line_to_set(), Some(921_600));
+    board.line_set(now, true);
+    host.handle_bytes(now, &accept);
+    assert_eq!(host.line_to_set(), Some(921_600));
+    host.line_set(now, true);
+    let now = now.plus_millis(30);
+    host.handle_timeout(now);
+    let probes = transmit(&mut host, now);
+    let second = probes.split_inclusive(|byte| *byte == 0).nth(2).unwrap();
+    assert_eq!(hex(&second[..16]), "5a030201010104070a0d101316191c1f");
+    assert_eq!(hex(&second[second.len() - 16..]), "e0e3e6e9eceff2f5f8fbfeadc71a2400");
+    board.handle_bytes(now, &probes);
+    let echoes = transmit(&mut board, now);
+    let second = echoes.split_inclusive(|byte| *byte == 0).nth(2).unwrap();
+    assert_eq!(hex(&second[..16]), "5a030301010104070a0d101316191c1f");
+    host.handle_bytes(now, &echoes);
+    let keep = transmit(&mut host, now);
+    assert_eq!(hex(&keep), "0008030401fb37d61b00");
+    board.handle_bytes(now, &keep);
+    let kept = transmit(&mut board, now);
+    assert_eq!(hex(&kept), "00080305013d8669d3000202010101010221010101022105edeca95f00");
+    host.handle_bytes(now, &kept);
+    assert_eq!([host.counters().baud, board.counters().baud], [921_600; 2]);
+    transmit(&mut host, now);
+    board.leave_rate();
+    let base = transmit(&mut board, now);
+    assert_eq!(hex(&base), "00070306fae7112900");
+    host.handle_bytes(now, &base);
+    assert_eq!(host.line_to_set(), Some(115_200));
 }

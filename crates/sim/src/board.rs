@@ -4,12 +4,12 @@ use std::mem;
 
 use boot_core::{Loader, Memory as _, Outcome, handover};
 use device::{Activity, Options};
-use link::Instant;
 use link::message::Slot;
+use link::{Instant, Rates};
 
 use crate::firmware::{Firmware, PLANTED};
 use crate::transcript::Line;
-use crate::{Cable, Direction, Host, Images, Journal, Ram, Random};
+use crate::{Cable, Direction, End, Host, Images, Journal, Ram, Random};
 
 /// A board that hangs is reset after this; as in `bcm2835`.
 const WATCHDOG_MICROS: u64 = 12_000_000;
@@ -32,6 +32,11 @@ pub struct BoardSettings {
     pub persona_bytes: usize,
     /// Whether there is a card with the images in the board: the Pi's boot stage loads it.
     pub has_card: bool,
+    /// Bytes that its port keeps while the program is busy: as `RECEIVE_RING` in `bcm2835`. What comes
+    /// when it is full is lost.
+    pub receive_ring: usize,
+    /// Speeds that its port can be given; none for programs that know only one.
+    pub rates: Rates,
 }
 
 impl Default for BoardSettings {
@@ -49,6 +54,8 @@ impl Default for BoardSettings {
             firmware_bytes: 8 * 1024,
             persona_bytes: 8 * 1024,
             has_card: false,
+            receive_ring: 16 * 1024,
+            rates: Rates::NONE,
         }
     }
 }
@@ -85,7 +92,10 @@ pub struct Board {
     /// When the program wants to be called.
     due: Option<Instant>,
     may_send: bool,
+    /// A program was started, which sets its port up.
+    owes_opening: bool,
     received: Vec<u8>,
+    overrun_bytes: u64,
     random: Random,
     launches: u32,
 }
@@ -102,7 +112,9 @@ impl Board {
             busy_until: Instant(0),
             due: Some(Instant(settings.start_micros)),
             may_send: false,
+            owes_opening: false,
             received: Vec::new(),
+            overrun_bytes: 0,
             random,
             launches: 0,
         }
@@ -111,6 +123,11 @@ impl Board {
     /// What the processor is doing.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Bytes that were lost because the program was busy for too long.
+    pub fn overrun_bytes(&self) -> u64 {
+        self.overrun_bytes
     }
 
     /// How often the firmware was started.
@@ -186,16 +203,51 @@ impl Board {
             return;
         }
         self.transmit(now, cable);
+        self.set_line(now, cable);
+        if now < self.busy_until {
+            return;
+        }
         self.received.clear();
         cable.line(Direction::ToBoard).receive(now, &mut self.received);
+        let lost = self.received.len().saturating_sub(self.settings.receive_ring);
+        self.received.truncate(self.settings.receive_ring);
+        self.overrun_bytes += lost as u64;
         let is_due = self.due.is_some_and(|due| due <= now);
         if is_due || !self.received.is_empty() {
             self.work(now, journal);
             self.follow_up(now);
+            if mem::take(&mut self.owes_opening) {
+                cable.open(End::Board, now);
+            }
             if now >= self.busy_until {
                 self.transmit(now, cable);
             }
         }
+        self.set_line(now, cable);
+    }
+
+    /// Gives the port another speed. The real driver waits until everything has left.
+    fn set_line(&mut self, now: Instant, cable: &mut Cable) {
+        let wanted = match &self.program {
+            Program::Loader(loader) => loader.line_to_set(),
+            Program::Firmware(firmware) => firmware.line_to_set(),
+            _ => None,
+        };
+        let Some(baud) = wanted.filter(|_| now >= self.busy_until) else { return };
+        let gone = cable.line(Direction::ToHost).gone_at();
+        if gone > now {
+            self.busy_until = gone;
+            self.due = Some(gone);
+            return;
+        }
+        cable.ask_for(End::Board, now, baud);
+        match &mut self.program {
+            Program::Loader(loader) => loader.line_set(now, true),
+            Program::Firmware(firmware) => firmware.line_set(now),
+            _ => {}
+        }
+        self.may_send = true;
+        self.due = Some(now);
     }
 
     fn transmit(&mut self, now: Instant, cable: &mut Cable) {
@@ -303,7 +355,9 @@ impl Board {
         }
         let regions = self.ram.regions();
         let ram = mem::take(&mut self.ram);
-        let loader = Loader::new(ram, regions, [0, 1, 0], self.random.word(), now);
+        let mut loader = Loader::new(ram, regions, [0, 1, 0], self.random.word(), now);
+        loader.offer_rates(self.settings.rates);
+        self.owes_opening = true;
         self.program = Program::Loader(Box::new(loader));
         self.due = Some(now);
     }
@@ -319,8 +373,9 @@ impl Board {
         assert!(starts_with(Slot::Persona, self.images.persona), "a bad persona was started");
         journal.note(now, || "board: the firmware starts".to_string());
         let record = handover::load(self.ram.handover());
-        let options = self.settings.options;
-        match Firmware::new(&self.images, &record, options, &mut self.random, now) {
+        let BoardSettings { options, rates, .. } = self.settings;
+        self.owes_opening = true;
+        match Firmware::new(&self.images, &record, options, rates, &mut self.random, now) {
             Ok(firmware) => self.program = Program::Firmware(Box::new(firmware)),
             Err(error) => panic!("the persona does not run: {error}"),
         }

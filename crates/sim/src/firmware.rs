@@ -6,7 +6,7 @@ use boot_core::handover::{self, Record};
 use device::{Activity, Device, DeviceError, Options};
 use engine::Portable;
 use link::message::{CrashKind, CrashReport, Identity, Role};
-use link::{Instant, Session};
+use link::{Instant, Rates, Session};
 use model_format::{FormatError, Model, Style};
 use tokenizer::Tokenizer;
 
@@ -45,6 +45,7 @@ impl Firmware {
         images: &Images,
         record: &Record,
         options: Options,
+        rates: Rates,
         random: &mut Random,
         now: Instant,
     ) -> Result<Self, FirmwareError> {
@@ -55,7 +56,8 @@ impl Firmware {
             version: [0, 1, 0],
             persona: Some(images.persona_digest()),
         };
-        let session = Session::new(identity, random.word());
+        let mut session = Session::new(identity, random.word());
+        session.offer_rates(rates);
         let mut device = Device::new(&model, Portable, session, options)?;
         if let Some(crash) = &record.crash {
             device.set_crash(&crash.report());
@@ -104,6 +106,16 @@ impl Firmware {
     /// Bytes for the wire.
     pub(crate) fn transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
         self.device.poll_transmit(now, out)
+    }
+
+    /// The speed that the line is to be given.
+    pub(crate) fn line_to_set(&self) -> Option<u32> {
+        self.device.line_to_set()
+    }
+
+    /// It has it.
+    pub(crate) fn line_set(&mut self, now: Instant) {
+        self.device.line_set(now, true);
     }
 
     /// What the main loop does beside the device.

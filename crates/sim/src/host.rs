@@ -7,10 +7,10 @@ use link::message::{
     DeviceMessage, Digest, Event, HostMessage, Identity, MAX_MESSAGE, Manners, Refusal, Role, Slot,
 };
 use link::upload::{Phase, UploadError, Uploader};
-use link::{Instant, Session, SessionEvent};
+use link::{Instant, Rates, Session, SessionEvent};
 
 use crate::ram::{FIRMWARE_ADDRESS, PERSONA_ADDRESS};
-use crate::{Cable, Direction, Images, Journal};
+use crate::{Cable, Direction, End, Images, Journal};
 
 /// When the simulation begins, in seconds since 1970.
 const BEGINNING: u64 = 1_700_000_000;
@@ -67,6 +67,10 @@ pub struct Host {
     is_stirred: bool,
     /// The session may have more to send.
     may_send: bool,
+    /// The port has had another speed since it was opened.
+    was_raised: bool,
+    /// The session has ended with such a port: it is to be opened anew.
+    owes_opening: bool,
     received: Vec<u8>,
     refusals: Vec<(Refusal, u32)>,
     updates: Vec<Update>,
@@ -80,16 +84,24 @@ impl Host {
     ///
     /// # Errors
     /// An image cannot be uploaded.
-    pub fn new(images: &Images, disk: Saved, boot: u32, nonce: u32) -> Result<Self, UploadError> {
+    pub fn new(
+        images: &Images,
+        disk: Saved,
+        boot: u32,
+        nonce: u32,
+        rates: Rates,
+    ) -> Result<Self, UploadError> {
         let persona = images.persona_digest();
         let identity =
             Identity { role: Role::Host, boot, version: [0, 1, 0], persona: Some(persona) };
         let bytes: Arc<[u8]> = images.persona.as_slice().into();
         let mut conversation = Conversation::resume(disk.clone());
         conversation.set_manners(TALKATIVE);
+        let mut session = Session::new(identity, nonce);
+        session.offer_rates(rates);
         Ok(Self {
             boot,
-            session: Session::new(identity, nonce),
+            session,
             buffer: Box::new([0; MAX_MESSAGE]),
             uploads: [
                 Uploader::new(Slot::Firmware, FIRMWARE_ADDRESS, images.firmware.clone())?,
@@ -102,6 +114,8 @@ impl Host {
             owes_crash_seen: false,
             is_stirred: true,
             may_send: true,
+            was_raised: false,
+            owes_opening: false,
             received: Vec::new(),
             refusals: Vec::new(),
             updates: Vec::new(),
@@ -218,6 +232,26 @@ impl Host {
             line.send(now, bytes.get(..count).unwrap_or_default());
             self.may_send = count == room;
         }
+        self.set_line(now, cable, journal);
+    }
+
+    fn set_line(&mut self, now: Instant, cable: &mut Cable, journal: Journal) {
+        if let Some(baud) = self.session.line_to_set() {
+            if cable.line(Direction::ToBoard).gone_at() > now {
+                return;
+            }
+            journal.note(now, || format!("host: the line gets {baud} baud"));
+            cable.ask_for(End::Host, now, baud);
+            self.session.line_set(now, true);
+            self.was_raised |= !self.session.is_at_base_rate();
+            self.is_stirred = true;
+        }
+        if self.owes_opening && self.session.is_at_base_rate() {
+            journal.note(now, || "host: opens the port anew".to_string());
+            self.owes_opening = false;
+            self.was_raised = false;
+            cable.open(End::Host, now);
+        }
     }
 
     /// When [`Host::turn`] is to be called.
@@ -227,7 +261,9 @@ impl Host {
         }
         let room = self.may_send.then(|| cable.line(Direction::ToBoard).room_at());
         let arrival = cable.line(Direction::ToHost).arrival();
-        [room, arrival, self.session.poll_timeout()].into_iter().flatten().min()
+        let line = self.session.line_to_set();
+        let line = line.map(|_| cable.line(Direction::ToBoard).gone_at());
+        [room, arrival, line, self.session.poll_timeout()].into_iter().flatten().min()
     }
 
     fn digest(&mut self, now: Instant, journal: Journal) {
@@ -238,6 +274,8 @@ impl Host {
                 upload.handle_event(&event);
             }
             self.conversation.handle_session(&event);
+            // Perhaps the adapter does not come back by itself.
+            self.owes_opening |= self.was_raised && matches!(event, SessionEvent::Down { .. });
             match event {
                 SessionEvent::Up { peer } => self.meet(&peer),
                 SessionEvent::Down { .. } if !matches!(self.stage, Stage::Failed(_)) => {

@@ -11,6 +11,7 @@
 //! random comes from one seed, so every run can be repeated: see [`replay`].
 #![forbid(unsafe_code)]
 
+pub mod adapter;
 pub mod board;
 pub mod cable;
 pub mod fault;
@@ -23,8 +24,9 @@ pub mod replay;
 pub mod transcript;
 pub mod world;
 
+pub use adapter::Adapter;
 pub use board::{Board, BoardSettings, Program};
-pub use cable::{Cable, CableSettings, Direction};
+pub use cable::{Cable, CableSettings, Direction, End};
 pub use fault::PlannedFault;
 pub use firmware::Firmware;
 pub use host::{Heard, Host, Stage};

@@ -1,14 +1,15 @@
 //! Host, cable and board under one clock.
 
-use link::Instant;
 use link::conversation::Saved;
 use link::message::Slot;
 use link::upload::UploadError;
+use link::{Instant, Rates};
 
 use crate::board::Program;
 use crate::transcript;
 use crate::{
-    Board, BoardSettings, Cable, CableSettings, Direction, Host, Images, Journal, Random, Stage,
+    Board, BoardSettings, Cable, CableSettings, Direction, End, Host, Images, Journal, Random,
+    Stage,
 };
 
 /// What a host program remembers of the one before it.
@@ -33,6 +34,7 @@ pub struct World {
     /// What the last host program left on its disk.
     left_behind: Option<Saved>,
     images: Images,
+    host_rates: Rates,
     random: Random,
     journal: Journal,
     last_stage: Option<Stage>,
@@ -85,6 +87,7 @@ impl World {
             host: None,
             left_behind: None,
             images: images.clone(),
+            host_rates: cable.rates,
             random,
             journal,
             last_stage: None,
@@ -117,8 +120,19 @@ impl World {
         self.note(|| format!("the host program starts, memory {memory:?}"));
         let kept = self.left_behind.take().filter(|_| memory == Memory::Kept);
         let (boot, nonce) = (self.random.word(), self.random.word());
-        self.host = Some(Host::new(&self.images, kept.unwrap_or_default(), boot, nonce)?);
+        let disk = kept.unwrap_or_default();
+        self.cable.open(End::Host, self.now);
+        self.host = Some(Host::new(&self.images, disk, boot, nonce, self.host_rates)?);
         Ok(())
+    }
+
+    /// The speed in baud at which both programs are, if they are at one and in a session.
+    pub fn baud(&self) -> Option<u32> {
+        let host = self.host.as_ref()?.session();
+        let baud = host.counters().baud;
+        let ends = [End::Host, End::Board].map(|end| self.cable.baud(end));
+        let is_agreed = host.peer().is_some() && !host.is_negotiating() && ends == [baud; 2];
+        is_agreed.then_some(baud)
     }
 
     /// Pulls the cable.

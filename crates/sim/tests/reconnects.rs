@@ -9,9 +9,9 @@ mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use link::Instant;
 use link::conversation::{MessageKey, MessageState};
 use link::message::Speaker;
+use link::{Instant, Rates};
 use sim::transcript::{self, Line, tell};
 use sim::{
     BoardSettings, CableSettings, Direction, Images, Journal, Memory, Noise, Program, Random, World,
@@ -23,6 +23,10 @@ const RECONNECTS: u64 = 20;
 
 /// Longest time from the end of the last obstacle until the board has a new message.
 const READY_MICROS: u64 = 2_000_000;
+
+/// The same where the line's rate is negotiated: an end that believes in a higher one hears nothing for
+/// 0.85 s before it gives it up, and then a rate has to be found for the bootloader and the firmware.
+const READY_WITH_RATES_MICROS: u64 = 5_000_000;
 
 /// Longest time until all that was said is answered: the persona may have to read everything again.
 const ANSWER_MICROS: u64 = 60_000_000;
@@ -60,6 +64,7 @@ struct Chat {
     said: Vec<String>,
     /// Whether the host has lost its memory: then the board may know what it does not.
     has_forgotten: bool,
+    has_rates: bool,
     worst_micros: u64,
     kills: u64,
     power_cuts: u64,
@@ -89,7 +94,10 @@ impl Chat {
                 ..Noise::bit_errors(5_000)
             },
         };
-        let cable = CableSettings { baud, latency_micros, ..CableSettings::default() };
+        // Every fourth negotiates a faster one, each time anew.
+        let rates = if case % 4 == 3 { Rates::ALL } else { Rates::NONE };
+        board.rates = rates;
+        let cable = CableSettings { baud, latency_micros, rates, ..CableSettings::default() };
         let cable = cable.with_noise(noise);
         let images = Images::tiny(case % 8);
         let world = World::new(&cable, board, &images, random.bits(), journal).unwrap();
@@ -100,13 +108,18 @@ impl Chat {
             orders: 0,
             said: Vec::new(),
             has_forgotten: false,
+            has_rates: rates != Rates::NONE,
             worst_micros: 0,
             kills: 0,
             power_cuts: 0,
         };
-        chat.world.run_until("the first start", READY_MICROS, World::is_online)?;
+        chat.world.run_until("the first start", chat.patience(), World::is_online)?;
         host(&mut chat.world).conversation_mut().configure(settings(8));
         Ok(chat)
+    }
+
+    fn patience(&self) -> u64 {
+        if self.has_rates { READY_WITH_RATES_MICROS } else { READY_MICROS }
     }
 
     fn say(&mut self) -> MessageKey {
@@ -279,7 +292,7 @@ impl Chat {
         self.world.run_for(wait);
         let key = self.say();
         self.orders += 1;
-        self.world.run_until("Received", READY_MICROS, |world| has_received(world, key))?;
+        self.world.run_until("Received", self.patience(), |world| has_received(world, key))?;
         self.worst_micros = self.worst_micros.max(self.world.now.micros_since(over));
         Ok(())
     }
@@ -342,7 +355,7 @@ fn texts_of_friend(lines: &[Line]) -> Vec<String> {
 
 #[test]
 fn ten_thousand_reconnects() {
-    let [worst, kills, power_cuts] = [const { AtomicU64::new(0) }; 3];
+    let [worst, worst_with_rates, kills, power_cuts] = [const { AtomicU64::new(0) }; 4];
     let cases = sim::replay::sweep("reconnects", CASES, |case, journal| {
         let mut chat = Chat::new(case, journal)?;
         for _ in 0..RECONNECTS {
@@ -356,6 +369,7 @@ fn ten_thousand_reconnects() {
             }
         }
         chat.check()?;
+        let worst = if chat.has_rates { &worst_with_rates } else { &worst };
         worst.fetch_max(chat.worst_micros, Ordering::Relaxed);
         kills.fetch_add(chat.kills, Ordering::Relaxed);
         power_cuts.fetch_add(chat.power_cuts, Ordering::Relaxed);
@@ -365,4 +379,5 @@ fn ten_thousand_reconnects() {
     figure("reconnect_host_kills", kills.into_inner(), "kills");
     figure("reconnect_power_cuts", power_cuts.into_inner(), "cuts");
     figure("reconnect_worst", worst.into_inner() / 1000, "ms");
+    figure("reconnect_worst_with_rates", worst_with_rates.into_inner() / 1000, "ms");
 }

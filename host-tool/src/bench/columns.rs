@@ -41,6 +41,8 @@ impl Row {
             ("host_frames_corrupt", more(|it| it.cable.frames_corrupt)),
             ("host_frames_resent", more(|it| it.cable.frames_resent)),
             ("round_trip_micros", known(after.cable.round_trip_micros)),
+            ("line_baud", known(after.cable.baud)),
+            ("line_fallbacks", more(|it| it.cable.fallbacks)),
             ("temperature_millidegrees", known(stats.temperature_millidegrees)),
             ("arm_clock_hz", known(stats.arm_clock_hz)),
         ];

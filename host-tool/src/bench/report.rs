@@ -7,6 +7,7 @@ use super::summary::{
     DECODE_SPEED, FIRST_TOKEN, Group, HOST_FIRST_TOKEN, PROMPT_TOKENS, READ_TIME, REPLY_TOKENS,
     Summary,
 };
+use crate::port::speed_in_words;
 
 /// Rows of headings, then rows of figures; all but the first column are aligned to the right.
 struct Table {
@@ -100,8 +101,12 @@ pub fn condition(row: &Row) -> String {
 /// One line about the cable.
 pub fn cable(summary: &Summary) -> String {
     let link = &summary.link;
+    let speed = match link.line_baud {
+        0 => String::new(),
+        baud => format!("{}, ", speed_in_words(baud)),
+    };
     format!(
-        "cable: board {} frames corrupt, {} sent again, {} bytes overrun, {} line errors; \
+        "cable: {speed}board {} frames corrupt, {} sent again, {} bytes overrun, {} line errors; \
          here {} corrupt, {} sent again",
         link.board_frames_corrupt,
         link.board_frames_resent,

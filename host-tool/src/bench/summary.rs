@@ -122,6 +122,12 @@ pub struct Link {
     pub host_frames_corrupt: u32,
     /// Frames this end sent again.
     pub host_frames_resent: u32,
+    /// Speed of the line at the end in bits per second; 0 when it has none.
+    #[serde(default)]
+    pub line_baud: u32,
+    /// Times that a higher speed was given up.
+    #[serde(default)]
+    pub line_fallbacks: u32,
 }
 
 /// All of a run.
@@ -176,6 +182,8 @@ fn link(rows: &[Row]) -> Link {
         board_uart_line_errors: sum(|it| it.stats.uart_line_errors),
         host_frames_corrupt: sum(|it| it.cable.frames_corrupt),
         host_frames_resent: sum(|it| it.cable.frames_resent),
+        line_baud: rows.last().map_or(0, |row| row.after.cable.baud),
+        line_fallbacks: sum(|it| it.cable.fallbacks),
     }
 }
 

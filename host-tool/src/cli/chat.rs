@@ -16,6 +16,7 @@ use super::out;
 use super::progress::{Progress, amount};
 use crate::client::{Client, ClientOptions, Command, Update};
 use crate::errors::{Result, WispError};
+use crate::port::speed_in_words;
 
 const HELP: &str = "  /stop    end the reply      /again   answer once more
   /edit TEXT  say that instead of your last message
@@ -124,13 +125,17 @@ fn converse(
 
     print(&format!("Write a message and press Enter.\n{HELP}\n"))?;
     let mut has_ended = false;
+    let mut baud = 0;
     loop {
         if interrupt.is_raised() || (has_ended && text.is_settled()) {
             return Ok(());
         }
         match happenings.recv_timeout(LOOK) {
-            Ok(Happening::Update(Update::Stats { stats })) => print(&describe(&stats))?,
+            Ok(Happening::Update(Update::Stats { stats })) => print(&describe(&stats, baud))?,
             Ok(Happening::Update(update)) => {
+                if let Update::Cable { cable } = &update {
+                    baud = cable.baud;
+                }
                 noise.hear(&update);
                 print(&text.show(&update))?;
             }
@@ -199,13 +204,14 @@ fn print(text: &str) -> Result<()> {
 }
 
 /// The board's counters for people.
-pub(super) fn describe(stats: &Stats) -> String {
+pub(super) fn describe(stats: &Stats, baud: u32) -> String {
+    let speed = if baud == 0 { String::new() } else { format!("{}, ", speed_in_words(baud)) };
     let Stats { uptime_seconds, context_used, context_size, tokens, .. } = stats;
     format!(
         "  · awake for {uptime_seconds} s, {tokens} tokens computed\n  \
          · conversation: {context_used} of {context_size} tokens\n  \
          · memory: {} of {}\n  \
-         · cable: {} frames received, {} corrupt, {} sent again, {} overruns, {} line errors\n  \
+         · cable: {speed}{} frames received, {} corrupt, {} sent again, {} overruns, {} line errors\n  \
          · chip: {}, {}\n",
         amount(stats.heap_used.into()),
         amount(stats.heap_size.into()),

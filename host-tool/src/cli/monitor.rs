@@ -17,6 +17,7 @@ use crate::client::{
 };
 use crate::errors::{Result, WispError};
 use crate::monitor::LogTable;
+use crate::port::speed_in_words;
 
 /// How often the counters are asked for and printed.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -124,8 +125,12 @@ fn counter_line(stats: &Stats, cable: &CableCounters) -> String {
 }
 
 fn traffic(cable: &CableCounters) -> String {
+    let speed = match cable.baud {
+        0 => String::new(),
+        baud => format!(", at {}", speed_in_words(baud)),
+    };
     format!(
-        ", {} in, {} out, round trip {} µs",
+        "{speed}, {} in, {} out, round trip {} µs",
         amount(cable.bytes_received),
         amount(cable.bytes_sent),
         cable.round_trip_micros

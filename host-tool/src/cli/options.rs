@@ -10,7 +10,7 @@ use crate::client::{Choices, Keeping, LocalHours, Wanted};
 use crate::errors::Result;
 use crate::history::{History, place};
 use crate::image;
-use crate::port::{AutoConnector, Connector, FixedConnector, PortAddress, USUAL_BAUD};
+use crate::port::{AutoConnector, Connector, FixedConnector, PortAddress, Speed};
 
 /// Where the board is.
 #[derive(Debug, Clone, Args)]
@@ -19,9 +19,10 @@ pub(super) struct PortOptions {
     /// on which a board answers]
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
-    /// Speed of the serial line in bits per second
-    #[arg(long, default_value_t = USUAL_BAUD)]
-    pub baud: u32,
+    /// Speed of the serial line in bits per second; `auto` begins with 115200 and finds the best
+    /// that adapter and board can do
+    #[arg(long, default_value_t = Speed::Auto)]
+    pub baud: Speed,
 }
 
 impl PortOptions {

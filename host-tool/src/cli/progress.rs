@@ -12,6 +12,7 @@ use super::interrupt::Interrupt;
 use super::out;
 use crate::client::{Client, LinkState, Phase, Transfer, TransferPhase, Update};
 use crate::errors::{Result, WispError};
+use crate::port::speed_in_words;
 
 /// How often Ctrl-C is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -23,6 +24,8 @@ pub(super) struct Progress {
     uploads: BTreeMap<Slot, ProgressBar>,
     last: BTreeMap<Slot, Transfer>,
     words: String,
+    /// Speed of the line in bits per second; 0 when there is none.
+    baud: u32,
     is_terminal: bool,
     /// How long the board may do nothing.
     patience: Option<Duration>,
@@ -38,6 +41,7 @@ impl Progress {
             uploads: BTreeMap::new(),
             last: BTreeMap::new(),
             words: String::new(),
+            baud: 0,
             is_terminal: std::io::stderr().is_terminal(),
             patience: None,
             last_life: Instant::now(),
@@ -67,6 +71,7 @@ impl Progress {
                 self.last_link = Some(link.clone());
             }
             Update::Transfer { transfer } => self.show_transfer(transfer),
+            Update::Cable { cable } => self.baud = cable.baud,
             Update::Loaded => self.show_summary(),
             Update::Crashed { notice } => {
                 self.line(&format!("{} [{}]\n  {}", notice.message, notice.code, notice.help));
@@ -124,9 +129,11 @@ impl Progress {
             self.last.get(&transfer.slot).is_none_or(|last| last.phase != transfer.phase);
         if !self.is_terminal {
             if is_new_phase {
-                out::note(&format!("{label} ({})", amount(transfer.total)));
+                let speed = self.speed(transfer);
+                out::note(&format!("{label} ({}{speed})", amount(transfer.total)));
             }
         } else {
+            let speed = self.speed(transfer);
             let bar = self
                 .uploads
                 .entry(transfer.slot)
@@ -135,7 +142,7 @@ impl Progress {
             bar.set_position(transfer.done);
             let mut figures = label;
             if transfer.phase == TransferPhase::Sending && transfer.rate > 0 {
-                figures.push_str(&format!(", {}/s", amount(transfer.rate)));
+                figures.push_str(&format!("{speed}, {}/s", amount(transfer.rate)));
                 if let Some(seconds) = transfer.seconds_left {
                     figures.push_str(&format!(", {} left", duration(seconds)));
                 }
@@ -146,6 +153,16 @@ impl Progress {
             }
         }
         self.last.insert(transfer.slot, transfer.clone());
+    }
+
+    /// How fast the line is, where that matters.
+    fn speed(&self, transfer: &Transfer) -> String {
+        match transfer.phase {
+            TransferPhase::Sending if self.baud > 0 => {
+                format!(", at {}", speed_in_words(self.baud))
+            }
+            _ => String::new(),
+        }
     }
 
     /// Says what travelled and what did not have to.

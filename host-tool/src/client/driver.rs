@@ -53,6 +53,8 @@ pub(super) struct Driver {
     chat: Chat,
     /// Bytes that the session gave and the port has not taken.
     outgoing: Vec<u8>,
+    /// The port has had another speed than its first, since it was opened or a session came up.
+    was_raised: bool,
     cable: CableCounters,
     counters_shown: Instant,
     counters_due: bool,
@@ -89,16 +91,19 @@ impl Driver {
         let chat = Chat::new(Keeper::new(keeping, name), digest.as_ref(), choices)?;
         let identity =
             Identity { role: Role::Host, boot: random()?, version: link::VERSION, persona: digest };
+        let mut session = Session::new(identity, random()?);
+        session.offer_rates(connector.speed().rates());
         Ok(Self {
             connector,
             port: None,
             commands,
             updates,
             clock: Box::new(Computer::new()),
-            session: Session::new(identity, random()?),
+            session,
             guide: guide(wanted)?,
             chat,
             outgoing: Vec::new(),
+            was_raised: false,
             cable: CableCounters::default(),
             counters_shown: Instant(0),
             counters_due: false,
@@ -116,7 +121,10 @@ impl Driver {
         self.look_at_the_clock();
         while self.turn().is_ok() {}
         self.chat.store(self.now(), unix_seconds());
-        // What is still in the buffer, a Reboot or a Seen perhaps, should not be lost.
+        // What is still in the buffer, a Reboot or a Seen perhaps, should not be lost; and the next
+        // program finds the board sooner at the speed that it begins with.
+        let _ = self.transmit();
+        self.session.leave_rate();
         let _ = self.transmit();
     }
 
@@ -142,7 +150,7 @@ impl Driver {
         if self.guide.is_online() {
             self.chat.poll(&mut self.session);
         }
-        let moved = self.transmit().and_then(|()| self.receive());
+        let moved = self.transmit().and_then(|()| self.set_line()).and_then(|()| self.receive());
         if let Err(cause) = moved {
             self.close();
             let words = format!("{} is gone ({cause}); waiting for it", self.connector.describe());
@@ -241,6 +249,7 @@ impl Driver {
             self.guide.handle_event(now, &event);
             // A session with the bootloader or with another persona is none of the chat's business.
             let is_up = matches!(event, SessionEvent::Up { .. });
+            self.mind_adapter(&event);
             if self.guide.is_online() || !is_up {
                 // It may be about another conversation: what this one has heard is stored first.
                 self.chat.store(now, unix_seconds());
@@ -290,6 +299,8 @@ impl Driver {
             frames_sent: counters.frames_sent,
             frames_resent: counters.frames_resent,
             round_trip_micros: counters.round_trip_micros,
+            baud: self.baud(counters.baud),
+            fallbacks: counters.fallbacks,
             ..self.cable
         };
         self.show(Update::Cable { cable })

@@ -77,6 +77,11 @@ pub struct CableCounters {
     pub frames_resent: u32,
     /// Smoothed round trip in microseconds; 0 when unknown.
     pub round_trip_micros: u32,
+    /// Speed of the line in bits per second; 0 when it has none, as a socket that nothing was agreed
+    /// on for.
+    pub baud: u32,
+    /// Times that a higher speed was given up, or was tried in vain.
+    pub fallbacks: u32,
 }
 
 /// One change of what there is to see.

@@ -18,13 +18,16 @@ use crate::client::random;
 use crate::errors::{Result, WispError};
 use crate::history;
 use crate::image;
-use crate::port::{self, Port, PortAddress, PortState, USUAL_BAUD};
+use crate::port::{self, Port, PortAddress, PortState, Speed, USUAL_BAUD};
 
 /// How long one look at a port waits for bytes.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// How long it may take to leave a line at the speed that everybody begins with.
+const LEAVING_MICROS: u64 = 200_000;
+
 /// Looks at this port, or at all serial ports at once.
-pub fn ports(named: Option<&PortAddress>, baud: u32) -> PortsFacts {
+pub fn ports(named: Option<&PortAddress>, speed: Speed) -> PortsFacts {
     let candidates: Vec<_> = match named {
         Some(address) => vec![(address.clone(), String::new())],
         None => port::list()
@@ -39,7 +42,7 @@ pub fn ports(named: Option<&PortAddress>, baud: u32) -> PortsFacts {
         let looks: Vec<_> = candidates
             .iter()
             .map(|(address, description)| {
-                (address, description, scope.spawn(move || look(address, baud)))
+                (address, description, scope.spawn(move || look(address, speed)))
             })
             .collect();
         let join = |(address, description, look): (
@@ -51,7 +54,7 @@ pub fn ports(named: Option<&PortAddress>, baud: u32) -> PortsFacts {
             PortFacts {
                 name: address.to_string(),
                 description: description.clone(),
-                baud,
+                baud: speed.first(),
                 heard,
                 at_usual,
             }
@@ -62,17 +65,17 @@ pub fn ports(named: Option<&PortAddress>, baud: u32) -> PortsFacts {
 }
 
 /// What is heard on a port, and at the usual speed if no board answers at another.
-fn look(address: &PortAddress, baud: u32) -> (Result<Heard>, Option<(u32, Heard)>) {
-    let heard = listen(address, baud);
+fn look(address: &PortAddress, speed: Speed) -> (Result<Heard>, Option<(u32, Heard)>) {
+    let heard = listen(address, speed);
     let is_serial = matches!(address, PortAddress::Serial(_));
     let is_strange = heard.as_ref().is_ok_and(|heard| !heard.is_board());
-    let again = (is_serial && is_strange && baud != USUAL_BAUD)
-        .then(|| listen(address, USUAL_BAUD).ok())
+    let again = (is_serial && is_strange && speed.first() != USUAL_BAUD)
+        .then(|| listen(address, USUAL_BAUD.into()).ok())
         .flatten();
     (heard, again.map(|heard| (USUAL_BAUD, heard)))
 }
 
-fn listen(address: &PortAddress, baud: u32) -> Result<Heard> {
+fn listen(address: &PortAddress, speed: Speed) -> Result<Heard> {
     if let PortAddress::Serial(path) = address {
         // A program that has the port open without a lock would take bytes away from this one.
         let path_there = Path::new(path);
@@ -82,8 +85,8 @@ fn listen(address: &PortAddress, baud: u32) -> Result<Heard> {
             return Err(WispError::PortBusy { path: path.clone(), holder });
         }
     }
-    let mut port = port::open(address, baud)?;
-    let probe = Probe::new(Instant(0), random()?, random()?);
+    let mut port = port::open(address, speed.first())?;
+    let probe = Probe::new(Instant(0), random()?, random()?, speed.rates());
     converse(port.as_mut(), probe).map_err(|cause| WispError::PortOpen {
         path: address.to_string(),
         cause: format!("it vanished ({cause})"),
@@ -94,7 +97,16 @@ fn converse(port: &mut dyn Port, mut probe: Probe) -> io::Result<Heard> {
     let began = std::time::Instant::now();
     let now = || Instant(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
     let (mut outgoing, mut incoming) = (Vec::new(), [0; 4096]);
-    while !probe.is_done(now()) {
+    let mut leaving_until = None;
+    loop {
+        if leaving_until.is_none() && probe.is_done(now()) {
+            probe.leave();
+            leaving_until = Some(now().plus_micros(LEAVING_MICROS));
+        }
+        let is_late = leaving_until.is_some_and(|end| now() >= end);
+        if is_late || (leaving_until.is_some() && probe.has_left()) {
+            break;
+        }
         if outgoing.is_empty() {
             outgoing.resize(2048, 0);
             let count = probe.transmit(now(), &mut outgoing);
@@ -103,6 +115,12 @@ fn converse(port: &mut dyn Port, mut probe: Probe) -> io::Result<Heard> {
         if !outgoing.is_empty() {
             let sent = port.send(&outgoing)?;
             outgoing.drain(..sent.min(outgoing.len()));
+        }
+        if outgoing.is_empty()
+            && let Some(baud) = probe.line_to_set()
+        {
+            let is_set = port.set_baud(baud).is_ok();
+            probe.line_set(now(), is_set);
         }
         let count = port.receive(&mut incoming, LOOK)?;
         probe.receive(now(), incoming.get(..count).unwrap_or_default());

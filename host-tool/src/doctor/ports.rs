@@ -1,5 +1,6 @@
 //! The ways to a board: why a port cannot be opened, who answers on it, what came instead.
 
+use link::BASE_BAUD;
 use link::message::{Identity, Role, SlotState};
 
 use super::probe::PATIENCE_SECONDS;
@@ -8,6 +9,7 @@ use crate::bench::facts::{Hardware, hexadecimal};
 use crate::board_texts;
 use crate::client::missing;
 use crate::errors::{Reported, WispError};
+use crate::port::speed_in_words;
 
 /// What was found out about all ports.
 #[derive(Debug, Default)]
@@ -144,6 +146,15 @@ fn describe(port: &PortFacts, heard: &Heard, peer: &Identity) -> String {
     if let Some(digest) = &peer.persona {
         let digest = hexadecimal(digest);
         words.push_str(&format!(", with persona {}", digest.get(..12).unwrap_or_default()));
+    }
+    match heard.baud {
+        Some(BASE_BAUD) => words.push_str(&format!(
+            ", at {} (none of {} higher speeds works with this adapter and wires)",
+            speed_in_words(BASE_BAUD),
+            heard.fallbacks
+        )),
+        Some(baud) => words.push_str(&format!(", at {}", speed_in_words(baud))),
+        None => {}
     }
     if !port.description.is_empty() {
         words.push_str(&format!(" ({})", port.description));

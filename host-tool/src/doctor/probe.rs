@@ -4,7 +4,7 @@ use link::conversation::Crash;
 use link::message::{
     BoardFacts, DeviceMessage, HostMessage, Identity, MAX_MESSAGE, Refusal, Role, SlotState,
 };
-use link::{Instant, Session, SessionEvent};
+use link::{Instant, Rates, Session, SessionEvent};
 
 use crate::errors::BoardRefused;
 
@@ -13,6 +13,9 @@ pub const PATIENCE_SECONDS: u64 = 2;
 
 /// How long a board that has answered is listened to: what it has, how it crashed, its log.
 const DETAILS_MICROS: u64 = 500_000;
+
+/// The longest that speeds are tried where they fail: all of them, one after the other.
+const RATES_MICROS: u64 = 8_000_000;
 
 /// Most bytes of the board's log that are kept.
 const MOST_LOG: usize = 64 * 1024;
@@ -42,6 +45,11 @@ pub struct Heard {
     pub board: Option<BoardFacts>,
     /// The log that came meanwhile, as it came.
     pub log: Vec<u8>,
+    /// The speed that the line was given, and proved, in bits per second; `None` when there was none to
+    /// try.
+    pub baud: Option<u32>,
+    /// Speeds that were tried in vain, or given up.
+    pub fallbacks: u32,
 }
 
 /// A session that only wants to know who is there. It confirms nothing, so the board tells whoever
@@ -53,18 +61,22 @@ pub struct Probe {
     began: Instant,
     up_since: Option<Instant>,
     is_asked: bool,
+    has_ended: bool,
 }
 
 impl Probe {
-    /// Begins. `boot` and `nonce` are to be random.
-    pub fn new(now: Instant, boot: u32, nonce: u32) -> Self {
+    /// Begins. `boot` and `nonce` are to be random. `rates` are tried if the board offers them.
+    pub fn new(now: Instant, boot: u32, nonce: u32, rates: Rates) -> Self {
         let identity = Identity { role: Role::Host, boot, version: link::VERSION, persona: None };
+        let mut session = Session::new(identity, nonce);
+        session.offer_rates(rates);
         Self {
-            session: Session::new(identity, nonce),
+            session,
             heard: Heard::default(),
             began: now,
             up_since: None,
             is_asked: false,
+            has_ended: false,
         }
     }
 
@@ -106,10 +118,44 @@ impl Probe {
         self.heard.unhearing = self.session.heard_from().copied().filter(|_| !has_answered);
     }
 
+    /// The speed that the line is to be given; see [`Session::line_to_set`].
+    pub fn line_to_set(&self) -> Option<u32> {
+        self.session.line_to_set()
+    }
+
+    /// The line was given it, or cannot be.
+    pub fn line_set(&mut self, now: Instant, is_set: bool) {
+        self.session.line_set(now, is_set);
+    }
+
+    /// Leaves the line to whoever comes next, at the speed that everybody begins with.
+    pub fn leave(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        self.has_ended = true;
+        let counters = self.session.counters();
+        self.heard.fallbacks = counters.fallbacks;
+        let has_tried = counters.baud != link::BASE_BAUD || counters.fallbacks > 0;
+        self.heard.baud = Some(counters.baud).filter(|_| has_tried);
+        self.session.leave_rate();
+    }
+
+    /// Whether it has been left.
+    pub fn has_left(&self) -> bool {
+        self.session.is_at_base_rate()
+    }
+
     /// Whether nothing more is to be expected.
     pub fn is_done(&self, now: Instant) -> bool {
         match self.up_since {
-            Some(since) => now.micros_since(since) >= DETAILS_MICROS,
+            Some(since) => {
+                let micros = now.micros_since(since);
+                let counters = self.session.counters();
+                let is_down = counters.baud == link::BASE_BAUD && counters.fallbacks > 0;
+                let is_trying = self.session.is_negotiating() || is_down;
+                micros >= if is_trying { RATES_MICROS } else { DETAILS_MICROS }
+            }
             None => {
                 let is_late = now.micros_since(self.began) >= PATIENCE_SECONDS * 1_000_000;
                 self.heard.is_other_protocol || is_late
@@ -166,7 +212,7 @@ mod tests {
 
     /// Joins a probe with a board for three seconds; `script` is what the board says once it is up.
     fn talk(mut board: Session, script: &[DeviceMessage<'_>]) -> (Heard, u64) {
-        let mut probe = Probe::new(Instant(0), 1, 1);
+        let mut probe = Probe::new(Instant(0), 1, 1, Rates::NONE);
         let mut script = script.iter();
         let mut is_up = false;
         let mut buffer = [0; 4096];
@@ -222,7 +268,7 @@ mod tests {
     /// One of the two wires is missing.
     #[test]
     fn a_board_that_does_not_hear_is_no_echo() {
-        let mut probe = Probe::new(Instant(0), 1, 1);
+        let mut probe = Probe::new(Instant(0), 1, 1, Rates::NONE);
         let mut board = Session::new(identity(Role::Bootloader), 2);
         let mut buffer = [0; 4096];
         for millis in 0..1000 {
@@ -237,6 +283,52 @@ mod tests {
         assert!(heard.frames >= 3 && heard.peer.is_none() && !heard.is_board(), "{heard:?}");
     }
 
+    /// A board that offers speeds, on a line that carries `limit` at most.
+    fn try_speeds(limit: u32) -> (Heard, u64) {
+        let mut probe = Probe::new(Instant(0), 1, 1, Rates::ALL);
+        let mut board = Session::new(identity(Role::Firmware), 2);
+        board.offer_rates(Rates::ALL);
+        let mut buffer = [0; 4096];
+        let (mut now, mut bauds, mut has_left) = (Instant(0), [link::BASE_BAUD; 2], false);
+        while !(has_left && probe.has_left()) {
+            now = now.plus_millis(1);
+            if probe.is_done(now) {
+                has_left = true;
+                probe.leave();
+            }
+            let count = probe.transmit(now, &mut buffer);
+            if bauds[0] == bauds[1] && bauds[0] <= limit {
+                board.handle_bytes(now, &buffer[..count]);
+            }
+            board.handle_timeout(now);
+            let count = board.poll_transmit(now, &mut buffer);
+            if bauds[0] == bauds[1] && bauds[0] <= limit {
+                probe.receive(now, &buffer[..count]);
+            }
+            if let Some(baud) = probe.line_to_set() {
+                bauds[0] = baud;
+                probe.line_set(now, true);
+            }
+            if let Some(baud) = board.line_to_set() {
+                bauds[1] = baud;
+                board.line_set(now, true);
+            }
+        }
+        (probe.heard(), now.0 / 1000)
+    }
+
+    #[test]
+    fn the_speed_is_tried() {
+        let (heard, millis) = try_speeds(3_000_000);
+        assert_eq!((heard.baud, heard.fallbacks), (Some(3_000_000), 0));
+        assert!(millis < 1000, "{millis}");
+        let (heard, _) = try_speeds(921_600);
+        assert_eq!((heard.baud, heard.fallbacks), (Some(921_600), 4));
+        let (heard, millis) = try_speeds(link::BASE_BAUD);
+        assert_eq!((heard.baud, heard.fallbacks), (Some(link::BASE_BAUD), 7));
+        assert!(millis < 9000, "{millis}");
+    }
+
     #[test]
     fn another_protocol_is_told_at_once() {
         let board = Session::with_versions(identity(Role::Firmware), 2, 100, 101);
@@ -247,7 +339,7 @@ mod tests {
     #[test]
     fn silence_and_garbage_end_after_the_patience() {
         for (bytes, is_text) in [(&b""[..], false), (b"login: ", true), (&[0xf8, 0x00], false)] {
-            let mut probe = Probe::new(Instant(5), 1, 1);
+            let mut probe = Probe::new(Instant(5), 1, 1, Rates::NONE);
             probe.receive(Instant(10), bytes);
             let end = 5 + PATIENCE_SECONDS * 1_000_000;
             assert!(!probe.is_done(Instant(end - 1)) && probe.is_done(Instant(end)));
@@ -259,7 +351,7 @@ mod tests {
 
     #[test]
     fn an_echo_is_frames_without_anybody() {
-        let mut probe = Probe::new(Instant(0), 1, 1);
+        let mut probe = Probe::new(Instant(0), 1, 1, Rates::NONE);
         let mut buffer = [0; 4096];
         for millis in 0..1000 {
             let now = Instant(millis * 1000);
@@ -277,7 +369,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn noise_is_never_taken_for_a_board(pieces in vec(vec(any::<u8>(), 0..300), 0..20)) {
-            let mut probe = Probe::new(Instant(0), 1, 1);
+            let mut probe = Probe::new(Instant(0), 1, 1, Rates::NONE);
             let mut buffer = [0; 4096];
             for (piece, millis) in pieces.iter().zip((0..).step_by(50)) {
                 let now = Instant(0).plus_millis(millis);

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::list::{PortState, list_in, new_ones_in};
-use super::{Connector, Port, PortAddress, open};
+use super::{Connector, Port, PortAddress, Speed, open};
 use crate::errors::{Result, WispError};
 
 /// Tries the usable serial ports: first those that have just appeared, then the one where the board
 /// was last, then in turn.
 #[derive(Debug)]
 pub struct AutoConnector {
-    baud: u32,
+    speed: Speed,
     sys_class_tty: PathBuf,
     dev: PathBuf,
     /// The port opened last.
@@ -23,20 +23,25 @@ pub struct AutoConnector {
 
 impl AutoConnector {
     /// A connector for whatever board is plugged in.
-    pub fn new(baud: u32) -> Self {
-        Self::looking_in(Path::new("/sys/class/tty"), Path::new("/dev"), baud)
+    pub fn new(speed: impl Into<Speed>) -> Self {
+        Self::looking_in(Path::new("/sys/class/tty"), Path::new("/dev"), speed)
     }
 
     /// The same for the devices that this `/sys/class/tty` and this `/dev` have.
-    pub fn looking_in(sys_class_tty: &Path, dev: &Path, baud: u32) -> Self {
+    pub fn looking_in(sys_class_tty: &Path, dev: &Path, speed: impl Into<Speed>) -> Self {
         Self {
-            baud,
+            speed: speed.into(),
             sys_class_tty: sys_class_tty.to_path_buf(),
             dev: dev.to_path_buf(),
             last: None,
             home: None,
             known: Vec::new(),
         }
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn Port>> {
+        let address = PortAddress::Serial(path.to_string_lossy().into_owned());
+        open(&address, self.speed.first())
     }
 
     /// Which of the usable ports to open.
@@ -73,7 +78,15 @@ impl Connector for AutoConnector {
             (None, [only]) => only.path.clone(),
             (None, _) => return Err(WispError::NoPort),
         };
-        open(&PortAddress::Serial(path.to_string_lossy().into_owned()), self.baud)
+        self.open(&path)
+    }
+
+    fn reopen(&mut self) -> Result<Box<dyn Port>> {
+        self.last.as_ref().map_or(Err(WispError::NoPort), |path| self.open(path))
+    }
+
+    fn speed(&self) -> Speed {
+        self.speed
     }
 
     fn describe(&self) -> String {

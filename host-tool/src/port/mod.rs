@@ -7,6 +7,7 @@ mod lock;
 mod noise;
 mod serial;
 mod socket;
+mod speed;
 
 use std::io;
 use std::time::Duration;
@@ -17,11 +18,9 @@ pub(crate) use list::holder_of;
 pub use list::{PortEntry, PortState, diagnose, list, list_in};
 
 pub use noise::{FaultCounts, NoisyConnector};
+pub use speed::{Speed, USUAL_BAUD, in_words as speed_in_words};
 
 use crate::errors::Result;
-
-/// Speed of the serial line in bits per second: what the bootloader starts with.
-pub const USUAL_BAUD: u32 = 115_200;
 
 /// An open way to the board.
 pub trait Port: Send {
@@ -36,6 +35,20 @@ pub trait Port: Send {
     /// # Errors
     /// The port is gone: connect again.
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Gives the line another speed in bits per second, once everything has left that was handed
+    /// over. To a line without one, such as a socket, any is right.
+    ///
+    /// # Errors
+    /// The device does not take it, or is gone.
+    fn set_baud(&mut self, _baud: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether there is a speed at all, and a device that may do something else than it says.
+    fn has_speed(&self) -> bool {
+        false
+    }
 }
 
 /// Opens the port, again and again when it vanishes.
@@ -47,6 +60,19 @@ pub trait Connector: Send {
     /// # Errors
     /// Says why it cannot be opened now; later it may.
     fn connect(&mut self) -> Result<Box<dyn Port>>;
+
+    /// Opens the port again that was opened last, and that has just been closed.
+    ///
+    /// # Errors
+    /// As [`Connector::connect`].
+    fn reopen(&mut self) -> Result<Box<dyn Port>> {
+        self.connect()
+    }
+
+    /// How fast it is to be.
+    fn speed(&self) -> Speed {
+        Speed::Fixed(USUAL_BAUD)
+    }
 
     /// What [`Connector::connect`] opens, in words.
     fn describe(&self) -> String;
@@ -71,19 +97,23 @@ pub trait Connector: Send {
 #[derive(Clone, Debug)]
 pub struct FixedConnector {
     address: PortAddress,
-    baud: u32,
+    speed: Speed,
 }
 
 impl FixedConnector {
-    /// `baud` is for serial devices; the others ignore it.
-    pub fn new(address: PortAddress, baud: u32) -> Self {
-        Self { address, baud }
+    /// A speed that is fixed is for serial devices; the others ignore it.
+    pub fn new(address: PortAddress, speed: impl Into<Speed>) -> Self {
+        Self { address, speed: speed.into() }
     }
 }
 
 impl Connector for FixedConnector {
     fn connect(&mut self) -> Result<Box<dyn Port>> {
-        open(&self.address, self.baud)
+        open(&self.address, self.speed.first())
+    }
+
+    fn speed(&self) -> Speed {
+        self.speed
     }
 
     fn describe(&self) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use link::noise::{ByteFault, Noise, Random, carry};
 
-use super::{Connector, Port};
+use super::{Connector, Port, Speed};
 use crate::errors::Result;
 
 /// Opens what another connector opens, and damages what passes.
@@ -52,6 +52,11 @@ impl NoisyConnector {
         Self { inner, noise, random: Random::new(seed), faults: Arc::default() }
     }
 
+    fn wrap(&mut self, inner: Box<dyn Port>) -> Box<dyn Port> {
+        let [sending, receiving] = [(); 2].map(|()| Line::new(self.noise, self.random.fork()));
+        Box::new(NoisyPort { inner, sending, receiving, faults: self.faults.clone() })
+    }
+
     /// Where the faults are counted.
     pub fn faults(&self) -> Arc<FaultCounts> {
         self.faults.clone()
@@ -61,8 +66,16 @@ impl NoisyConnector {
 impl Connector for NoisyConnector {
     fn connect(&mut self) -> Result<Box<dyn Port>> {
         let inner = self.inner.connect()?;
-        let [sending, receiving] = [(); 2].map(|()| Line::new(self.noise, self.random.fork()));
-        Ok(Box::new(NoisyPort { inner, sending, receiving, faults: self.faults.clone() }))
+        Ok(self.wrap(inner))
+    }
+
+    fn reopen(&mut self) -> Result<Box<dyn Port>> {
+        let inner = self.inner.reopen()?;
+        Ok(self.wrap(inner))
+    }
+
+    fn speed(&self) -> Speed {
+        self.inner.speed()
     }
 
     fn describe(&self) -> String {
@@ -153,6 +166,15 @@ impl Port for NoisyPort {
         self.sending.pass(bytes, &self.faults);
         self.flush()?;
         Ok(bytes.len())
+    }
+
+    fn set_baud(&mut self, baud: u32) -> io::Result<()> {
+        self.flush()?;
+        self.inner.set_baud(baud)
+    }
+
+    fn has_speed(&self) -> bool {
+        self.inner.has_speed()
     }
 }
 

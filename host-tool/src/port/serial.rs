@@ -2,13 +2,20 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use serialport::{SerialPort, TTYPort};
+use serialport::{ClearBuffer, SerialPort, TTYPort};
 
 use super::list::{PortState, diagnose};
 use super::{Port, is_not_now};
 use crate::errors::{Result, WispError};
+
+/// How long what was handed over may take to leave: a device's whole buffer at the lowest speed.
+const LEAVING: Duration = Duration::from_millis(500);
+
+/// What an adapter may still have in its own queue when the device's buffer is empty.
+const QUEUE: Duration = Duration::from_millis(5);
 
 /// An open serial device; the crate `serialport` locks it twice, with TIOCEXCL against any
 /// program and with flock against those that run as root.
@@ -62,6 +69,23 @@ impl Port for Serial {
             other => other,
         }
     }
+
+    fn set_baud(&mut self, baud: u32) -> io::Result<()> {
+        let end = Instant::now() + LEAVING;
+        // Not `flush`, which may wait for ever where an adapter has been unplugged.
+        while self.device.bytes_to_write()? > 0 && Instant::now() < end {
+            sleep(Duration::from_millis(1));
+        }
+        sleep(QUEUE);
+        self.device.set_baud_rate(baud)?;
+        // What came while the two ends had different speeds is noise.
+        self.device.clear(ClearBuffer::Input)?;
+        Ok(())
+    }
+
+    fn has_speed(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +123,11 @@ mod tests {
             heard.extend_from_slice(&buffer[..count]);
         }
         assert_eq!(heard, [0, 3, 17, 19, 255], "control bytes pass unchanged");
+        for baud in [3_000_000, 921_600, 115_200] {
+            port.set_baud(baud).unwrap();
+            assert_eq!(port.device.baud_rate().unwrap(), baud);
+        }
+        assert_eq!(port.send(b"on").unwrap(), 2, "it goes on");
         drop(master);
         assert!(port.receive(&mut buffer, Duration::from_secs(5)).is_err());
     }

@@ -22,7 +22,7 @@ use wisp::client::{
 use wisp::history::History;
 use wisp::image::{self, Image};
 use wisp::monitor::{LogLine, LogTable};
-use wisp::port::{FixedConnector, PortAddress};
+use wisp::port::{FixedConnector, PortAddress, Speed};
 
 use crate::cable::{Fault, FaultyConnector};
 
@@ -132,7 +132,7 @@ impl Bench {
             .unwrap();
         let address = PortAddress::Unix(socket);
         Self {
-            connector: FixedConnector::new(address.clone(), 0),
+            connector: FixedConnector::new(address.clone(), Speed::Auto),
             address,
             _board: Running::Own(process, folder),
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use wisp::errors::Result;
-use wisp::port::{Connector, FixedConnector, Port};
+use wisp::port::{Connector, FixedConnector, Port, Speed};
 
 /// What the cable does.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,10 @@ impl Connector for FaultyConnector {
             // The first burst comes before the first frame.
             until_burst: [0, 0],
         }))
+    }
+
+    fn speed(&self) -> Speed {
+        self.inner.speed()
     }
 
     fn describe(&self) -> String {

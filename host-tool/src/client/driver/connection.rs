@@ -1,9 +1,14 @@
 //! The driver's port: opened, lost, found again, and what is told meanwhile.
 
+use std::io;
+
+use link::{BASE_BAUD, DownReason, SessionEvent};
+
 use super::super::link_state::{LinkState, Phase};
 use super::super::view::Update;
 use super::{Driver, Ended, RETRY};
 use crate::errors::WispError;
+use crate::port::Speed;
 
 /// Silence after which the friend is told, and the next port is tried.
 const SILENCE_SECONDS: u64 = 4;
@@ -14,6 +19,8 @@ impl Driver {
         match self.connector.connect() {
             Ok(port) => {
                 self.port = Some(port);
+                self.session.line_opened();
+                self.was_raised = false;
                 self.has_connected = true;
                 self.last_failure.clear();
                 self.cable.connections = self.cable.connections.saturating_add(1);
@@ -53,6 +60,48 @@ impl Driver {
     pub(super) fn close(&mut self) {
         self.port = None;
         self.outgoing.clear();
+    }
+
+    /// Gives the line the speed that the session wants.
+    pub(super) fn set_line(&mut self) -> io::Result<()> {
+        let Some(baud) = self.session.line_to_set().filter(|_| self.outgoing.is_empty()) else {
+            return Ok(());
+        };
+        let Some(port) = &mut self.port else { return Ok(()) };
+        let set = port.set_baud(baud);
+        let is_base = baud == BASE_BAUD;
+        self.was_raised |= !is_base;
+        self.session.line_set(self.now(), set.is_ok());
+        self.counters_due = true;
+        // A device that takes no other speed is one thing; one that does not come back is opened anew.
+        if is_base { set } else { Ok(()) }
+    }
+
+    /// An adapter that does not come back from a higher speed, whatever it says, does when its port is
+    /// opened anew.
+    pub(super) fn mind_adapter(&mut self, event: &SessionEvent) {
+        let is_lost = matches!(event, SessionEvent::Down { reason: DownReason::Timeout });
+        let was_raised = std::mem::take(&mut self.was_raised);
+        let is_adapter = self.port.as_ref().is_some_and(|port| port.has_speed());
+        if !(is_lost && was_raised && is_adapter) {
+            return;
+        }
+        self.close();
+        // If that fails, the usual way finds out why, and says it.
+        if let Ok(port) = self.connector.reopen() {
+            self.port = Some(port);
+            self.session.line_opened();
+        }
+    }
+
+    /// The line's speed in bits per second; 0 when there is none, or nobody knows it.
+    pub(super) fn baud(&self, negotiated: u32) -> u32 {
+        let is_adapter = self.port.as_ref().is_some_and(|port| port.has_speed());
+        match self.connector.speed() {
+            Speed::Auto if is_adapter || negotiated != BASE_BAUD => negotiated,
+            Speed::Fixed(baud) if is_adapter => baud,
+            _ => 0,
+        }
     }
 
     /// A port that was gone for less than the session's patience is there again, and the other end
