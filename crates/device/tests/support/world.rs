@@ -132,7 +132,7 @@ impl<'m> World<'m> {
             match self.on_the_board(|device| device.poll(now)) {
                 Activity::Busy => self.idle = false,
                 Activity::IdleUntil(_) => self.idle = true,
-                Activity::Reboot | Activity::PlantPanic => {
+                Activity::Reboot | Activity::TestMemory | Activity::PlantPanic => {
                     self.restart_board();
                     return;
                 }
