@@ -34,6 +34,10 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     let mut board = unsafe { bcm2835::start(&board::sections()) };
     run_at_full_speed(&mut board);
     let record = board::read_handover();
+    // Once, whatever comes of it.
+    board::change_handover(|block| {
+        handover::take_test(block);
+    });
     let restart = match board::find_persona(&record) {
         Some(file) if record.is_test_wanted => test(&mut board, &file),
         Some(file) => live(&mut board, &file, &record),
@@ -103,11 +107,8 @@ fn live(board: &mut Peripherals, file: &PersonaFile, record: &handover::Record) 
     main_loop::run(board, &mut device)
 }
 
-/// Tests all memory that the persona leaves free, and tells the host how far it is.
+/// Tests all memory that this persona may use, and tells the host how far it is.
 fn test(board: &mut Peripherals, file: &PersonaFile) -> Restart {
-    board::change_handover(|block| {
-        handover::take_test(block);
-    });
     let session = session(board, None);
     // SAFETY: mapped memory behind the persona's file, and in this program there is no heap.
     let words = unsafe { self_test::Words::new(board::heap_region(file)) };

@@ -131,7 +131,7 @@ pub fn refusal(refusal: Refusal, detail: u32) -> Text {
             help: "Take a smaller model, or one with a shorter context.",
         },
         Refusal::SelfTestFailed => Text {
-            message: "it has tested itself when it was switched on, and its memory or its arithmetic is not sound",
+            message: "it has tested itself, and its memory or its arithmetic is not sound",
             code: "wisp::refused::self_test",
             help: "Take its power away for ten seconds. If it says this again, try another supply and `arm_freq=700` on the card; then the board is worn out.",
         },

@@ -186,7 +186,9 @@ pub enum WispError {
     #[error("the firmware did not start within {seconds} s")]
     #[diagnostic(
         code(wisp::load::no_start),
-        help("Run `wisp monitor` to see what it says, then `wisp load` again.")
+        help(
+            "Run `wisp monitor` to see what it says, then `wisp load` again. A Zero 2 W needs other programs: `wisp load --board zero2w`."
+        )
     )]
     NoStart { seconds: u64 },
 

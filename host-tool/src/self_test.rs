@@ -6,8 +6,8 @@ use link::{Instant, Session, SessionEvent};
 
 use crate::errors::BoardRefused;
 
-/// How long nothing may be heard, in seconds: the board restarts twice, and its bootloader checks a
-/// persona of any size.
+/// How long nothing may be heard, in seconds: the board restarts twice, and each time its bootloader
+/// checks the persona.
 pub const PATIENCE_SECONDS: u64 = 30;
 
 /// How often a firmware is asked: the one that runs, and perhaps the one that tests already. Sessions
@@ -28,10 +28,12 @@ pub enum Stage {
         /// KiB.
         all: u32,
     },
-    /// So many KiB are sound, and the persona is started again.
+    /// So many KiB are sound.
     Sound {
         /// KiB.
         all: u32,
+        /// Whether the persona is started again.
+        is_back: bool,
     },
     /// The board restarts, but tests nothing.
     Unheeded,
@@ -98,9 +100,10 @@ impl SelfTest {
     /// How far it is.
     pub fn stage(&self, now: Instant) -> Stage {
         let is_silent = now.micros_since(self.heard_at) >= PATIENCE_SECONDS * 1_000_000;
-        match self.stage {
-            Stage::Waiting | Stage::Testing { .. } if is_silent => Stage::Silent,
-            stage => stage,
+        match (self.stage, self.sound) {
+            (Stage::Waiting, Some(all)) if is_silent => Stage::Sound { all, is_back: false },
+            (Stage::Waiting | Stage::Testing { .. }, _) if is_silent => Stage::Silent,
+            (stage, _) => stage,
         }
     }
 
@@ -118,7 +121,7 @@ impl SelfTest {
                 Some(HostMessage::TestMemory)
             }
             (Role::Firmware, Some(all)) => {
-                self.stage = Stage::Sound { all };
+                self.stage = Stage::Sound { all, is_back: true };
                 None
             }
             (Role::Host, _) => None,
@@ -199,7 +202,7 @@ mod tests {
             (Role::Firmware, &[]),
         ];
         let (stage, heard) = stage_after(&way);
-        assert_eq!(stage, Stage::Sound { all: 900 });
+        assert_eq!(stage, Stage::Sound { all: 900, is_back: true });
         use HostMessage::{Launch, TestMemory};
         assert_eq!(heard, [Launch, TestMemory, Launch, TestMemory, Launch]);
 
@@ -226,5 +229,8 @@ mod tests {
         let end = PATIENCE_SECONDS * 1_000_000;
         assert_eq!(host.stage(Instant(end - 1)), Stage::Waiting);
         assert_eq!(host.stage(Instant(end)), Stage::Silent);
+        // What is known is said, even if the board does not find the way back.
+        let host = SelfTest { sound: Some(900), ..host };
+        assert_eq!(host.stage(Instant(end)), Stage::Sound { all: 900, is_back: false });
     }
 }

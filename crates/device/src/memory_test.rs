@@ -3,7 +3,8 @@
 //! Each word holds a number that no other has, then its complement: a bit that is stuck, one that
 //! follows its neighbour, and an address line that is not connected all show (a march test, as in
 //! van de Goor, "Using March Tests to Test SRAMs", IEEE Design & Test 1993). What is still in a cache
-//! of the processor is not seen in memory: the last few KiB of a pass are tested less.
+//! when the next pass comes to it is not read from memory: the end of a pass, as long as the caches, is
+//! tested less.
 
 /// Words of memory, as the test wants them.
 pub trait Cells {

@@ -9,11 +9,11 @@ use link::{Instant, Session, SessionEvent};
 use crate::memory_test::{Cells, March};
 use crate::{Activity, Health, Machine};
 
-/// Words tested before the wire is served again. Some 12 instructions for each: less than a
-/// millisecond.
+/// Words tested before the wire is served again. Some 12 instructions for each: about a millisecond,
+/// in which less arrives than a hundredth of the serial port's ring.
 const STEP: usize = 1 << 15;
 
-/// How long the board stays after all was found sound, in microseconds, so that the host hears it.
+/// How long the board stays after it has told the outcome, in microseconds, so that the host hears it.
 const FAREWELL: u64 = 2_000_000;
 
 /// Tests, and tells.
@@ -34,9 +34,10 @@ enum State {
     Sound {
         since: Instant,
     },
-    /// The address of the first bad word.
+    /// A host was told at this time. Until then the light tells.
     Bad {
         address: u32,
+        told_at: Option<Instant>,
     },
 }
 
@@ -51,16 +52,19 @@ impl<C: Cells> Tester<C> {
     fn go_on(&mut self, now: Instant) {
         match self.march.step(&mut self.cells, STEP) {
             Ok(false) => {}
-            Ok(true) => self.state = State::Sound { since: now },
+            Ok(true) => {
+                self.state = State::Sound { since: now };
+                self.told = None;
+            }
             Err(bad) => {
-                self.state = State::Bad { address: self.cells.address(bad.place) };
+                self.state = State::Bad { address: self.cells.address(bad.place), told_at: None };
                 self.told = None;
             }
         }
     }
 
     /// Tells what is new since it was told last.
-    fn tell(&mut self) {
+    fn tell(&mut self, now: Instant) {
         let kib = |words: usize| u32::try_from(words / 256).unwrap_or(u32::MAX);
         let (done, all) = (kib(self.march.words_done()), kib(self.cells.count()));
         // In 64 bits: a hundred times the words of 400 MB do not fit into 32.
@@ -69,13 +73,20 @@ impl<C: Cells> Tester<C> {
             return;
         }
         let message = match self.state {
-            State::Bad { address } => {
+            State::Bad { address, .. } => {
                 DeviceMessage::Refused { refusal: Refusal::SelfTestFailed, detail: address }
             }
-            _ => DeviceMessage::MemoryTested { done, all },
+            State::Sound { .. } => DeviceMessage::MemoryTested { done: all, all },
+            // Rounded, the last step may look like the end.
+            State::Testing => {
+                DeviceMessage::MemoryTested { done: done.min(all.saturating_sub(1)), all }
+            }
         };
         if self.session.send_device(&message).is_ok() {
             self.told = Some(hundredths);
+            if let State::Bad { told_at, .. } = &mut self.state {
+                told_at.get_or_insert(now);
+            }
         }
     }
 }
@@ -100,20 +111,23 @@ impl<C: Cells> Machine for Tester<C> {
         }
         match self.state {
             State::Testing => self.go_on(now),
-            State::Sound { since } if now.micros_since(since) >= FAREWELL => {
+            // What the persona uses is tested again at each start.
+            State::Sound { since } | State::Bad { told_at: Some(since), .. }
+                if now.micros_since(since) >= FAREWELL =>
+            {
                 return Activity::Reboot;
             }
             State::Sound { .. } | State::Bad { .. } => {}
         }
-        self.tell();
+        self.tell(now);
+        let due = self.session.poll_timeout();
         match self.state {
             State::Testing => Activity::Busy,
-            State::Sound { since } => {
+            State::Sound { since } | State::Bad { told_at: Some(since), .. } => {
                 let end = since.plus_micros(FAREWELL);
-                let due = self.session.poll_timeout();
                 Activity::IdleUntil(Some(due.map_or(end, |due| due.min(end))))
             }
-            State::Bad { .. } => Activity::IdleUntil(self.session.poll_timeout()),
+            State::Bad { .. } => Activity::IdleUntil(due),
         }
     }
 
@@ -239,11 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_word_is_named_to_every_host_until_a_restart_is_wanted() {
-        let (heard, _) = hear(memory(Some(5)), 0, u64::MAX);
+    fn a_bad_word_is_shown_until_a_host_was_told() {
+        let (heard, restarted) = hear(memory(Some(5)), 0, u64::MAX);
         assert_eq!(heard.last(), Some(&(0x0200_0014, 0)));
-        let (heard, restarted) = hear(memory(Some(5)), 10_000, 20_000);
+        assert!((2_100..2_500).contains(&restarted), "{restarted}");
+        let (heard, restarted) = hear(memory(Some(5)), 10_000, 11_000);
         assert_eq!(heard, [(0x0200_0014, 0)]);
-        assert!((20_000..20_100).contains(&restarted));
+        assert!((11_000..11_100).contains(&restarted), "{restarted}");
+        let (heard, stayed) = hear(memory(Some(5)), u64::MAX, u64::MAX);
+        assert_eq!((heard.len(), stayed), (0, 60_000));
     }
 }

@@ -260,3 +260,22 @@ fn an_adapter_that_does_not_come_back_is_not_sent_up_for_ever() {
     assert!(line.is_at(BASE_BAUD));
     line.exchange(1, 100_000);
 }
+
+/// Nor does one whose port is gone while the rate is on trial: unplugged in the middle of an upload.
+#[test]
+fn a_port_that_vanishes_says_nothing_about_the_rate() {
+    for gone in [1_000_000, 5_000_000] {
+        let mut line = Line::new(Rates::ALL, Rates::ALL);
+        line.run_until(AGREED, |line| line.is_at(3_000_000));
+        for _ in 0..3 {
+            line.run_for(3_000_000);
+            line.arrives = Box::new(|_, _, _| false);
+            line.ends[0].session.line_lost();
+            line.run_for(gone);
+            line.arrives = Box::new(|_, _, _| true);
+            line.ends[0].baud = BASE_BAUD;
+            line.ends[0].session.line_opened();
+            line.run_until(4_000_000, |line| line.is_at(3_000_000));
+        }
+    }
+}

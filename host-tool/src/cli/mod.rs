@@ -61,7 +61,7 @@ enum Verb {
     Completions(completions::CompletionsArguments),
     /// Measure how fast a board reads and writes, and write the figures to a folder.
     Bench(bench::BenchArguments),
-    /// Have the board test all its memory, which takes some seconds; it forgets its conversation meanwhile.
+    /// Have the board test all memory that its persona may use, which takes some seconds; it forgets its conversation meanwhile.
     SelfTest(self_test::SelfTestArguments),
     /// Make an SD card from which a board starts alone, and write it.
     Sdcard(sdcard::SdCardArguments),

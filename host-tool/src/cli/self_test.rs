@@ -42,21 +42,22 @@ pub(super) fn run(arguments: &SelfTestArguments) -> Result<()> {
             Stage::Refused(refused) => return Err(refused.into()),
             Stage::Waiting => {}
             Stage::Testing { done, all } => show(&bar, done, all),
-            Stage::Sound { all } => {
+            Stage::Sound { all, is_back } => {
                 bar.finish_and_clear();
                 out::line(&format!(
-                    "{} MiB of memory are sound: all that the firmware may use.",
+                    "{} MiB of memory are sound: all that this persona may use.",
                     all / 1024
                 ));
-                out::line(
-                    "The persona is started again. Its file and its kernels are tested then, as always.",
-                );
+                out::line(match is_back {
+                    true => "The persona is started again; its file was checked, and the kernels.",
+                    false => "The persona has not come back yet: `wisp chat` waits for it.",
+                });
                 return Ok(());
             }
         }
     }
     bar.finish_and_clear();
-    out::line("The board goes on alone. `wisp load` starts the persona again.");
+    out::line("The board finishes alone, and then starts the persona again.");
     Err(WispError::Cancelled)
 }
 

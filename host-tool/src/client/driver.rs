@@ -150,7 +150,19 @@ impl Driver {
         if self.guide.is_online() {
             self.chat.poll(&mut self.session);
         }
-        let moved = self.transmit().and_then(|()| self.set_line()).and_then(|()| self.receive());
+        let mut moved = self.transmit();
+        let mut is_lost = moved.is_err();
+        if moved.is_ok() {
+            // An adapter that fails here may be one that does not come back from a rate.
+            moved = self.set_line();
+        }
+        if moved.is_ok() {
+            moved = self.receive();
+            is_lost = moved.is_err();
+        }
+        if is_lost {
+            self.session.line_lost();
+        }
         if let Err(cause) = moved {
             self.close();
             let words = format!("{} is gone ({cause}); waiting for it", self.connector.describe());
@@ -197,7 +209,11 @@ impl Driver {
                 Ok(Command::RequestDetails) => self.chat.request_details(),
                 Ok(Command::Configure(settings)) => self.chat.configure(settings),
                 Ok(Command::ConfigureDefault) => self.chat.configure_default(),
-                Ok(Command::Reboot) => self.chat.reboot(),
+                Ok(Command::Reboot) => {
+                    // The board comes back at the first rate: so both are there already.
+                    self.session.leave_rate();
+                    self.chat.reboot();
+                }
                 Ok(Command::PlantPanic) => self.chat.plant_panic(),
             }
         }

@@ -318,6 +318,8 @@ impl Guide {
                 self.judge_firmware(None);
             }
             Stage::Rebooting { is_told: false } => {
+                // The board comes back at the first rate: so both are there already.
+                session.leave_rate();
                 let is_told = session.send_host(&HostMessage::Reboot).is_ok();
                 self.stage = Stage::Rebooting { is_told };
             }

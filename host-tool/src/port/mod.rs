@@ -71,7 +71,7 @@ pub trait Connector: Send {
 
     /// How fast it is to be.
     fn speed(&self) -> Speed {
-        Speed::Fixed(USUAL_BAUD)
+        Speed::AtMost(USUAL_BAUD)
     }
 
     /// What [`Connector::connect`] opens, in words.

@@ -14,6 +14,9 @@ use crate::errors::{Result, WispError};
 /// How long what was handed over may take to leave: a device's whole buffer at the lowest speed.
 const LEAVING: Duration = Duration::from_millis(500);
 
+/// An adapter may be off by one in this many: 3 %, of which the board's own error leaves two.
+const MOST_ERROR: u32 = 33;
+
 /// What an adapter may still have in its own queue when the device's buffer is empty.
 const QUEUE: Duration = Duration::from_millis(5);
 
@@ -78,6 +81,11 @@ impl Port for Serial {
         }
         sleep(QUEUE);
         self.device.set_baud_rate(baud)?;
+        // Linux's drivers say what their chip has really made of it.
+        let made = self.device.baud_rate()?;
+        if made.abs_diff(baud) > baud / MOST_ERROR {
+            return Err(io::Error::other(format!("the adapter makes {made} baud of {baud}")));
+        }
         // What came while the two ends had different speeds is noise.
         self.device.clear(ClearBuffer::Input)?;
         Ok(())

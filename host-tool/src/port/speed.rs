@@ -14,8 +14,8 @@ pub enum Speed {
     /// [`USUAL_BAUD`] at first, then the best that adapter and board can do.
     #[default]
     Auto,
-    /// Always this, in bits per second.
-    Fixed(u32),
+    /// At most this, in bits per second; one below [`USUAL_BAUD`] is used as it is.
+    AtMost(u32),
 }
 
 impl Speed {
@@ -23,7 +23,7 @@ impl Speed {
     pub fn first(self) -> u32 {
         match self {
             Self::Auto => USUAL_BAUD,
-            Self::Fixed(baud) => baud,
+            Self::AtMost(baud) => baud.min(USUAL_BAUD),
         }
     }
 
@@ -31,14 +31,14 @@ impl Speed {
     pub fn rates(self) -> Rates {
         match self {
             Self::Auto => Rates::ALL,
-            Self::Fixed(_) => Rates::NONE,
+            Self::AtMost(most) => Rates::of(|rate| rate <= most),
         }
     }
 }
 
 impl From<u32> for Speed {
     fn from(baud: u32) -> Self {
-        Self::Fixed(baud)
+        Self::AtMost(baud)
     }
 }
 
@@ -48,7 +48,7 @@ impl FromStr for Speed {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match (text, text.parse()) {
             ("auto", _) => Ok(Self::Auto),
-            (_, Ok(baud)) if baud > 0 => Ok(Self::Fixed(baud)),
+            (_, Ok(baud)) if baud > 0 => Ok(Self::AtMost(baud)),
             _ => Err("it is `auto`, or bits per second like 115200"),
         }
     }
@@ -58,7 +58,7 @@ impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
-            Self::Fixed(baud) => write!(f, "{baud}"),
+            Self::AtMost(baud) => write!(f, "{baud}"),
         }
     }
 }
@@ -86,7 +86,10 @@ mod tests {
         for text in ["", "0", "fast", "-1", "1.5"] {
             assert!(text.parse::<Speed>().is_err(), "{text}");
         }
-        assert_eq!((Speed::Auto.first(), Speed::Fixed(9600).first()), (115_200, 9600));
+        let firsts = [Speed::Auto, Speed::AtMost(9600), Speed::AtMost(1_000_000)].map(Speed::first);
+        assert_eq!(firsts, [115_200, 9600, 115_200]);
+        assert_eq!(Speed::AtMost(1_200_000).rates().highest(), Some(1_000_000));
+        assert_eq!(Speed::AtMost(115_200).rates(), Rates::NONE);
     }
 
     #[test]

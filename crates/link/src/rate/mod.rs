@@ -232,6 +232,11 @@ impl Negotiation {
         }
     }
 
+    /// The port is gone, which says nothing about the rate.
+    pub(crate) fn line_lost(&mut self) {
+        self.trial = None;
+    }
+
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.due.take_if(|due| *due <= now).is_none() {

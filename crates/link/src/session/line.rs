@@ -41,6 +41,11 @@ impl Session {
         self.negotiate(Negotiation::line_opened);
     }
 
+    /// The port is gone: unplugged, perhaps. Whatever rate was being tried is not to blame.
+    pub fn line_lost(&mut self) {
+        self.negotiate(Negotiation::line_lost);
+    }
+
     /// Gives the line back its first rate, and tells the other end: for programs that end.
     pub fn leave_rate(&mut self) {
         self.negotiate(Negotiation::leave);

@@ -98,8 +98,8 @@ impl Driver {
     pub(super) fn baud(&self, negotiated: u32) -> u32 {
         let is_adapter = self.port.as_ref().is_some_and(|port| port.has_speed());
         match self.connector.speed() {
-            Speed::Auto if is_adapter || negotiated != BASE_BAUD => negotiated,
-            Speed::Fixed(baud) if is_adapter => baud,
+            Speed::AtMost(baud) if is_adapter && baud < BASE_BAUD => baud,
+            _ if is_adapter || negotiated != BASE_BAUD => negotiated,
             _ => 0,
         }
     }

@@ -52,6 +52,7 @@ _start:
     mrs     x4, mpidr_el1
     msr     vmpidr_el2, x4
     mov     x4, #(1 << 31)          // HCR_EL2: 64 bits below, nothing trapped, interrupts to level 1
+    orr     x4, x4, #(1 << 1)       // SWIO: must be one on this processor (TRM, HCR_EL2)
     msr     hcr_el2, x4
     msr     sctlr_el1, x21
     mov     x4, #0x3c4              // level 1, the stack pointer of level 0, everything masked

@@ -5,6 +5,7 @@
 //! the second level of cache belongs to its cluster alone.
 
 use core::arch::asm;
+use core::ops::Range;
 
 use cortex_a::asm::barrier::{self, SY};
 use cortex_a::registers::{CCSIDR_EL1, CLIDR_EL1, CSSELR_EL1};
@@ -12,6 +13,7 @@ use tock_registers::interfaces::{Readable, Writeable};
 
 use super::cpu::mask_interrupts;
 use super::geometry::{Geometry, levels};
+use crate::memory;
 
 /// Bytes in a line of both levels (TRM 6.1).
 pub(crate) const CACHE_LINE: usize = 64;
@@ -39,10 +41,18 @@ fn with_every_line(work: impl Fn(u64)) {
 /// between the levels.
 pub fn clean_data() {
     // SAFETY: cleaning changes no memory that a program can see.
-    with_every_line(|line| unsafe { asm!("dc csw, {}", in(reg) line, options(nostack)) });
+    with_every_line(|line| unsafe { asm!("dc cisw, {}", in(reg) line, options(nostack)) });
+    // What must survive a reset goes to memory by address too, which is promised to arrive there.
+    clean_and_invalidate(memory::handover());
 }
 
-/// Forgets every line, changed or not.
+/// Writes every line of this memory back and forgets it.
+fn clean_and_invalidate(memory: Range<usize>) {
+    memory.step_by(CACHE_LINE).for_each(clean_and_invalidate_line);
+    barrier::dsb(SY);
+}
+
+/// Forgets every line. This processor writes a changed one back first (TRM, HCR_EL2.SWIO).
 ///
 /// # Safety
 /// The data caches must be off, and hold nothing that memory does not have.
@@ -79,6 +89,9 @@ pub unsafe fn launch(entry: usize, _machine: u32, tags: u32) -> ! {
     mask_interrupts();
     // SAFETY: cleaning and invalidating changes no memory that a program can see.
     with_every_line(|line| unsafe { asm!("dc cisw, {}", in(reg) line, options(nostack)) });
+    // The new program by address too: the architecture promises nothing by set and way while lines may
+    // move between the levels.
+    clean_and_invalidate(memory::firmware_image());
     // What comes into the caches from here on is this function's own stack, which the next program has
     // no use for, and copies of what memory holds. That program forgets them before it turns its
     // caches on.
