@@ -216,7 +216,11 @@ fn prompts_are_the_rows_that_prepare_packs() {
     for ((row, packed), length) in rows.iter().zip(all.chunks(129)).zip(lengths) {
         let mut tokens = tokens_of(&mut prompter, &place.material, row).concat().concat();
         tokens.push(1);
-        assert_eq!(tokens, packed[..length as usize]);
+        let packed = &packed[..length as usize];
+        // How the chat goes on may stand behind the last message: nobody is asked for that.
+        let messages = packed.iter().rposition(|token| *token == 1).unwrap() + 1;
+        assert!([0, 2].contains(&(packed.len() - messages)));
+        assert_eq!(tokens, packed[..messages]);
     }
     // Each message is tried once at most, and all that are long and rare are.
     let tried = rows.iter().flat_map(|row| &row.items).filter(|item| item.is_tried);
