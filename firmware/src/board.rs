@@ -79,6 +79,13 @@ pub(crate) fn change_handover(change: impl FnOnce(&mut [u8])) {
     clean_data();
 }
 
+/// Whether all memory is to be tested: said once, whatever comes of it.
+pub(crate) fn take_test() -> bool {
+    let mut is_wanted = false;
+    change_handover(|block| is_wanted = handover::take_test(block));
+    is_wanted
+}
+
 /// The host has seen the crash report: it is not to be told again.
 pub(crate) fn forget_crash() {
     let mut record = read_handover();

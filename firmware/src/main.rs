@@ -34,12 +34,9 @@ extern "C" fn wisp_main(_zero: u32, _machine: u32, _tags: u32) -> ! {
     let mut board = unsafe { bcm2835::start(&board::sections()) };
     run_at_full_speed(&mut board);
     let record = board::read_handover();
-    // Once, whatever comes of it.
-    board::change_handover(|block| {
-        handover::take_test(block);
-    });
+    let is_test_wanted = board::take_test();
     let restart = match board::find_persona(&record) {
-        Some(file) if record.is_test_wanted => test(&mut board, &file),
+        Some(file) if is_test_wanted => test(&mut board, &file),
         Some(file) => live(&mut board, &file, &record),
         None => {
             defmt::error!("no persona in memory");

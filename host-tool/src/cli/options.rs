@@ -19,8 +19,8 @@ pub(super) struct PortOptions {
     /// on which a board answers]
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
-    /// Speed of the serial line in bits per second; `auto` begins with 115200 and finds the best
-    /// that adapter and board can do
+    /// Speed of the serial line: it begins with 115200 bits per second and finds the best that adapter
+    /// and board can do, at most this
     #[arg(long, default_value_t = Speed::Auto)]
     pub baud: Speed,
 }

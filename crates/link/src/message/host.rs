@@ -128,7 +128,7 @@ pub enum HostMessage<'a> {
     },
     /// The persona is to begin the conversation, if nothing was said yet; otherwise this is nothing.
     Greet,
-    /// Restarts the board, which then tests all memory that its firmware may use, and tells it with
+    /// Restarts the board, which then tests all memory that its persona may use, and tells it with
     /// [`DeviceMessage::MemoryTested`](super::DeviceMessage::MemoryTested) or a refusal.
     TestMemory,
 }
