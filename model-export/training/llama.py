@@ -59,6 +59,19 @@ class Norm(nn.Module):
         return self.weight * (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.epsilon))
 
 
+def attend(q, k, v, block=64):
+    """Causal attention for compiled code on a processor: `block` queries at a time, which leaves out most of
+    what they may not see. Faster there than PyTorch's own, whose gradient takes a quarter of a step."""
+    length, mixed = q.shape[2], []
+    q = q * q.shape[-1] ** -0.5
+    for begin in range(0, length, block):
+        end = min(begin + block, length)
+        hidden = torch.full((end - begin, end), -math.inf, dtype=q.dtype).triu(begin + 1)
+        scores = q[:, :, begin:end] @ k[:, :, :end].transpose(-1, -2) + hidden
+        mixed.append(F.softmax(scores, -1).to(v.dtype) @ v[:, :, :end])
+    return torch.cat(mixed, 2)
+
+
 class Attention(nn.Module):
     def __init__(self, shape):
         super().__init__()
@@ -80,7 +93,10 @@ class Attention(nn.Module):
         q, k = rotate(q), rotate(k)
         if self.repeat > 1:
             k, v = (t.repeat_interleave(self.repeat, 1) for t in (k, v))
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if torch.compiler.is_compiling() and q.device.type == "cpu":
+            mixed = attend(q, k, v)
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.o_proj(mixed.transpose(1, 2).reshape(batch, length, dim))
 
 

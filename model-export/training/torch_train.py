@@ -51,6 +51,7 @@ def arguments():
     add("--finetune-chats-share", type=float, default=0.5, help="the chats' part of a batch then")
     add("--dropout", type=float, default=0.1)
     add("--finetune-dropout", type=float, default=0.1)
+    add("--optimiser", choices=("adamw", "muon"), default="adamw", help="muon: orthogonal steps for the layers' matrices")
     add("--weight-decay", type=float, default=0.1)
     add("--clip", type=float, default=1.0, help="longest gradient, over all tensors together")
     add("--patience", type=int, default=12, help="measurements without a better one before fine-tuning stops")
@@ -82,11 +83,16 @@ def schedule(step, total, options):
     return phase, peak * warm * (floor + (1 - floor) * (1 + math.cos(math.pi * at / length)) / 2)
 
 
-def optimiser_of(model, decay, fused=False):
-    """Matrices decay, norms do not."""
-    groups = [{"params": [w for w in model.parameters() if (w.dim() > 1) == is_matrix], "weight_decay": amount}
-              for is_matrix, amount in ((True, decay), (False, 0.0))]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=fused)
+def optimisers_of(model, kind, decay):
+    """Matrices decay, norms do not. Muon (Jordan et al., 2024) takes the layers' matrices, with steps as long
+    as AdamW's would be (Liu et al.: Muon is scalable, 2025), so that one rate serves both."""
+    matrices = [w for name, w in model.named_parameters() if w.dim() > 1 and "layers" in name]
+    others = [w for name, w in model.named_parameters() if w.dim() > 1 and "layers" not in name]
+    norms = [w for w in model.parameters() if w.dim() == 1]
+    by_muon = [torch.optim.Muon(matrices, weight_decay=decay, adjust_lr_fn="match_rms_adamw")] if kind == "muon" else []
+    groups = [{"params": others + matrices * (not by_muon), "weight_decay": decay},
+              {"params": norms, "weight_decay": 0.0}]
+    return by_muon + [torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=True)]
 
 
 @torch.no_grad()
@@ -160,7 +166,7 @@ def main():
         if not same_tokenizer(folder, options.dataset):
             sys.exit(f"error: the model in {folder} has another tokenizer than the data: prepare the data with it "
                      "(wisp-model prepare --like FOLDER)")
-    optimiser = optimiser_of(model, options.weight_decay, fused=cuda)
+    optimisers = optimisers_of(model, options.optimiser, options.weight_decay)
     mixture = Mixture(data.counts, options.seed)
     per_step = options.batch * data.context
     run = {"step": 0, "total": max(4, round(options.tokens * 1e6 / per_step)), "seconds": 0.0,
@@ -168,9 +174,10 @@ def main():
     if options.resume:
         saved = torch.load(checkpoint, map_location=options.device, weights_only=True)
         model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
+        for optimiser, state in zip(optimisers, saved["optimisers"]):
+            optimiser.load_state_dict(state)
         run, mixture.state = saved["run"], saved["mixture"]
-    learner = torch.compile(model) if cuda and not options.no_compile else model
+    learner = torch.compile(model) if half and not options.no_compile else model
     learner = nn.parallel.DistributedDataParallel(learner) if world > 1 else learner
     shares = [data.shares(options.chats_share), data.shares(options.finetune_chats_share)]
     before = run["seconds"]
@@ -181,12 +188,12 @@ def main():
         """One step; returns its loss and the length of its gradient, still on the device."""
         torch.manual_seed((options.seed * 1_000_003 + step) * world + rank)  # --resume drops out the same
         model.drop.p = options.finetune_dropout if phase else options.dropout
-        for group in optimiser.param_groups:
+        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = rate
         rows = mixture.draw(shares[phase], options.batch).to(options.device)
         inputs, targets = batch_of(data.rows[rows], data.lengths[rows])
         counted, loss = (targets != IGNORED).sum() / world, 0.0  # gradients are averaged over the processes
-        optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         for x, y in zip(inputs[rank::world].split(options.micro), targets[rank::world].split(options.micro)):
             with autocast():
                 with torch.no_grad():
@@ -195,7 +202,8 @@ def main():
             (goal / counted).backward()
             loss += nll / counted
         norm = nn.utils.clip_grad_norm_(model.parameters(), options.clip)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         return torch.stack((loss, norm))
 
     def measure(phase, elapsed):
@@ -218,7 +226,7 @@ def main():
         return nats["chats"]
 
     def save():
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "mixture": mixture.state, "run": run}
+        state = {"model": model.state_dict(), "optimisers": [optimiser.state_dict() for optimiser in optimisers], "mixture": mixture.state, "run": run}
         write(checkpoint, lambda part: torch.save(state, part))
 
     if rank == 0 and not options.resume:

@@ -6,6 +6,7 @@ mod cortex_a53;
 mod errata;
 mod failures;
 mod figures;
+mod persona_page;
 mod steps;
 
 use std::process::ExitCode;
@@ -18,7 +19,9 @@ devtool errata ELF                   fail when a program does what the Zero's er
 devtool cortex-a53 ELF               fail when a program has what the Zero 2 W cannot do or does wrong
 devtool map MEMORY_LD BOOTLOADER FIRMWARE
                                      compare the memory map with what the linker made
-devtool sizes NAME ELF...            sizes of the loaded images";
+devtool sizes NAME ELF...            sizes of the loaded images
+devtool persona-page PERSONA EVAL_JSON MEMORY_JSON
+                                     put what was measured into the figures beside the persona";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +29,9 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => steps::run(steps::Scope::Everything),
         ["check"] => steps::run(steps::Scope::Quick),
+        ["persona-page", persona, evaluation, memory] => {
+            persona_page::update(persona, evaluation, memory)
+        }
         ["panics", name, elf] => bare_metal::panics(name, elf),
         ["errata", elf] => errata::check(elf),
         ["cortex-a53", elf] => cortex_a53::check(elf),
