@@ -7,6 +7,7 @@ use link::message::{
 use link::{Instant, Rates, Session, SessionEvent};
 
 use crate::errors::BoardRefused;
+use crate::port::Talker;
 
 /// How long somebody may take to answer, in seconds: the session says hello ten times meanwhile.
 pub const PATIENCE_SECONDS: u64 = 2;
@@ -80,54 +81,6 @@ impl Probe {
         }
     }
 
-    /// Fills `out` with what is to be said, and returns how many bytes.
-    pub fn transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        self.session.handle_timeout(now);
-        if self.up_since.is_some() && !self.is_asked {
-            self.is_asked = self.session.send_host(&HostMessage::DetailsRequest).is_ok();
-        }
-        self.session.poll_transmit(now, out)
-    }
-
-    /// Takes what was heard.
-    pub fn receive(&mut self, now: Instant, bytes: &[u8]) {
-        let heard = &mut self.heard;
-        heard.bytes = heard.bytes.saturating_add(bytes.len() as u64);
-        let printable =
-            bytes.iter().filter(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
-        heard.printable = heard.printable.saturating_add(printable.count() as u64);
-        self.session.handle_bytes(now, bytes);
-        while let Some(event) = self.session.poll_event() {
-            match event {
-                SessionEvent::Up { peer } => {
-                    self.up_since = self.up_since.or(Some(now));
-                    self.heard.peer = Some(peer);
-                }
-                SessionEvent::Mismatch { .. } => self.heard.is_other_protocol = true,
-                SessionEvent::Down { .. } => self.is_asked = false,
-            }
-        }
-        let mut buffer = [0; MAX_MESSAGE];
-        while let Some(bytes) = self.session.receive(&mut buffer) {
-            if let Some(message) = DeviceMessage::decode(bytes) {
-                self.heard.take(&message);
-            }
-        }
-        self.heard.frames = self.session.counters().frames_received;
-        let has_answered = self.heard.peer.is_some();
-        self.heard.unhearing = self.session.heard_from().copied().filter(|_| !has_answered);
-    }
-
-    /// The speed that the line is to be given; see [`Session::line_to_set`].
-    pub fn line_to_set(&self) -> Option<u32> {
-        self.session.line_to_set()
-    }
-
-    /// The line was given it, or cannot be.
-    pub fn line_set(&mut self, now: Instant, is_set: bool) {
-        self.session.line_set(now, is_set);
-    }
-
     /// Leaves the line to whoever comes next, at the speed that everybody begins with.
     pub fn leave(&mut self) {
         if self.has_ended {
@@ -166,6 +119,52 @@ impl Probe {
     /// What was heard so far.
     pub fn heard(self) -> Heard {
         self.heard
+    }
+}
+
+impl Talker for Probe {
+    fn transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.session.handle_timeout(now);
+        if self.up_since.is_some() && !self.is_asked {
+            self.is_asked = self.session.send_host(&HostMessage::DetailsRequest).is_ok();
+        }
+        self.session.poll_transmit(now, out)
+    }
+
+    fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        let heard = &mut self.heard;
+        heard.bytes = heard.bytes.saturating_add(bytes.len() as u64);
+        let printable =
+            bytes.iter().filter(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
+        heard.printable = heard.printable.saturating_add(printable.count() as u64);
+        self.session.handle_bytes(now, bytes);
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Up { peer } => {
+                    self.up_since = self.up_since.or(Some(now));
+                    self.heard.peer = Some(peer);
+                }
+                SessionEvent::Mismatch { .. } => self.heard.is_other_protocol = true,
+                SessionEvent::Down { .. } => self.is_asked = false,
+            }
+        }
+        let mut buffer = [0; MAX_MESSAGE];
+        while let Some(bytes) = self.session.receive(&mut buffer) {
+            if let Some(message) = DeviceMessage::decode(bytes) {
+                self.heard.take(&message);
+            }
+        }
+        self.heard.frames = self.session.counters().frames_received;
+        let has_answered = self.heard.peer.is_some();
+        self.heard.unhearing = self.session.heard_from().copied().filter(|_| !has_answered);
+    }
+
+    fn line_to_set(&self) -> Option<u32> {
+        self.session.line_to_set()
+    }
+
+    fn line_set(&mut self, now: Instant, is_set: bool) {
+        self.session.line_set(now, is_set);
     }
 }
 
