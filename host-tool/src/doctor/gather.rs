@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::ScopedJoinHandle;
 
 use super::{
     Compiler, EmulatorFacts, Heard, HistoryFacts, HistorySummary, PersonaFacts, PersonaSummary,
@@ -22,35 +23,27 @@ const LEAVING_MICROS: u64 = 200_000;
 /// Looks at this port, or at all serial ports at once.
 pub fn ports(named: Option<&PortAddress>, speed: Speed) -> PortsFacts {
     let candidates: Vec<_> = match named {
-        Some(address) => vec![(address.clone(), String::new())],
+        Some(address) => vec![(address.clone(), String::new(), false)],
         None => port::list()
             .into_iter()
             .map(|entry| {
                 let path = entry.path.to_string_lossy().into_owned();
-                (PortAddress::Serial(path), entry.description)
+                (PortAddress::Serial(path), entry.description, entry.is_built_in)
             })
             .collect(),
     };
     let ports = std::thread::scope(|scope| {
         let looks: Vec<_> = candidates
-            .iter()
-            .map(|(address, description)| {
-                (address, description, scope.spawn(move || look(address, speed)))
+            .into_iter()
+            .map(|(address, description, is_built_in)| {
+                let name = address.to_string();
+                let look = scope.spawn(move || look(&address, speed));
+                (name, description, is_built_in, look)
             })
             .collect();
-        let join = |(address, description, look): (
-            &PortAddress,
-            &String,
-            std::thread::ScopedJoinHandle<'_, _>,
-        )| {
+        let join = |(name, description, is_built_in, look): (_, _, _, ScopedJoinHandle<'_, _>)| {
             let (heard, at_usual) = look.join().unwrap_or((Err(WispError::DriverGone), None));
-            PortFacts {
-                name: address.to_string(),
-                description: description.clone(),
-                baud: speed.first(),
-                heard,
-                at_usual,
-            }
+            PortFacts { name, description, is_built_in, baud: speed.first(), heard, at_usual }
         };
         looks.into_iter().map(join).collect()
     });
@@ -123,11 +116,13 @@ fn source_tree() -> Option<PathBuf> {
     Some(root.to_path_buf())
 }
 
-/// Looks at what builds the board's programs; `None` outside the source tree.
-pub fn toolchain() -> Option<ToolchainFacts> {
-    let artefacts = Artefacts::in_folder(&source_tree()?);
+/// Looks at what builds the board's programs, in the source tree.
+pub fn toolchain() -> ToolchainFacts {
+    let Some(folder) = source_tree() else { return ToolchainFacts::default() };
+    let artefacts = Artefacts::in_folder(&folder);
     let rustup = output("rustup", &["--version"]);
-    Some(ToolchainFacts {
+    ToolchainFacts {
+        is_in_tree: true,
         needed: env!("CARGO_PKG_RUST_VERSION").to_string(),
         rustup: rustup.map(|text| text.split(" (").next().unwrap_or_default().to_string()),
         compilers: ["rustc", "/usr/bin/rustc"].into_iter().filter_map(compiler).collect(),
@@ -137,7 +132,7 @@ pub fn toolchain() -> Option<ToolchainFacts> {
             .into_iter()
             .filter_map(Result::err)
             .collect(),
-    })
+    }
 }
 
 fn compiler(program: &str) -> Option<Compiler> {
