@@ -110,6 +110,15 @@ pub enum WispError {
     )]
     QemuStopped { status: String, output: String },
 
+    #[error("ended before the emulated board was ready")]
+    #[diagnostic(
+        code(wisp::qemu::cancelled),
+        help(
+            "Nothing is kept of it: the same command begins anew. An upload to `wisp qemu --bare` can be interrupted and goes on."
+        )
+    )]
+    QemuCancelled,
+
     // Files.
     #[error("there is no {what}: looked for {looked_for}")]
     #[diagnostic(
@@ -396,6 +405,7 @@ mod tests {
             WispError::ProtocolVersion { ours: 1 },
             WispError::QemuMissing { program: "qemu".into(), cause: "cause".into() },
             WispError::QemuStopped { status: "1".into(), output: String::new() },
+            WispError::QemuCancelled,
             WispError::ArtefactMissing {
                 what: "firmware",
                 looked_for: "x".into(),

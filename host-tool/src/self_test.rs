@@ -5,6 +5,7 @@ use link::message::{DeviceMessage, HostMessage, Identity, MAX_MESSAGE, Role};
 use link::{Instant, Session, SessionEvent};
 
 use crate::errors::BoardRefused;
+use crate::port::Talker;
 
 /// How long nothing may be heard, in seconds: the board restarts twice, and each time its bootloader
 /// checks the persona.
@@ -68,35 +69,6 @@ impl SelfTest {
         }
     }
 
-    /// Fills `out` with what is to be said, and returns how many bytes.
-    pub fn transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        self.session.handle_timeout(now);
-        if let Some(order) = &self.order
-            && self.session.send_host(order).is_ok()
-        {
-            self.order = None;
-        }
-        self.session.poll_transmit(now, out)
-    }
-
-    /// Takes what was heard.
-    pub fn receive(&mut self, now: Instant, bytes: &[u8]) {
-        self.session.handle_bytes(now, bytes);
-        while let Some(event) = self.session.poll_event() {
-            if let SessionEvent::Up { peer } = event {
-                self.heard_at = now;
-                self.meet(peer.role);
-            }
-        }
-        let mut buffer = [0; MAX_MESSAGE];
-        while let Some(bytes) = self.session.receive(&mut buffer) {
-            if let Some(message) = DeviceMessage::decode(bytes) {
-                self.heard_at = now;
-                self.heed(&message);
-            }
-        }
-    }
-
     /// How far it is.
     pub fn stage(&self, now: Instant) -> Stage {
         let is_silent = now.micros_since(self.heard_at) >= PATIENCE_SECONDS * 1_000_000;
@@ -141,6 +113,35 @@ impl SelfTest {
                 self.stage = Stage::Refused(BoardRefused { refusal, detail });
             }
             _ => {}
+        }
+    }
+}
+
+impl Talker for SelfTest {
+    fn transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.session.handle_timeout(now);
+        if let Some(order) = &self.order
+            && self.session.send_host(order).is_ok()
+        {
+            self.order = None;
+        }
+        self.session.poll_transmit(now, out)
+    }
+
+    fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        self.session.handle_bytes(now, bytes);
+        while let Some(event) = self.session.poll_event() {
+            if let SessionEvent::Up { peer } = event {
+                self.heard_at = now;
+                self.meet(peer.role);
+            }
+        }
+        let mut buffer = [0; MAX_MESSAGE];
+        while let Some(bytes) = self.session.receive(&mut buffer) {
+            if let Some(message) = DeviceMessage::decode(bytes) {
+                self.heard_at = now;
+                self.heed(&message);
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ fn card() -> Card {
         name: "Marsh".into(),
         source: "a corpus <i>of</i> frogs".into(),
         licences: "MIT\nCC0 for the frogs".into(),
+        is_shortened: true,
         weights: "fp8".into(),
         digest: "ab".repeat(32),
         figures: CardFigures {

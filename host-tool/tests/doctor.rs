@@ -156,6 +156,7 @@ fn files_are_looked_into() {
     assert_eq!(look(&["persona", "--persona", shipped]), one("fine", "wisp::persona::ok"));
     assert_eq!(look(&["history", "--history", bad]), one("wrong", "wisp::history::foreign"));
     assert_eq!(look(&["history"]), one("note", "wisp::history::missing"));
+    assert_eq!(look(&["toolchain"]), one("fine", "wisp::toolchain::ok"));
 
     let path = folder.path().join("history");
     let history = wisp::history::History::open(&path).unwrap();

@@ -44,7 +44,9 @@ fn it_can_be_listed_searched_exported_and_deleted() {
     assert_eq!(found, "2023-11-14T22:13:20Z  You: Hello Über-Ghost\n");
     let found = printed(&wisp(folder, &["search", "lighthouse"]));
     assert!(found.contains("the \u{fffd}[2Jlighthouse") && !found.contains('\x1b'), "{found:?}");
-    assert_eq!(printed(&wisp(folder, &["search", "hello", "lighthouse"])), "");
+    let nothing = wisp(folder, &["search", "hello", "lighthouse"]);
+    assert_eq!(printed(&nothing), "");
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("No message has all of these words"));
 
     let file = folder.join("out.jsonl");
     let name = file.to_str().unwrap();

@@ -23,7 +23,7 @@ use crate::outbox::{Answer, Outbox};
 use crate::restore::Restore;
 use crate::settings;
 use crate::words::Words;
-use crate::{DeviceError, Health};
+use crate::{DeviceError, Health, Machine};
 
 /// Messages of the host that are handled in one poll at most.
 const MESSAGES_PER_POLL: usize = 4;
@@ -48,7 +48,7 @@ const SLICE: u32 = 1_000_000;
 pub struct Options {
     /// How the model runs; [`crate::Plan`] knows what fits into memory.
     pub engine: engine::Options,
-    /// Multiply-adds in one slice of work: how long [`Device::poll`] takes.
+    /// Multiply-adds in one slice of work: how long [`Machine::poll`] takes.
     pub slice: u32,
     /// Seed of the persona's dice, until the host configures another.
     pub seed: u64,
@@ -61,7 +61,7 @@ impl Default for Options {
     }
 }
 
-/// What [`Device::poll`] wants done next.
+/// What [`Machine::poll`] wants done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Activity {
@@ -174,56 +174,6 @@ impl<'m, K: Kernels> Device<'m, K> {
         Ok(Self { session, buffer, mind, desk, card })
     }
 
-    /// Takes bytes from the wire, in pieces of any size.
-    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        self.session.handle_bytes(now, bytes);
-    }
-
-    /// Fills `out` with bytes for the wire and returns how many; see [`Session::poll_transmit`].
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        self.session.poll_transmit(now, out)
-    }
-
-    /// The rate in bits per second that the line is to be given; see [`Session::line_to_set`].
-    pub fn line_to_set(&self) -> Option<u32> {
-        self.session.line_to_set()
-    }
-
-    /// The line was given that rate, or cannot be; see [`Session::line_set`].
-    pub fn line_set(&mut self, now: Instant, is_set: bool) {
-        self.session.line_set(now, is_set);
-    }
-
-    /// Does one bounded piece of work.
-    pub fn poll(&mut self, now: Instant) -> Activity {
-        if self.session.poll_timeout().is_some_and(|due| due <= now) {
-            self.session.handle_timeout(now);
-        }
-        self.note_session();
-        let heard = self.listen(now);
-        if let Some(wanted) = self.desk.wanted.take() {
-            return wanted;
-        }
-        let thought = self.mind.think(now, &mut self.desk.outbox);
-        self.tell(now);
-        if heard || thought {
-            Activity::Busy
-        } else {
-            let times = [self.session.poll_timeout(), self.mind.wakes()];
-            Activity::IdleUntil(times.into_iter().flatten().min())
-        }
-    }
-
-    /// Log bytes for the host. Dropped and counted when there are more than the cable carries.
-    pub fn log(&mut self, bytes: &[u8]) {
-        self.desk.log.push(bytes);
-    }
-
-    /// What only the board knows, for the counters.
-    pub fn set_health(&mut self, health: Health) {
-        self.desk.health = health;
-    }
-
     /// What board this is, for whoever measures it.
     pub fn set_board(&mut self, board: BoardFacts) {
         self.desk.board = board;
@@ -235,19 +185,9 @@ impl<'m, K: Kernels> Device<'m, K> {
         self.desk.tell_crash = self.session.peer().is_some();
     }
 
-    /// Whether a crash report waits to be seen. When it no longer does, the board forgets it too.
-    pub fn has_unseen_crash(&self) -> bool {
-        self.desk.crash.is_some()
-    }
-
     /// Events of the conversation that the host has not confirmed to have stored.
     pub fn unseen_events(&self) -> usize {
         self.mind.log.len()
-    }
-
-    /// The link, for its counters and its peer.
-    pub fn session(&self) -> &Session {
-        &self.session
     }
 
     /// The tokens of the conversation, as far as they are decided on.
@@ -327,6 +267,48 @@ impl<'m, K: Kernels> Device<'m, K> {
             }
             desk.log.sent(count);
         }
+    }
+}
+
+impl<K: Kernels> Machine for Device<'_, K> {
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    fn poll(&mut self, now: Instant) -> Activity {
+        if self.session.poll_timeout().is_some_and(|due| due <= now) {
+            self.session.handle_timeout(now);
+        }
+        self.note_session();
+        let heard = self.listen(now);
+        if let Some(wanted) = self.desk.wanted.take() {
+            return wanted;
+        }
+        let thought = self.mind.think(now, &mut self.desk.outbox);
+        self.tell(now);
+        if heard || thought {
+            Activity::Busy
+        } else {
+            let times = [self.session.poll_timeout(), self.mind.wakes()];
+            Activity::IdleUntil(times.into_iter().flatten().min())
+        }
+    }
+
+    /// Dropped and counted when there is more than the cable carries.
+    fn log(&mut self, bytes: &[u8]) {
+        self.desk.log.push(bytes);
+    }
+
+    fn set_health(&mut self, health: Health) {
+        self.desk.health = health;
+    }
+
+    fn has_unseen_crash(&self) -> bool {
+        self.desk.crash.is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! bytes ─► Session ─► inbox ─► Mind: context, model, reply ─► event log ─► Session ─► bytes
 //! ```
-//! [`Device::poll`] does one bounded piece of work and says whether there is more. Nothing here
+//! [`Machine::poll`] does one bounded piece of work and says whether there is more. Nothing here
 //! reads a clock, a register or a port; time and bytes are arguments. Memory is allocated by
 //! [`Device::new`] only.
 //!

@@ -1,72 +1,54 @@
 //! What drives a board, seen from its main loop: a persona, or the reason why there is none.
 
-use engine::Kernels;
-use link::Instant;
+use link::{Instant, Session};
 
-use crate::{Activity, Device, Health};
+use crate::{Activity, Health};
 
 /// A machine at the end of a cable, polled by a program that owns the registers.
 pub trait Machine {
-    /// Takes bytes from the wire, in pieces of any size.
-    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
+    /// The link, for its counters and its peer.
+    fn session(&self) -> &Session;
+
+    /// The link, to move bytes.
+    fn session_mut(&mut self) -> &mut Session;
 
     /// Does one bounded piece of work.
     fn poll(&mut self, now: Instant) -> Activity;
 
-    /// Fills `out` with bytes for the wire and returns how many.
-    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize;
+    /// Takes log bytes for the host, where there is room for them.
+    fn log(&mut self, _bytes: &[u8]) {}
 
-    /// The rate in bits per second that the line is to be given; see [`link::Session::line_to_set`].
-    fn line_to_set(&self) -> Option<u32>;
+    /// Takes what only the board knows, where counters are told.
+    fn set_health(&mut self, _health: Health) {}
 
-    /// The line was given that rate, or cannot be; see [`link::Session::line_set`].
-    fn line_set(&mut self, now: Instant, is_set: bool);
-
-    /// Takes log bytes for the host.
-    fn log(&mut self, bytes: &[u8]);
-
-    /// Takes what only the board knows, for the counters.
-    fn set_health(&mut self, health: Health);
-
-    /// Whether a crash report waits to be seen by the host.
-    fn has_unseen_crash(&self) -> bool;
+    /// Whether a crash report waits to be seen. When it no longer does, the board forgets it too.
+    /// One that the bootloader tells waits as long as the machine lives.
+    fn has_unseen_crash(&self) -> bool {
+        true
+    }
 
     /// Flashes of the light that say what is wrong; `None` when nothing is.
     fn trouble(&self) -> Option<u8> {
         None
     }
-}
 
-impl<K: Kernels> Machine for Device<'_, K> {
+    /// Takes bytes from the wire, in pieces of any size.
     fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        Device::handle_bytes(self, now, bytes);
+        self.session_mut().handle_bytes(now, bytes);
     }
 
-    fn poll(&mut self, now: Instant) -> Activity {
-        Device::poll(self, now)
-    }
-
+    /// Fills `out` with bytes for the wire and returns how many; see [`Session::poll_transmit`].
     fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        Device::poll_transmit(self, now, out)
+        self.session_mut().poll_transmit(now, out)
     }
 
+    /// The rate in bits per second that the line is to be given; see [`Session::line_to_set`].
     fn line_to_set(&self) -> Option<u32> {
-        Device::line_to_set(self)
+        self.session().line_to_set()
     }
 
+    /// The line was given that rate, or cannot be; see [`Session::line_set`].
     fn line_set(&mut self, now: Instant, is_set: bool) {
-        Device::line_set(self, now, is_set);
-    }
-
-    fn log(&mut self, bytes: &[u8]) {
-        Device::log(self, bytes);
-    }
-
-    fn set_health(&mut self, health: Health) {
-        Device::set_health(self, health);
-    }
-
-    fn has_unseen_crash(&self) -> bool {
-        Device::has_unseen_crash(self)
+        self.session_mut().line_set(now, is_set);
     }
 }

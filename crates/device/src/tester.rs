@@ -7,7 +7,7 @@ use link::message::{DeviceMessage, HostMessage, MAX_MESSAGE, Refusal};
 use link::{Instant, Session, SessionEvent};
 
 use crate::memory_test::{Cells, March};
-use crate::{Activity, Health, Machine};
+use crate::{Activity, Machine};
 
 /// Words tested before the wire is served again. Some 12 instructions for each: about a millisecond,
 /// in which less arrives than a hundredth of the serial port's ring.
@@ -92,8 +92,12 @@ impl<C: Cells> Tester<C> {
 }
 
 impl<C: Cells> Machine for Tester<C> {
-    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        self.session.handle_bytes(now, bytes);
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
     }
 
     fn poll(&mut self, now: Instant) -> Activity {
@@ -129,27 +133,6 @@ impl<C: Cells> Machine for Tester<C> {
             }
             State::Bad { .. } => Activity::IdleUntil(due),
         }
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        self.session.poll_transmit(now, out)
-    }
-
-    fn line_to_set(&self) -> Option<u32> {
-        self.session.line_to_set()
-    }
-
-    fn line_set(&mut self, now: Instant, is_set: bool) {
-        self.session.line_set(now, is_set);
-    }
-
-    fn log(&mut self, _: &[u8]) {}
-
-    fn set_health(&mut self, _: Health) {}
-
-    fn has_unseen_crash(&self) -> bool {
-        // The bootloader has told it, or will.
-        true
     }
 
     fn trouble(&self) -> Option<u8> {

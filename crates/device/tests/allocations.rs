@@ -3,7 +3,7 @@
 
 mod support;
 
-use device::{Device, Options, Plan};
+use device::{Device, Machine, Options, Plan};
 use engine::{Placement, Portable};
 use link::Session;
 use link::conversation::{MessageState, Update};

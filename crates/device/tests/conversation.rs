@@ -4,6 +4,7 @@
 
 mod support;
 
+use device::Machine;
 use link::conversation::{MessageState, SayError, Update};
 use link::message::{BoardFacts, EndReason, Settings, Speaker};
 use model_format::Model;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use device::{Activity, Device, Options};
+use device::{Activity, Device, Machine, Options};
 use engine::Portable;
 use link::message::{
     DeviceMessage, Event, HostMessage, ImageInfo, MAX_MESSAGE, Refusal, Role, Settings, Slot,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use boot_core::handover::{self, Record};
-use device::{Activity, Device, DeviceError, Options};
+use device::{Activity, Device, DeviceError, Machine, Options};
 use engine::Portable;
 use link::message::{CrashKind, CrashReport, Identity, Role};
 use link::{Instant, Rates, Session};

@@ -129,12 +129,11 @@ impl ChatText {
         }
         match delivery {
             Delivery::Waiting => self.status(out, "waiting for the board"),
-            Delivery::Sent => {}
-            Delivery::Received => self.status(out, "received"),
+            // That it thinks about it, or does not answer, says the rest.
+            Delivery::Sent | Delivery::Received => {}
             Delivery::Read => {
                 self.unread = self.unread.saturating_sub(1);
                 self.is_awaited = true;
-                self.status(out, "read");
             }
         }
     }
@@ -237,20 +236,17 @@ mod tests {
         }
         out.push_str(&chat.show(&reply("Hello\x1b[2J", ReplyState::Stopped)));
         assert!(chat.is_settled());
-        assert_eq!(
-            out,
-            "  · received\n  · read\n  · Wisp is thinking…\nWisp: Hello\u{fffd}[2J (stopped)\n"
-        );
+        assert_eq!(out, "  · Wisp is thinking…\nWisp: Hello\u{fffd}[2J (stopped)\n");
     }
 
     #[test]
-    fn a_tick_in_the_middle_of_a_reply_has_a_line_of_its_own() {
+    fn news_in_the_middle_of_a_reply_has_a_line_of_its_own() {
         let mut chat = ChatText::new("Wisp");
         let mut out = chat.show(&reply("Once", ReplyState::Writing));
-        out.push_str(&chat.show(&said(Delivery::Received)));
+        out.push_str(&chat.show(&said(Delivery::Waiting)));
         out.push_str(&chat.show(&reply("Once upon", ReplyState::Writing)));
         out.push_str(&chat.show(&said(Delivery::Read)));
-        assert_eq!(out, "Wisp: Once\n  · received\n upon\n  · read\n");
+        assert_eq!(out, "Wisp: Once\n  · waiting for the board\n upon");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl PatientOptions {
         Ok(Facts {
             ports: wants(Area::Port).then(|| gather::ports(port.as_ref(), self.port.baud)),
             emulator: wants(Area::Qemu).then(gather::emulator),
-            toolchain: wants(Area::Toolchain).then(gather::toolchain).flatten(),
+            toolchain: wants(Area::Toolchain).then(gather::toolchain),
             persona: wants(Area::Persona).then(|| gather::persona(self.persona.as_deref())),
             history: wants(Area::History).then(|| gather::history(self.history.as_deref())),
         })

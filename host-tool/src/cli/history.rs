@@ -62,11 +62,19 @@ pub(super) fn run(arguments: HistoryArguments) -> Result<()> {
     match arguments.action {
         Action::List => list(&path, &chats),
         Action::Search { words } => {
+            let mut found = 0;
             for chat in &chats {
                 let messages = reader.messages(chat)?;
                 for message in messages.iter().filter(|message| mentions(&message.text, &words)) {
                     out::line(&describe(chat, message));
+                    found += 1;
                 }
+            }
+            if found == 0 {
+                out::note(match words.len() {
+                    1 => "No message has this in it.",
+                    _ => "No message has all of these words in it.",
+                });
             }
         }
         Action::Export { format, output } => {

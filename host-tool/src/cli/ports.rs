@@ -43,6 +43,7 @@ mod tests {
         let entry = |state| PortEntry {
             path: "/dev/ttyUSB0".into(),
             description: "Maker Adapter".into(),
+            is_built_in: false,
             state,
         };
         let text = describe(&entry(PortState::NoPermission { group: "dialout".into() }));

@@ -13,7 +13,7 @@ use super::options::{BoardArguments, ImageOptions};
 use super::out;
 use super::progress::Progress;
 use crate::client::{Client, ClientOptions};
-use crate::errors::Result;
+use crate::errors::{Result, WispError};
 
 /// Arguments of `wisp qemu`.
 #[derive(Debug, Args)]
@@ -62,6 +62,27 @@ pub(super) fn run(arguments: QemuArguments) -> Result<()> {
     let (connector, noise) = arguments.noise.on(Box::new(board.connector()));
     let mut client =
         Client::start(connector, ClientOptions { wanted, ..ClientOptions::default() })?;
-    Progress::new().wait_until_online(&client, &interrupt)?;
+    Progress::new().wait_until_online(&client, &interrupt).map_err(without_emulator)?;
     chat::talk(&mut client, ChatText::new(&name), &interrupt, noise)
+}
+
+/// What an error on the way to an emulated board means when the board ends with this program.
+pub(super) fn without_emulator(error: WispError) -> WispError {
+    match error {
+        WispError::Interrupted { .. } | WispError::Cancelled => WispError::QemuCancelled,
+        error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_promised_of_a_board_that_is_gone() {
+        let told = |error| without_emulator(error).code_text();
+        assert_eq!(told(WispError::Interrupted { kept: 1, total: 2 }), "wisp::qemu::cancelled");
+        assert_eq!(told(WispError::Cancelled), "wisp::qemu::cancelled");
+        assert_eq!(told(WispError::DriverGone), "wisp::host::driver");
+    }
 }

@@ -97,6 +97,7 @@ pub(super) fn serve(
     let thread = std::thread::spawn(move || serve_blocking(relay, served, fresh, ended));
 
     let mut progress = Progress::new();
+    let mut is_awake = false;
     let outcome = loop {
         if interrupt.is_raised() {
             break Ok(());
@@ -113,11 +114,13 @@ pub(super) fn serve(
         match client.updates()?.recv_timeout(LOOK) {
             Ok(update) => {
                 noise.hear(&update);
-                if let Some(words) = noise.news() {
+                // They are for whoever waits for it to wake up. All of it is told at the end.
+                if let Some(words) = noise.news().filter(|_| !is_awake) {
                     progress.line(&words);
                 }
                 progress.show(&update);
                 if update == Update::Loaded {
+                    is_awake = true;
                     out::line(&format!("{name} is awake: see the page."));
                 }
                 hub.publish(&update);

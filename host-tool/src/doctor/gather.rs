@@ -1,12 +1,9 @@
 //! Finds the facts out: everything that opens, reads or starts something. It judges nothing.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-use link::Instant;
+use std::thread::ScopedJoinHandle;
 
 use super::{
     Compiler, EmulatorFacts, Heard, HistoryFacts, HistorySummary, PersonaFacts, PersonaSummary,
@@ -18,10 +15,7 @@ use crate::client::random;
 use crate::errors::{Result, WispError};
 use crate::history;
 use crate::image;
-use crate::port::{self, Port, PortAddress, PortState, Speed, USUAL_BAUD};
-
-/// How long one look at a port waits for bytes.
-const LOOK: Duration = Duration::from_millis(5);
+use crate::port::{self, Exchange, PortAddress, PortState, Speed, USUAL_BAUD};
 
 /// How long it may take to leave a line at the speed that everybody begins with.
 const LEAVING_MICROS: u64 = 200_000;
@@ -29,35 +23,27 @@ const LEAVING_MICROS: u64 = 200_000;
 /// Looks at this port, or at all serial ports at once.
 pub fn ports(named: Option<&PortAddress>, speed: Speed) -> PortsFacts {
     let candidates: Vec<_> = match named {
-        Some(address) => vec![(address.clone(), String::new())],
+        Some(address) => vec![(address.clone(), String::new(), false)],
         None => port::list()
             .into_iter()
             .map(|entry| {
                 let path = entry.path.to_string_lossy().into_owned();
-                (PortAddress::Serial(path), entry.description)
+                (PortAddress::Serial(path), entry.description, entry.is_built_in)
             })
             .collect(),
     };
     let ports = std::thread::scope(|scope| {
         let looks: Vec<_> = candidates
-            .iter()
-            .map(|(address, description)| {
-                (address, description, scope.spawn(move || look(address, speed)))
+            .into_iter()
+            .map(|(address, description, is_built_in)| {
+                let name = address.to_string();
+                let look = scope.spawn(move || look(&address, speed));
+                (name, description, is_built_in, look)
             })
             .collect();
-        let join = |(address, description, look): (
-            &PortAddress,
-            &String,
-            std::thread::ScopedJoinHandle<'_, _>,
-        )| {
+        let join = |(name, description, is_built_in, look): (_, _, _, ScopedJoinHandle<'_, _>)| {
             let (heard, at_usual) = look.join().unwrap_or((Err(WispError::DriverGone), None));
-            PortFacts {
-                name: address.to_string(),
-                description: description.clone(),
-                baud: speed.first(),
-                heard,
-                at_usual,
-            }
+            PortFacts { name, description, is_built_in, baud: speed.first(), heard, at_usual }
         };
         looks.into_iter().map(join).collect()
     });
@@ -85,45 +71,15 @@ fn listen(address: &PortAddress, speed: Speed) -> Result<Heard> {
             return Err(WispError::PortBusy { path: path.clone(), holder });
         }
     }
-    let mut port = port::open(address, speed.first())?;
-    let probe = Probe::new(Instant(0), random()?, random()?, speed.rates());
-    converse(port.as_mut(), probe).map_err(|cause| WispError::PortOpen {
-        path: address.to_string(),
-        cause: format!("it vanished ({cause})"),
-    })
-}
-
-fn converse(port: &mut dyn Port, mut probe: Probe) -> io::Result<Heard> {
-    let began = std::time::Instant::now();
-    let now = || Instant(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-    let (mut outgoing, mut incoming) = (Vec::new(), [0; 4096]);
-    let mut leaving_until = None;
-    loop {
-        if leaving_until.is_none() && probe.is_done(now()) {
-            probe.leave();
-            leaving_until = Some(now().plus_micros(LEAVING_MICROS));
-        }
-        let is_late = leaving_until.is_some_and(|end| now() >= end);
-        if is_late || (leaving_until.is_some() && probe.has_left()) {
-            break;
-        }
-        if outgoing.is_empty() {
-            outgoing.resize(2048, 0);
-            let count = probe.transmit(now(), &mut outgoing);
-            outgoing.truncate(count);
-        }
-        if !outgoing.is_empty() {
-            let sent = port.send(&outgoing)?;
-            outgoing.drain(..sent.min(outgoing.len()));
-        }
-        if outgoing.is_empty()
-            && let Some(baud) = probe.line_to_set()
-        {
-            let is_set = port.set_baud(baud).is_ok();
-            probe.line_set(now(), is_set);
-        }
-        let count = port.receive(&mut incoming, LOOK)?;
-        probe.receive(now(), incoming.get(..count).unwrap_or_default());
+    let mut exchange = Exchange::new(port::open(address, speed.first())?, address.to_string());
+    let mut probe = Probe::new(exchange.now(), random()?, random()?, speed.rates());
+    while !probe.is_done(exchange.now()) {
+        exchange.round(&mut probe)?;
+    }
+    probe.leave();
+    let end = exchange.now().plus_micros(LEAVING_MICROS);
+    while !probe.has_left() && exchange.now() < end {
+        exchange.round(&mut probe)?;
     }
     Ok(probe.heard())
 }
@@ -160,11 +116,13 @@ fn source_tree() -> Option<PathBuf> {
     Some(root.to_path_buf())
 }
 
-/// Looks at what builds the board's programs; `None` outside the source tree.
-pub fn toolchain() -> Option<ToolchainFacts> {
-    let artefacts = Artefacts::in_folder(&source_tree()?);
+/// Looks at what builds the board's programs, in the source tree.
+pub fn toolchain() -> ToolchainFacts {
+    let Some(folder) = source_tree() else { return ToolchainFacts::default() };
+    let artefacts = Artefacts::in_folder(&folder);
     let rustup = output("rustup", &["--version"]);
-    Some(ToolchainFacts {
+    ToolchainFacts {
+        is_in_tree: true,
         needed: env!("CARGO_PKG_RUST_VERSION").to_string(),
         rustup: rustup.map(|text| text.split(" (").next().unwrap_or_default().to_string()),
         compilers: ["rustc", "/usr/bin/rustc"].into_iter().filter_map(compiler).collect(),
@@ -174,7 +132,7 @@ pub fn toolchain() -> Option<ToolchainFacts> {
             .into_iter()
             .filter_map(Result::err)
             .collect(),
-    })
+    }
 }
 
 fn compiler(program: &str) -> Option<Compiler> {

@@ -31,7 +31,7 @@ pub struct Facts {
     pub ports: Option<PortsFacts>,
     /// QEMU.
     pub emulator: Option<EmulatorFacts>,
-    /// What builds the board's programs; only in the source tree.
+    /// What builds the board's programs.
     pub toolchain: Option<ToolchainFacts>,
     /// The persona's file.
     pub persona: Option<PersonaFacts>,

@@ -27,6 +27,8 @@ pub struct PortFacts {
     pub name: String,
     /// What the device calls itself, or empty.
     pub description: String,
+    /// Whether it is a port of the computer's own, which nobody has named: there mostly is nothing.
+    pub is_built_in: bool,
     /// Bits per second that it was tried at.
     pub baud: u32,
     /// What was heard there, or why it could not be opened.
@@ -43,6 +45,8 @@ pub(super) fn examine(facts: &PortsFacts) -> Vec<Finding> {
         facts.ports.iter().flat_map(|port| examine_port(port, level)).collect();
     if facts.ports.is_empty() {
         findings.push(Finding::of(Area::Port, Level::Wrong, &WispError::NoPort));
+    } else if facts.ports.iter().all(PortFacts::is_unconnected) {
+        findings.push(Finding::of(Area::Port, Level::Wrong, &Problem::NoAdapter));
     }
     if let Some(process) = facts.modem_manager {
         let problem = Problem::ModemManager { process };
@@ -54,6 +58,13 @@ pub(super) fn examine(facts: &PortsFacts) -> Vec<Finding> {
 impl PortFacts {
     fn has_board(&self) -> bool {
         self.heard.as_ref().is_ok_and(Heard::is_board)
+    }
+
+    fn is_unconnected(&self) -> bool {
+        let is_board = |(_, heard): &(u32, Heard)| heard.is_board();
+        self.is_built_in
+            && self.heard.as_ref().is_ok_and(|heard| heard.bytes == 0)
+            && !self.at_usual.as_ref().is_some_and(is_board)
     }
 }
 
@@ -73,6 +84,9 @@ fn examine_silence(facts: &PortFacts, heard: &Heard, level: Level) -> Finding {
     let port = facts.name.clone();
     let problem = |problem: Problem| Finding::of(Area::Port, level, &problem);
     let error = |error: WispError| Finding::of(Area::Port, level, &error);
+    if facts.is_unconnected() {
+        return Finding::of(Area::Port, Level::Note, &Problem::Unconnected { port });
+    }
     if let Some((usual, _)) = facts.at_usual.as_ref().filter(|(_, heard)| heard.is_board()) {
         return problem(Problem::Baud { port, tried: facts.baud, usual: *usual });
     }
@@ -175,126 +189,4 @@ fn version([major, minor, patch]: [u16; 3]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use link::conversation::Crash;
-    use link::message::{BoardFacts, CrashKind, Refusal};
-
-    use super::*;
-    use crate::errors::BoardRefused;
-
-    fn port(heard: Result<Heard, WispError>) -> PortFacts {
-        let name = "/dev/ttyUSB0".to_string();
-        PortFacts { name, description: String::new(), baud: 115_200, heard, at_usual: None }
-    }
-
-    fn board(role: Role) -> Heard {
-        let peer = Identity { role, boot: 1, version: link::VERSION, persona: Some([7; 32]) };
-        Heard { bytes: 100, frames: 3, peer: Some(peer), ..Heard::default() }
-    }
-
-    fn unhearing(role: Role) -> Heard {
-        let answering = board(role);
-        Heard { peer: None, unhearing: answering.peer, ..answering }
-    }
-
-    fn codes(ports: Vec<PortFacts>) -> Vec<(Level, String)> {
-        let facts = PortsFacts { ports, modem_manager: None };
-        examine(&facts).into_iter().map(|finding| (finding.level, finding.code)).collect()
-    }
-
-    fn wrong(code: &str) -> Vec<(Level, String)> {
-        vec![(Level::Wrong, code.to_string())]
-    }
-
-    #[test]
-    fn each_reason_that_a_port_cannot_be_opened_keeps_its_code() {
-        let path = || "/dev/ttyUSB0".to_string();
-        for (error, code) in [
-            (WispError::PortNotFound { path: path() }, "wisp::port::not_found"),
-            (
-                WispError::PortPermission { path: path(), group: "dialout".into() },
-                "wisp::port::permission",
-            ),
-            (WispError::PortBusy { path: path(), holder: String::new() }, "wisp::port::busy"),
-            (WispError::PortNotSerial { path: path() }, "wisp::port::not_serial"),
-        ] {
-            assert_eq!(codes(vec![port(Err(error))]), wrong(code));
-        }
-        assert_eq!(codes(Vec::new()), wrong("wisp::port::none"));
-    }
-
-    #[test]
-    fn what_comes_instead_of_a_board_is_told_apart() {
-        let heard = Heard::default;
-        let garbage = Heard { bytes: 50, printable: 12, ..heard() };
-        for (heard, code) in [
-            (heard(), "wisp::board::silent"),
-            (garbage.clone(), "wisp::port::garbage"),
-            (Heard { bytes: 50, printable: 49, ..heard() }, "wisp::port::other_device"),
-            (Heard { bytes: 50, frames: 3, ..heard() }, "wisp::port::echo"),
-            (
-                Heard { bytes: 50, frames: 3, is_other_protocol: true, ..heard() },
-                "wisp::board::protocol_version",
-            ),
-            (board(Role::Host), "wisp::port::no_board"),
-            (unhearing(Role::Host), "wisp::port::no_board"),
-            (unhearing(Role::Bootloader), "wisp::port::unhearing"),
-            (unhearing(Role::Firmware), "wisp::port::unhearing"),
-        ] {
-            assert_eq!(codes(vec![port(Ok(heard))]), wrong(code));
-        }
-        let mut facts = port(Ok(garbage));
-        facts.baud = 9600;
-        facts.at_usual = Some((115_200, Heard::default()));
-        assert_eq!(codes(vec![facts]), wrong("wisp::port::garbage"));
-        let mut facts = port(Ok(Heard::default()));
-        facts.at_usual = Some((115_200, board(Role::Bootloader)));
-        assert_eq!(codes(vec![facts]), wrong("wisp::port::baud"));
-    }
-
-    #[test]
-    fn once_a_board_is_found_other_ports_are_only_worth_a_note() {
-        let facts = PortsFacts {
-            ports: vec![port(Ok(Heard::default())), port(Ok(board(Role::Firmware)))],
-            modem_manager: Some(77),
-        };
-        let findings = examine(&facts);
-        let levels: Vec<_> = findings.iter().map(|finding| finding.level).collect();
-        assert_eq!(levels, [Level::Note, Level::Fine, Level::Note]);
-        assert_eq!(findings[1].code, "wisp::port::ok");
-        assert!(findings[1].message.contains("firmware 0.1.0 answers, with persona 070707070707"));
-        assert_eq!(findings[2].code, "wisp::port::modem_manager");
-        assert!(findings[2].message.contains("process 77"));
-    }
-
-    #[test]
-    fn a_board_tells_what_is_wrong_with_it() {
-        let mut old = board(Role::Firmware);
-        old.peer.as_mut().unwrap().version = [0, 0, 9];
-        old.board = Some(BoardFacts { revision: 0x90_0093, ..BoardFacts::default() });
-        let refused = BoardRefused { refusal: Refusal::OutOfMemory, detail: 0 };
-        let refusing = Heard { refused: Some(refused), ..board(Role::Firmware) };
-        let slots = Some([SlotState::Empty; 2]);
-        let empty = Heard { slots, ..board(Role::Bootloader) };
-        let crash = Crash {
-            role: Role::Firmware,
-            kind: CrashKind::Watchdog,
-            program_counter: 0,
-            link_register: 0,
-            fault_status: 0,
-            fault_address: 0,
-            message: String::new(),
-        };
-        let crashed = Heard { crash: Some(crash), ..board(Role::Bootloader) };
-        for (heard, level, code) in [
-            (old, Level::Note, "wisp::board::version"),
-            (refusing, Level::Wrong, "wisp::refused::out_of_memory"),
-            (empty, Level::Note, "wisp::load::nothing"),
-            (crashed, Level::Note, "wisp::crash::watchdog"),
-        ] {
-            let codes = codes(vec![port(Ok(heard))]);
-            assert_eq!(codes[0], (Level::Fine, "wisp::port::ok".to_string()));
-            assert_eq!(codes[1..], [(level, code.to_string())]);
-        }
-    }
-}
+mod tests;

@@ -17,6 +17,20 @@ pub enum Problem {
     )]
     ModemManager { process: u32 },
 
+    #[error("nothing is connected to {port}, a serial port of the computer itself")]
+    #[diagnostic(
+        code(wisp::port::unconnected),
+        help("If a board is wired to it all the same, look at it with `--port {port}`.")
+    )]
+    Unconnected { port: String },
+
+    #[error("there is no USB serial adapter, and no board anywhere else")]
+    #[diagnostic(
+        code(wisp::port::no_adapter),
+        help("Plug the adapter in. No board at hand? `wisp demo` needs none.")
+    )]
+    NoAdapter,
+
     #[error("what comes from {port} at {baud} baud is no frame of Wisp's ({bytes} bytes in 2 s)")]
     #[diagnostic(
         code(wisp::port::garbage),
@@ -121,6 +135,8 @@ mod tests {
         let text = String::new;
         let samples = [
             Problem::ModemManager { process: 1 },
+            Problem::Unconnected { port: text() },
+            Problem::NoAdapter,
             Problem::Garbage { port: text(), baud: 1, bytes: 1 },
             Problem::OtherDevice { port: text(), bytes: 1 },
             Problem::Echo { port: text() },

@@ -6,6 +6,8 @@ use crate::errors::WispError;
 /// What was found out about the source tree.
 #[derive(Debug, Default)]
 pub struct ToolchainFacts {
+    /// Whether this is the source tree: nothing is built anywhere else.
+    pub is_in_tree: bool,
     /// Version of the Rust that the tree needs: `1.95`.
     pub needed: String,
     /// rustup's version, if it is there.
@@ -33,6 +35,10 @@ pub struct Compiler {
 
 /// Says what the facts mean.
 pub(super) fn examine(facts: &ToolchainFacts) -> Vec<Finding> {
+    if !facts.is_in_tree {
+        let words = "this is not the project's folder, and nothing is built anywhere else";
+        return vec![Finding::fine(Area::Toolchain, words)];
+    }
     let wrong = |problem: &Problem| Finding::of(Area::Toolchain, Level::Wrong, problem);
     let mut findings = Vec::new();
     match facts.compilers.first() {
@@ -87,6 +93,7 @@ mod tests {
     fn facts() -> ToolchainFacts {
         let whole = Compiler { release: "1.95.0".into(), has_sources: true, has_linker: true };
         ToolchainFacts {
+            is_in_tree: true,
             needed: "1.95".into(),
             compilers: vec![whole],
             has_cc: true,
@@ -128,6 +135,13 @@ mod tests {
             facts.has_lld = true;
         });
         assert_eq!(codes, ["wisp::toolchain::ok"]);
+    }
+
+    #[test]
+    fn elsewhere_nothing_is_missing() {
+        let findings = examine(&ToolchainFacts::default());
+        assert_eq!((findings.len(), findings[0].level), (1, Level::Fine));
+        assert!(findings[0].message.contains("not the project's folder"));
     }
 
     #[test]

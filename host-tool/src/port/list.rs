@@ -14,6 +14,8 @@ pub struct PortEntry {
     pub path: PathBuf,
     /// What it calls itself: manufacturer and product of a USB adapter, or its driver.
     pub description: String,
+    /// Whether it is a port of the computer's own, not one that was plugged in.
+    pub is_built_in: bool,
     /// Whether it can be used.
     pub state: PortState,
 }
@@ -52,7 +54,12 @@ pub fn list() -> Vec<PortEntry> {
 /// Lists what a `/sys/class/tty` says is a serial device, with its node in a `/dev`.
 pub fn list_in(sys_class_tty: &Path, dev: &Path) -> Vec<PortEntry> {
     let mut ports: Vec<PortEntry> = devices(sys_class_tty, dev)
-        .map(|(path, description)| PortEntry { state: diagnose(&path), path, description })
+        .map(|(path, description, is_built_in)| PortEntry {
+            state: diagnose(&path),
+            path,
+            description,
+            is_built_in,
+        })
         .collect();
     // USB adapters first: a board hangs on one of those far more often than on a built-in port.
     ports.sort_by_key(|port| {
@@ -65,25 +72,25 @@ pub fn list_in(sys_class_tty: &Path, dev: &Path) -> Vec<PortEntry> {
 /// The usable ones among those that are not `known` yet; the known ones are not touched.
 pub(super) fn new_ones_in(sys_class_tty: &Path, dev: &Path, known: &[PathBuf]) -> Vec<PathBuf> {
     devices(sys_class_tty, dev)
-        .map(|(path, _)| path)
+        .map(|(path, ..)| path)
         .filter(|path| !known.contains(path))
         // Asked several times a second: who holds a busy one does not matter here.
         .filter(|path| diagnose_with(path, |_| String::new()) == PortState::Usable)
         .collect()
 }
 
-/// Each serial device's path and what it calls itself.
-fn devices(sys_class_tty: &Path, dev: &Path) -> impl Iterator<Item = (PathBuf, String)> {
+/// Each serial device's path, what it calls itself, and whether it is built in.
+fn devices(sys_class_tty: &Path, dev: &Path) -> impl Iterator<Item = (PathBuf, String, bool)> {
     let entries = fs::read_dir(sys_class_tty).into_iter().flatten().flatten();
     entries.filter_map(move |entry| {
         let name = entry.file_name().into_string().ok()?;
-        let description = describe(&entry.path(), &name)?;
-        Some((dev.join(name), description))
+        let (description, is_built_in) = describe(&entry.path(), &name)?;
+        Some((dev.join(name), description, is_built_in))
     })
 }
 
-/// What a device is; `None` for those with no hardware behind them.
-fn describe(sys: &Path, name: &str) -> Option<String> {
+/// What a device is, and whether it is built in; `None` for those with no hardware behind them.
+fn describe(sys: &Path, name: &str) -> Option<(String, bool)> {
     // Virtual consoles and pseudo-terminals have no device.
     let device = fs::canonicalize(sys.join("device")).ok()?;
     if name.starts_with("ttyS") && is_absent_uart(sys) {
@@ -96,12 +103,16 @@ fn describe(sys: &Path, name: &str) -> Option<String> {
         };
         if let Some(product) = read("product") {
             let maker = read("manufacturer").unwrap_or_default();
-            return Some(crate::sanitise::one_line(format!("{maker} {product}").trim()));
+            let words = crate::sanitise::one_line(format!("{maker} {product}").trim());
+            return Some((words, false));
         }
     }
     let driver = fs::read_link(device.join("driver")).ok();
     let driver = driver.as_deref().and_then(Path::file_name).map(|d| d.to_string_lossy());
-    Some(driver.map_or("serial port".to_string(), |d| format!("built-in serial port ({d})")))
+    Some(match driver {
+        Some(driver) => (format!("built-in serial port ({driver})"), true),
+        None => ("serial port".to_string(), false),
+    })
 }
 
 /// PCs announce four UARTs whether they have them or not; type 0 means "nothing there".
@@ -198,6 +209,8 @@ mod tests {
         let sys = folder.path();
         fake_tty(sys, "tty1", false);
         fs::write(fake_tty(sys, "ttyS0", true).join("type"), "4\n").unwrap();
+        symlink("/drivers/serial8250", sys.join("devices/usb1/ttyS0/interface/ttyS0/driver"))
+            .unwrap();
         fs::write(fake_tty(sys, "ttyS1", true).join("type"), "0\n").unwrap();
         fake_tty(sys, "ttyUSB0", true);
         let usb = sys.join("devices/usb1/ttyUSB0");
@@ -209,6 +222,8 @@ mod tests {
         assert_eq!(names, ["/nowhere/ttyUSB0", "/nowhere/ttyS0"]);
         assert_eq!(ports[0].description, "Maker USB \u{fffd}Serial");
         assert_eq!(ports[0].state, PortState::Missing);
+        assert!(!ports[0].is_built_in && ports[1].is_built_in);
+        assert_eq!(ports[1].description, "built-in serial port (serial8250)");
     }
 
     #[test]

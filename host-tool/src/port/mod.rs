@@ -2,6 +2,7 @@
 
 mod address;
 mod auto;
+mod exchange;
 mod list;
 mod lock;
 mod noise;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 pub use address::PortAddress;
 pub use auto::AutoConnector;
+pub(crate) use exchange::Exchange;
+pub use exchange::Talker;
 pub(crate) use list::holder_of;
 pub use list::{PortEntry, PortState, diagnose, list, list_in};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use device::{Activity, Device, Options};
+use device::{Activity, Device, Machine, Options};
 use engine::Portable;
 use link::conversation::{Conversation, MessageState};
 use link::message::{DeviceMessage, Identity, MAX_MESSAGE, Role, Settings, Speaker};

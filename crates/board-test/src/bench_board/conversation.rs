@@ -6,7 +6,7 @@
 //! rounds of the same story, which tells what a round takes and what a token.
 
 use arm1176::Arm1176;
-use device::Device;
+use device::{Device, Machine};
 use engine::{Engine, Sampler, SamplerSettings, Step};
 use link::message::{DeviceMessage, HostMessage, Identity, MAX_MESSAGE, Role, Settings};
 use link::{Instant, Session, SessionEvent};

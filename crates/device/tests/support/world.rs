@@ -1,7 +1,7 @@
 //! A board and a host on one cable, in memory, with a clock of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "for tests only")]
 
-use device::{Activity, Device, Options};
+use device::{Activity, Device, Machine, Options};
 use engine::Portable;
 use link::conversation::{Conversation, MessageKey, Update};
 use link::message::{

@@ -16,6 +16,7 @@ use watch::Watch;
 use super::interrupt::Interrupt;
 use super::out;
 use super::progress::Progress;
+use super::qemu::without_emulator;
 use crate::bench::facts::{Choices, FileFacts, Hardware, PersonaFacts, Run, hexadecimal, utc};
 use crate::bench::folder::{self, Folder};
 use crate::bench::meter::{Halt, Meter};
@@ -77,6 +78,7 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
         let client = Client::start(connector, options)?;
         bench.run(&client, board, folder, &interrupt)
     });
+    let result = if arguments.qemu { result.map_err(without_emulator) } else { result };
     if result.is_err() {
         // A folder without a board's first word in it is of no use to anyone.
         remove_if_unused(&path);

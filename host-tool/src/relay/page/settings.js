@@ -36,6 +36,7 @@ export function showCard() {
     ["SHA-256", card.digest],
     ["Made from", card.source],
     ["Licences", card.licences],
+    ["All of it", card.is_shortened ? "is in the persona's file: wisp-model inspect FILE.wisp" : ""],
   ];
   for (const [name, value] of facts) {
     if (value === "") continue;
