@@ -13,10 +13,11 @@ use crate::Instant;
 use crate::event::{Counters, DownReason, Events, SendError, SessionEvent};
 use crate::frame::{Incoming, Outgoing};
 use crate::header::{MAGIC, Versions};
-use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Role};
-use crate::rate::{Negotiation, Rates};
+use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Processor, Role};
+use crate::rate::Negotiation;
 use crate::transport::{BrokenStream, Transport};
 use crate::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION};
+use hello::Later;
 
 /// Between two hellos, while there is no session.
 const HELLO_MILLIS: u64 = 200;
@@ -33,7 +34,7 @@ struct Peer {
     identity: Identity,
     nonce: u32,
     window: u16,
-    rates: Rates,
+    later: Later,
 }
 
 /// When to do what. `None`: nothing to wait for.
@@ -51,6 +52,8 @@ struct Timers {
 #[derive(Debug)]
 pub struct Session {
     identity: Identity,
+    /// What this board runs; a host says nothing of it.
+    processor: Option<Processor>,
     versions: Versions,
     nonce: u32,
     /// The other end, once its hello was heard.
@@ -83,6 +86,7 @@ impl Session {
     pub fn with_versions(identity: Identity, nonce: u32, oldest: u8, newest: u8) -> Self {
         Self {
             identity,
+            processor: Processor::HERE.filter(|_| identity.role != Role::Host),
             versions: Versions { magic: MAGIC, oldest, newest },
             nonce,
             peer: None,
@@ -109,6 +113,17 @@ impl Session {
     /// Who is at the other end; `None` without a session.
     pub fn peer(&self) -> Option<&Identity> {
         self.peer.as_ref().filter(|_| self.is_up).map(|peer| &peer.identity)
+    }
+
+    /// What the board at the other end runs; `None` without a session, and if it does not say.
+    pub fn peer_processor(&self) -> Option<Processor> {
+        self.peer.as_ref().filter(|_| self.is_up)?.later.processor
+    }
+
+    /// Says in the next hello that this end runs such programs, whatever it was built for. For tests
+    /// and simulations of boards.
+    pub fn set_processor(&mut self, processor: Option<Processor>) {
+        self.processor = processor;
     }
 
     /// Who says hello at the other end, whether or not it hears this one: for those who look for

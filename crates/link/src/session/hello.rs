@@ -1,13 +1,42 @@
 //! How a session begins and ends: who says hello, who is known, and under which nonce.
 
-use super::line::{RATES_BYTES, decode_rates};
 use super::{Peer, SILENCE_MILLIS, Session, Timers};
 use crate::Instant;
 use crate::checksum::NO_SESSION;
 use crate::event::{DownReason, SessionEvent};
 use crate::header::{Header, Hello, MAGIC, Versions};
+use crate::message::Processor;
 use crate::rate::Rates;
 use crate::transport::{FIRST_WINDOW, encode};
+
+/// What later programs have added behind a hello. An older one's has less, or nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Later {
+    pub(super) rates: Rates,
+    pub(super) processor: Option<Processor>,
+}
+
+/// Most bytes of it: a varint of 16 bits, and one byte.
+const LATER_BYTES: usize = 4;
+
+impl Later {
+    fn decode(fields: &[u8]) -> Self {
+        let (rates, rest) = postcard::take_from_bytes(fields).unwrap_or((0, &[]));
+        let processor = rest.first().copied().and_then(Processor::of_number);
+        Self { rates: Rates::from_bits(rates), processor }
+    }
+
+    /// Nothing at all when there is nothing to say, as programs say it that know none of it.
+    fn encode<'b>(&self, buffer: &'b mut [u8; LATER_BYTES]) -> &'b [u8] {
+        // Four bytes are enough for both.
+        let encoded = match (self.rates, self.processor) {
+            (Rates::NONE, None) => return &[],
+            (rates, None) => postcard::to_slice(&rates.bits(), buffer),
+            (rates, Some(it)) => postcard::to_slice(&(rates.bits(), it.number()), buffer),
+        };
+        encoded.map_or(&[], |bytes| bytes)
+    }
+}
 
 impl Session {
     pub(super) fn encode_hello(&mut self) {
@@ -18,9 +47,15 @@ impl Session {
             window: FIRST_WINDOW,
         };
         let header = Header::Hello(self.versions, hello);
-        let mut buffer = [0; RATES_BYTES];
-        let rates = self.encode_rates(&mut buffer);
-        encode(&header, [rates, &[]], NO_SESSION, self.is_quiet, &mut self.outgoing);
+        let later = Later { rates: self.rate.offers(), processor: self.processor };
+        let mut buffer = [0; LATER_BYTES];
+        encode(
+            &header,
+            [later.encode(&mut buffer), &[]],
+            NO_SESSION,
+            self.is_quiet,
+            &mut self.outgoing,
+        );
     }
 
     /// `None`: not a hello.
@@ -36,9 +71,8 @@ impl Session {
             return Some(());
         }
         let (hello, later_fields) = postcard::take_from_bytes::<Hello>(content).ok()?;
-        let rates = decode_rates(later_fields);
         self.mismatch = None;
-        self.handle_hello(now, &hello, rates);
+        self.handle_hello(now, &hello, Later::decode(later_fields));
         Some(())
     }
 
@@ -56,7 +90,7 @@ impl Session {
         }
     }
 
-    fn handle_hello(&mut self, now: Instant, hello: &Hello, rates: Rates) {
+    fn handle_hello(&mut self, now: Instant, hello: &Hello, later: Later) {
         let is_echo = hello.nonce == self.nonce
             && hello.identity.boot == self.identity.boot
             && hello.identity.role == self.identity.role;
@@ -75,7 +109,7 @@ impl Session {
             });
         }
         let Hello { identity, nonce, window, .. } = *hello;
-        self.peer = Some(Peer { identity, nonce, window, rates });
+        self.peer = Some(Peer { identity, nonce, window, later });
         if hello.heard != Some(self.nonce) {
             self.hello_due = true;
         } else if self.is_up {
@@ -99,7 +133,7 @@ impl Session {
             Timers { silence: Some(now.plus_millis(SILENCE_MILLIS)), ..Timers::default() };
         self.counters.sessions = self.counters.sessions.wrapping_add(1);
         self.events.up(peer.identity);
-        self.rate.session_up(now, peer.rates, peer.identity.boot);
+        self.rate.session_up(now, peer.later.rates, peer.identity.boot);
     }
 
     /// Ends the session and begins to look for the next one, under a new nonce.
@@ -121,4 +155,38 @@ impl Session {
 /// The nonce after this one: a full-period generator (Numerical Recipes), so none comes back soon.
 const fn next_nonce(nonce: u32) -> u32 {
     nonce.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_a_hello_may_be_missing_or_more() {
+        let both = Later { rates: Rates::ALL, processor: Some(Processor::CortexA53) };
+        let mut buffer = [0; LATER_BYTES];
+        let bytes = both.encode(&mut buffer);
+        assert_eq!(bytes, [0x7f, 2]);
+        // A program of before reads the rates, and no further.
+        assert_eq!(postcard::from_bytes::<u16>(bytes), Ok(0x7f));
+        for (fields, rates, processor) in [
+            (&[][..], Rates::NONE, None),
+            (&[0x7f], Rates::ALL, None),
+            (&[0x7f, 2], Rates::ALL, Some(Processor::CortexA53)),
+            (&[0, 1], Rates::NONE, Some(Processor::Arm1176)),
+            // Of later versions: another processor, and another field.
+            (&[0x7f, 3], Rates::ALL, None),
+            (&[0x7f, 1, 9], Rates::ALL, Some(Processor::Arm1176)),
+            // A number that does not end.
+            (&[0xff], Rates::NONE, None),
+        ] {
+            let later = Later::decode(fields);
+            assert_eq!((later.rates, later.processor), (rates, processor), "{fields:?}");
+        }
+        // Every rate there could ever be.
+        let most = Later { rates: Rates::from_bits(u16::MAX), ..both };
+        assert_eq!(most.encode(&mut buffer).len(), LATER_BYTES);
+        let nothing = Later { rates: Rates::NONE, processor: None };
+        assert_eq!(nothing.encode(&mut buffer), []);
+    }
 }
