@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use link::message::Processor;
 use object::elf;
 
 /// A kind of board.
@@ -59,6 +60,22 @@ impl BoardKind {
         }
     }
 
+    /// The board with this processor.
+    pub fn of_processor(processor: Processor) -> Self {
+        match processor {
+            Processor::Arm1176 => Self::Zero,
+            Processor::CortexA53 => Self::Zero2W,
+        }
+    }
+
+    /// What `--board` calls it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Zero2W => "zero2w",
+        }
+    }
+
     /// The board that says it has this revision code: bits 12 to 15 of one with bit 23 set are the
     /// processor, 0 the BCM2835, 2 the BCM2837 (Raspberry Pi's documentation, "Raspberry Pi revision
     /// codes"). `None` for another processor, and for 0, which says nothing.
@@ -95,6 +112,13 @@ impl fmt::Display for BoardKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_option_is_the_one_that_is_read() {
+        for kind in [BoardKind::Zero, BoardKind::Zero2W] {
+            assert_eq!(BoardKind::from_str(kind.option(), false), Ok(kind));
+        }
+    }
 
     #[test]
     fn boards_are_told_by_their_revision() {

@@ -16,6 +16,7 @@ use thiserror::Error;
 pub use told::{BoardRefused, Reported};
 
 use crate::bench::BenchError;
+use crate::board_kind::BoardKind;
 use crate::history::HistoryError;
 use crate::sdcard::SdCardError;
 
@@ -196,6 +197,13 @@ pub enum WispError {
         help("Its bootloader is older than this: write the SD card anew with `wisp sdcard`.")
     )]
     NotTested,
+
+    #[error("the board is a {board}, and the firmware is for a {firmware}")]
+    #[diagnostic(
+        code(wisp::load::wrong_board),
+        help("Nothing was sent. Load what was built for it: `wisp load --board {}`.", board.option())
+    )]
+    WrongBoard { board: BoardKind, firmware: BoardKind },
 
     #[error("the firmware did not start within {seconds} s")]
     #[diagnostic(

@@ -28,6 +28,7 @@ pub use wanted::Wanted;
 
 use super::link_state::{LinkState, Phase};
 use super::view::{Notice, Update};
+use crate::board_kind::BoardKind;
 use crate::errors::{BoardRefused, WispError};
 
 /// How often the firmware may be started without coming up before that is called a failure.
@@ -73,6 +74,8 @@ pub struct Guide {
     stage: Stage,
     uploads: Vec<Upload>,
     persona: Option<Digest>,
+    /// The board that the wanted firmware is for, as far as that can be seen.
+    made_for: Option<BoardKind>,
     must_compare: bool,
     /// The order to start was given to the bootloader that was met last, and its firmware has not
     /// come online since.
@@ -94,6 +97,7 @@ impl Guide {
     /// An image is empty or too large.
     pub fn new(wanted: Wanted) -> Result<Self, UploadError> {
         let Wanted { firmware, persona, always_compare } = wanted;
+        let made_for = firmware.as_ref().and_then(|image| BoardKind::of_raw(&image.bytes));
         let persona_digest = persona.as_ref().map(|image| image.info.digest);
         let mut uploads = Vec::new();
         for (slot, image) in [(Slot::Firmware, firmware), (Slot::Persona, persona)] {
@@ -106,6 +110,7 @@ impl Guide {
             must_compare: always_compare && !uploads.is_empty(),
             uploads,
             persona: persona_digest,
+            made_for,
             is_launched: false,
             boot: None,
             failure: LinkState::default(),

@@ -39,6 +39,7 @@ fn samples() -> Vec<WispError> {
         WispError::LogTable { path: file(), cause: "cause".into() },
         WispError::Interrupted { kept: 1, total: 2 },
         WispError::Cancelled,
+        WispError::WrongBoard { board: BoardKind::Zero2W, firmware: BoardKind::Zero },
         WispError::NoStart { seconds: 3 },
         WispError::NotTested,
         WispError::NothingToLaunch { missing: "firmware" },

@@ -5,11 +5,18 @@ use link::{Instant, Session, upload};
 
 use super::super::view::Update;
 use super::Guide;
+use crate::board_kind::BoardKind;
 use crate::errors::WispError;
 
 impl Guide {
     /// One upload after the other: the firmware first, it is small.
     pub(super) fn load(&mut self, now: Instant, session: &mut Session) {
+        let board = session.peer_processor().map(BoardKind::of_processor);
+        if let (Some(board), Some(firmware)) = (board, self.made_for)
+            && board != firmware
+        {
+            return self.fail(&WispError::WrongBoard { board, firmware });
+        }
         match self.has_the_rest() {
             // The bootloader says what it has by itself.
             None => return,

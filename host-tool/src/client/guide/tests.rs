@@ -1,7 +1,7 @@
 //! Where the way to the persona leads, event by event.
 
 use link::DownReason;
-use link::message::{Identity, Refusal};
+use link::message::{Identity, Processor, Refusal};
 
 use super::*;
 use crate::image::Image;
@@ -136,4 +136,50 @@ fn firmware_that_has_no_persona_makes_way_for_one_at_once() {
     let refusal = Refusal::BadPersona;
     guide.handle(seconds(0), &DeviceMessage::Refused { refusal, detail: 0 });
     assert_eq!(words(&mut guide), ["asking the board to restart"]);
+}
+
+/// A session with a bootloader that says it runs on this.
+fn session_with(processor: Option<Processor>) -> Session {
+    let identity = |role| Identity { role, boot: 1, version: [0; 3], persona: None };
+    let mut host = Session::new(identity(Role::Host), 1);
+    let mut board = Session::new(identity(Role::Bootloader), 2);
+    board.set_processor(processor);
+    let mut buffer = [0; 256];
+    for _ in 0..3 {
+        let count = board.poll_transmit(seconds(0), &mut buffer);
+        host.handle_bytes(seconds(0), &buffer[..count]);
+        let count = host.poll_transmit(seconds(0), &mut buffer);
+        board.handle_bytes(seconds(0), &buffer[..count]);
+    }
+    assert!(host.peer().is_some());
+    host
+}
+
+#[test]
+fn nothing_is_sent_to_a_board_that_could_not_run_it() {
+    // A Zero's first instruction, and a Zero 2 W's.
+    let [zero, zero2w] = [[0xd3, 0x00, 0x0e, 0xf1], [0xdf, 0x4f, 0x03, 0xd5]];
+    for (image, processor, is_wrong) in [
+        (zero, Some(Processor::Arm1176), false),
+        (zero, Some(Processor::CortexA53), true),
+        (zero2w, Some(Processor::Arm1176), true),
+        (zero2w, Some(Processor::CortexA53), false),
+        // An older bootloader, and an image that tells nothing.
+        (zero2w, None, false),
+        ([0; 4], Some(Processor::Arm1176), false),
+    ] {
+        let firmware = Image::new("firmware", 0x8000, image.to_vec());
+        let mut guide = Guide::new(Wanted { firmware, ..Wanted::default() }).unwrap();
+        let mut session = session_with(processor);
+        guide.handle_event(seconds(0), &board(Role::Bootloader, 1));
+        let slots = DeviceMessage::Slots {
+            firmware: SlotState::Empty,
+            persona: SlotState::Verified(Image::new("x", 0, vec![1; 4]).unwrap().info),
+        };
+        guide.handle(seconds(0), &slots);
+        guide.poll(seconds(0), &mut session);
+        let (shown, is_failed) = (guide.failure.code.as_str(), guide.stage == Stage::Failed);
+        let expected = if is_wrong { "wisp::load::wrong_board" } else { "" };
+        assert_eq!((shown, is_failed), (expected, is_wrong), "{image:?} on {processor:?}");
+    }
 }
