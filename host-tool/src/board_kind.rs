@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use link::message::Processor;
 use object::elf;
 
 /// A kind of board.
@@ -59,6 +60,33 @@ impl BoardKind {
         }
     }
 
+    /// The board with this processor.
+    pub fn of_processor(processor: Processor) -> Self {
+        match processor {
+            Processor::Arm1176 => Self::Zero,
+            Processor::CortexA53 => Self::Zero2W,
+        }
+    }
+
+    /// What `--board` calls it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Zero2W => "zero2w",
+        }
+    }
+
+    /// The board that says it has this revision code: bits 12 to 15 of one with bit 23 set are the
+    /// processor, 0 the BCM2835, 2 the BCM2837 (Raspberry Pi's documentation, "Raspberry Pi revision
+    /// codes"). `None` for another processor, and for 0, which says nothing.
+    pub fn of_revision(revision: u32) -> Option<Self> {
+        match (revision >> 23 & 1, revision >> 12 & 0xF) {
+            (1, 0) => Some(Self::Zero),
+            (1, 2) => Some(Self::Zero2W),
+            _ => None,
+        }
+    }
+
     /// The board for which a raw image may be: by its first instruction. No text begins so, and no
     /// persona.
     pub(crate) fn of_raw(image: &[u8]) -> Option<Self> {
@@ -84,6 +112,29 @@ impl fmt::Display for BoardKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_option_is_the_one_that_is_read() {
+        for kind in [BoardKind::Zero, BoardKind::Zero2W] {
+            assert_eq!(BoardKind::from_str(kind.option(), false), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn boards_are_told_by_their_revision() {
+        // Zero 1.3, Zero W, and what QEMU's raspi0 says.
+        for revision in [0x90_0093, 0x90_00c1, 0x92_0092] {
+            assert_eq!(BoardKind::of_revision(revision), Some(BoardKind::Zero));
+        }
+        // Zero 2 W, and the 3B that stands for it in QEMU.
+        for revision in [0x90_2120, 0xa0_2082] {
+            assert_eq!(BoardKind::of_revision(revision), Some(BoardKind::Zero2W));
+        }
+        // Unknown, a 2B, a 4B, and a B+ of before there were such codes.
+        for revision in [0, 0xa0_1041, 0xa0_3111, 0x0010] {
+            assert_eq!(BoardKind::of_revision(revision), None);
+        }
+    }
 
     #[test]
     fn raw_images_are_told_apart_and_texts_are_none() {

@@ -1,16 +1,22 @@
 //! The catalogue of everything that can go wrong: message, stable code, next step.
 //!
 //! Codes are stable: scripts and documentation may refer to them. What the board refuses and how
-//! it crashes have their texts in [`crate::board_texts`]; the history and SD cards have lists of
-//! their own.
+//! it crashes have their texts in [`crate::board_texts`]; history, SD cards and benchmark have
+//! lists of their own.
+
+#[cfg(test)]
+mod tests;
+mod told;
 
 use std::path::PathBuf;
 
-use link::message::Refusal;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::board_texts::{self, Text};
+pub use told::{BoardRefused, Reported};
+
+use crate::bench::BenchError;
+use crate::board_kind::BoardKind;
 use crate::history::HistoryError;
 use crate::sdcard::SdCardError;
 
@@ -192,6 +198,13 @@ pub enum WispError {
     )]
     NotTested,
 
+    #[error("the board is a {board}, and the firmware is for a {firmware}")]
+    #[diagnostic(
+        code(wisp::load::wrong_board),
+        help("Nothing was sent. Load what was built for it: `wisp load --board {}`.", board.option())
+    )]
+    WrongBoard { board: BoardKind, firmware: BoardKind },
+
     #[error("the firmware did not start within {seconds} s")]
     #[diagnostic(
         code(wisp::load::no_start),
@@ -242,55 +255,9 @@ pub enum WispError {
     Listen { port: u16, cause: std::io::Error },
 
     // The benchmark.
-    #[error("{path}, line {line}: {cause}", path = path.display())]
-    #[diagnostic(
-        code(wisp::bench::prompts),
-        help(
-            "Each line is one case, as JSON: {{\"name\": \"greeting\", \"text\": \"Hello\"}}, or with \"messages\": [\"Hi\", \"How are you?\"] for a chat whose last message is measured."
-        )
-    )]
-    BenchPrompts { path: PathBuf, line: usize, cause: String },
-
-    #[error("the board has done nothing for {seconds} s ({case})")]
-    #[diagnostic(
-        code(wisp::bench::silent),
-        help(
-            "What was measured so far is kept. A slow board needs a larger `--patience`; `wisp monitor` shows what it does."
-        )
-    )]
-    BenchSilent { case: String, seconds: u64 },
-
-    #[error("interrupted after {rows} of {wanted} measurements; they are in {folder}", folder = folder.display())]
-    #[diagnostic(
-        code(wisp::bench::interrupted),
-        help(
-            "The files there are whole. Fewer `--repeats` or a smaller `--max-tokens` take less time."
-        )
-    )]
-    BenchInterrupted { rows: usize, wanted: usize, folder: PathBuf },
-
-    #[error("cannot write the results to {path}: {cause}", path = path.display())]
-    #[diagnostic(
-        code(wisp::bench::output),
-        help(
-            "Results are never overwritten: name a folder that is not there yet with `--output`, where there is space."
-        )
-    )]
-    BenchOutput { path: PathBuf, cause: std::io::Error },
-
-    #[error("{path} holds no benchmark: {cause}", path = path.display())]
-    #[diagnostic(
-        code(wisp::bench::folder),
-        help("Give the folder that `wisp bench` wrote: summary.json and run.json are in it.")
-    )]
-    BenchFolder { path: PathBuf, cause: String },
-
-    #[error("the firmware on the board cannot say what it has done")]
-    #[diagnostic(
-        code(wisp::bench::old_firmware),
-        help("It is older than this program: give the new one with `--firmware FILE`.")
-    )]
-    BenchOldFirmware,
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Bench(#[from] BenchError),
 
     // This program.
     #[error("cannot start {what}: {cause}")]
@@ -322,54 +289,6 @@ pub fn permission_help(group: &str) -> String {
     }
 }
 
-/// The board did not do as asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the board refused: {}{}", self.text().message, board_texts::place(*.refusal, *.detail))]
-pub struct BoardRefused {
-    /// Why.
-    pub refusal: Refusal,
-    /// What it is about, as in [`link::message::DeviceMessage::Refused`].
-    pub detail: u32,
-}
-
-impl BoardRefused {
-    fn text(&self) -> Text {
-        board_texts::refusal(self.refusal, self.detail)
-    }
-}
-
-impl Diagnostic for BoardRefused {
-    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(self.text().code))
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(self.text().help))
-    }
-}
-
-/// An error that the driver thread has told: it travels as text.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct Reported {
-    /// What happened.
-    pub message: String,
-    /// Stable code.
-    pub code: String,
-    /// What to do next.
-    pub help: String,
-}
-
-impl Diagnostic for Reported {
-    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(&self.code))
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(&self.help))
-    }
-}
-
 impl WispError {
     /// The stable code, for the page and for logs.
     pub fn code_text(&self) -> String {
@@ -379,100 +298,5 @@ impl WispError {
     /// What to do next.
     pub fn help_text(&self) -> String {
         self.help().map(|help| help.to_string()).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::io;
-
-    use super::*;
-
-    fn samples() -> Vec<WispError> {
-        let path = || "/dev/ttyUSB0".to_string();
-        let file = || PathBuf::from("file");
-        let cause = || io::Error::other("cause");
-        vec![
-            WispError::PortNotFound { path: path() },
-            WispError::PortPermission { path: path(), group: "dialout".into() },
-            WispError::PortBusy { path: path(), holder: String::new() },
-            WispError::PortNotSerial { path: path() },
-            WispError::PortOpen { path: path(), cause: "cause".into() },
-            WispError::NoPort,
-            WispError::PortAddress { text: "tcp:".into(), cause: "no host" },
-            WispError::Silent { port: path(), seconds: 3 },
-            WispError::ProtocolVersion { ours: 1 },
-            WispError::QemuMissing { program: "qemu".into(), cause: "cause".into() },
-            WispError::QemuStopped { status: "1".into(), output: String::new() },
-            WispError::QemuCancelled,
-            WispError::ArtefactMissing {
-                what: "firmware",
-                looked_for: "x".into(),
-                make: "firmware",
-                option: "--firmware",
-            },
-            WispError::FileRead { path: file(), cause: cause() },
-            WispError::FileWrite { path: file(), cause: cause() },
-            WispError::FileExists { path: file() },
-            WispError::PersonaMissing { looked_for: "x" },
-            WispError::BadFirmware { path: file(), cause: "cause".into() },
-            WispError::BadPersona { path: file(), cause: "cause".into() },
-            WispError::LogTable { path: file(), cause: "cause".into() },
-            WispError::Interrupted { kept: 1, total: 2 },
-            WispError::Cancelled,
-            WispError::NoStart { seconds: 3 },
-            WispError::NotTested,
-            WispError::NothingToLaunch { missing: "firmware" },
-            WispError::Refused(BoardRefused { refusal: Refusal::NotReady, detail: 0 }),
-            WispError::Reported(Reported {
-                message: "message".into(),
-                code: "wisp::sample".into(),
-                help: "a next step".into(),
-            }),
-            WispError::History(HistoryError::Nowhere),
-            WispError::SdCard(SdCardError::KernelTooLarge { bytes: 2, limit: 1 }),
-            WispError::Listen { port: 1, cause: cause() },
-            WispError::BenchPrompts { path: file(), line: 3, cause: "cause".into() },
-            WispError::BenchSilent { case: "greeting".into(), seconds: 3 },
-            WispError::BenchInterrupted { rows: 1, wanted: 2, folder: file() },
-            WispError::BenchOutput { path: file(), cause: cause() },
-            WispError::BenchFolder { path: file(), cause: "cause".into() },
-            WispError::BenchOldFirmware,
-            WispError::Start { what: "the relay", cause: cause() },
-            WispError::Random { cause: "cause".into() },
-            WispError::DriverGone,
-            WispError::Terminal { cause: cause() },
-        ]
-    }
-
-    #[test]
-    fn every_error_has_its_own_code_and_a_next_step() {
-        let samples = samples();
-        let mut codes = HashSet::new();
-        for error in &samples {
-            let code = error.code_text();
-            assert!(code.starts_with("wisp::"), "{error:?} has the code {code:?}");
-            assert!(codes.insert(code.clone()), "{code} is used twice");
-            assert!(error.help_text().len() > 10, "{code} says no next step");
-            assert!(!error.to_string().is_empty());
-        }
-    }
-
-    #[test]
-    fn nobody_is_told_to_join_root() {
-        let help = |group: &str| {
-            WispError::PortPermission { path: "x".into(), group: group.into() }.help_text()
-        };
-        assert!(help("dialout").contains("usermod -aG dialout"));
-        assert!(help("root").contains("udev") && !help("root").contains("usermod"));
-    }
-
-    /// A variant added without a sample would go unchecked.
-    #[test]
-    fn no_variant_is_missing_from_the_samples() {
-        let (catalogue, _) =
-            include_str!("errors.rs").split_once("/// How to be permitted").unwrap();
-        assert_eq!(catalogue.matches("#[error(").count(), samples().len());
     }
 }

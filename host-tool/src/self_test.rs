@@ -53,6 +53,8 @@ pub struct SelfTest {
     order: Option<HostMessage<'static>>,
     asked: u32,
     heard_at: Instant,
+    /// A board has answered.
+    is_found: bool,
 }
 
 impl SelfTest {
@@ -66,6 +68,7 @@ impl SelfTest {
             order: None,
             asked: 0,
             heard_at: now,
+            is_found: false,
         }
     }
 
@@ -79,7 +82,13 @@ impl SelfTest {
         }
     }
 
+    /// Whether a board has answered.
+    pub fn is_found(&self) -> bool {
+        self.is_found
+    }
+
     fn meet(&mut self, role: Role) {
+        self.is_found |= role != Role::Host;
         self.order = match (role, self.sound) {
             // It waits for somebody to start the firmware: to be asked, to test, or to live on.
             (Role::Bootloader, _) => Some(HostMessage::Launch),

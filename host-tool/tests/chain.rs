@@ -7,24 +7,15 @@ mod bench;
 mod cable;
 #[path = "chain/reference.rs"]
 mod reference;
+#[path = "common/story.rs"]
+mod story;
 
 use bench::{Bench, CHUNKS_IN_FLIGHT, Watched, artefacts};
 use cable::Fault;
 use link::conversation::MessageKey;
 use link::message::{Settings, Speaker};
+use story::{SAID, SETTINGS};
 use wisp::client::{Command, Phase, ReplyState, TransferPhase, Update};
-
-/// Greedy, and short enough that a test need not wait for a long story.
-const SETTINGS: Settings = Settings {
-    temperature_milli: 0,
-    top_p_milli: 1000,
-    repetition_penalty_milli: 1000,
-    seed: Some(7),
-    max_reply_tokens: 48,
-};
-
-/// What is said in the chats below.
-const SAID: [&str; 2] = ["Once upon a time, there was a little ghost", "One day, the ghost saw"];
 
 /// Cold boot, an upload that is killed five times, a chat, a second load, a crash, the chat again.
 #[test]
@@ -60,43 +51,15 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     let second = client.say_and_wait(SAID[1]);
     assert_eq!(heap_used(&mut client), heap_at_first, "a chat takes no memory");
     println!("wisp: qemu_heap_in_use {heap_at_first} bytes");
-    let expected = reference::replies(&artefacts.persona, SETTINGS, &SAID);
-    assert_eq!([first, second].map(|reply| reply.text), expected[..]);
-
-    // The firmware's log came along, with its place in the source.
-    let log = client.log(&artefacts);
-    let line = log.iter().find(|line| line.text.starts_with("persona of ")).expect("a log line");
-    let (file, number) = line.place.clone().expect("a place in the source");
-    assert!(file.ends_with("firmware/src/main.rs") && number > 0, "{file}:{number}");
-    let plan = log.iter().find(|line| line.text.starts_with("memory: ")).expect("the plan");
-    // The emulated board has the memory to pack the weights.
-    assert!(plan.text.starts_with("memory: weights packed in "), "{}", plan.text);
-    let tested = log.iter().find(|line| line.text.starts_with("self-test: ")).expect("a self-test");
-    assert!(tested.text.contains(" bytes and the kernels are sound"), "{}", tested.text);
-    println!("wisp: qemu_log_lines_decoded {} lines", log.len());
+    let answers = story::answers(&artefacts);
+    assert_eq!([first, second].map(|reply| reply.text), answers[..]);
+    let lines = story::check_log(&client, &artefacts);
+    println!("wisp: qemu_log_lines_decoded {lines} lines");
     drop(client);
 
-    // A second load: all is there, nothing travels.
-    let mut client = bench.connect(Fault::None, &artefacts);
-    client.wait_until_online();
-    assert_eq!(client.chunks_sent(), 0);
-    assert_eq!(client.chunks_skipped(), artefacts.chunks());
+    let mut client = story::load_again(&bench, &artefacts);
     println!("wisp: qemu_second_load_chunks_sent {} chunks", client.chunks_sent());
-
-    // A panic in the middle of a conversation: reported, restarted from memory, gone on.
-    client.send(Command::Configure(SETTINGS));
-    let first = client.say_and_wait(SAID[0]);
-    client.send(Command::PlantPanic);
-    let crash = client.wait_for("a crash report", |update| match update {
-        Update::Crashed { notice } => Some(notice.message.clone()),
-        _ => None,
-    });
-    assert!(crash.contains("panic"), "{crash}");
-    client.wait_until_online();
-    assert_eq!(client.chunks_sent(), 0, "the images were in memory all along");
-    let second = client.say_and_wait(SAID[1]);
-    assert_eq!(first.text, expected[0]);
-    assert_eq!(second.text, expected[1], "the history was not restored");
+    story::survive_a_panic(&mut client, &answers);
     let speakers: Vec<_> = client.view().messages.iter().map(|message| message.speaker).collect();
     assert_eq!(speakers, [Speaker::You, Speaker::Wisp, Speaker::You, Speaker::Wisp]);
     println!("wisp: qemu_panics_survived 1 panics");

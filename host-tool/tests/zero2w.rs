@@ -9,23 +9,19 @@ mod bench;
 mod cable;
 #[path = "chain/reference.rs"]
 mod reference;
+#[path = "common/story.rs"]
+mod story;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use bench::{Artefacts, Bench, artefacts_for};
 use cable::Fault;
-use link::message::Settings;
+use story::{SAID, SETTINGS};
 use wisp::board_kind::BoardKind;
-use wisp::client::{Command, Update};
-
-/// Greedy, and short.
-const SETTINGS: Settings = Settings {
-    temperature_milli: 0,
-    top_p_milli: 1000,
-    repetition_penalty_milli: 1000,
-    seed: Some(7),
-    max_reply_tokens: 48,
-};
-
-const SAID: [&str; 2] = ["Once upon a time, there was a little ghost", "One day, the ghost saw"];
+use wisp::client::Command as Order;
 
 fn artefacts(format: &str) -> Option<Artefacts> {
     artefacts_for(BoardKind::Zero2W, format)
@@ -42,33 +38,47 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     assert_eq!(client.chunks_sent(), artefacts.chunks(), "all of it travels");
     println!("wisp: zero2w_chunks_sent {} chunks", client.chunks_sent());
 
-    client.send(Command::Configure(SETTINGS));
-    let expected = reference::replies(&artefacts.persona, SETTINGS, &SAID);
-    let first = client.say_and_wait(SAID[0]);
-    assert_eq!(first.text, expected[0]);
-    let log = client.log(&artefacts);
-    let line = log.iter().find(|line| line.text.starts_with("persona of ")).expect("a log line");
-    assert!(line.place.as_ref().is_some_and(|(file, _)| file.ends_with("firmware/src/main.rs")));
-    let tested = log.iter().find(|line| line.text.starts_with("self-test: ")).expect("a self-test");
-    assert!(tested.text.contains(" bytes and the kernels are sound"), "{}", tested.text);
+    client.send(Order::Configure(SETTINGS));
+    let answers = story::answers(&artefacts);
+    assert_eq!(client.say_and_wait(SAID[0]).text, answers[0]);
+    story::check_log(&client, &artefacts);
     drop(client);
 
-    // A second load: all is there, nothing travels. Then a panic in the middle of a conversation.
-    let mut client = bench.connect(Fault::None, &artefacts);
-    client.wait_until_online();
-    assert_eq!((client.chunks_sent(), client.chunks_skipped()), (0, artefacts.chunks()));
-    client.send(Command::Configure(SETTINGS));
-    assert_eq!(client.say_and_wait(SAID[0]).text, expected[0]);
-    client.send(Command::PlantPanic);
-    let crash = client.wait_for("a crash report", |update| match update {
-        Update::Crashed { notice } => Some(notice.message.clone()),
-        _ => None,
-    });
-    assert!(crash.contains("panic"), "{crash}");
-    client.wait_until_online();
-    assert_eq!(client.chunks_sent(), 0, "the images were in memory all along");
-    assert_eq!(client.say_and_wait(SAID[1]).text, expected[1], "the history was not restored");
+    let mut client = story::load_again(&bench, &artefacts);
+    story::survive_a_panic(&mut client, &answers);
     println!("wisp: zero2w_panics_survived 1 panics");
+    drop(client);
+
+    // The log in the words of the board that says it, which nobody had to name.
+    let mut monitor = Command::new(env!("CARGO_BIN_EXE_wisp"))
+        .args(["monitor", "--restart", "--quiet", "--port", &bench.address().to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let printed = BufReader::new(monitor.stdout.take().unwrap()).lines();
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || printed.map_while(Result::ok).try_for_each(|it| sender.send(it)));
+    let next = || lines.recv_timeout(Duration::from_secs(120)).expect("a line");
+    let line = std::iter::repeat_with(next).find(|line| line.contains("persona of ")).unwrap();
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    assert!(line.contains("INFO") && line.contains("firmware/src/main.rs:"), "{line}");
+}
+
+/// Both boards' programs are there, and the wrong ones are taken: it is told before anything travels.
+#[test]
+fn the_other_boards_firmware_is_refused_at_once() {
+    let Some(artefacts) = artefacts("fp8") else { return };
+    let Some(other) = artefacts_for(BoardKind::Zero, "fp8") else { return };
+    let bench = Bench::start(&artefacts, &[]);
+    let mut client = bench.connect(Fault::None, &other);
+    let (code, words) = client.wait_until_failed();
+    assert_eq!(code, "wisp::load::wrong_board");
+    assert!(
+        words.contains("is a Raspberry Pi Zero 2 W") && words.contains("--board zero2w"),
+        "{words}"
+    );
+    assert_eq!(client.chunks_sent(), 0);
 }
 
 /// The reply is the host's, and so the Zero's, for each kind of weights. For one of them the bootloader is a
@@ -91,9 +101,9 @@ fn every_weight_format_chats_like_the_host() {
         let mut client = bench.connect(Fault::None, &artefacts);
         client.wait_until_online();
         assert_eq!(client.chunks_sent(), artefacts.firmware_chunks());
-        client.send(Command::Configure(SETTINGS));
+        client.send(Order::Configure(SETTINGS));
         let replies = SAID.map(|text| client.say_and_wait(text).text);
-        assert_eq!(replies, reference::replies(&artefacts.persona, SETTINGS, &SAID)[..]);
+        assert_eq!(replies, story::answers(&artefacts)[..]);
     }
     println!("wisp: zero2w_formats_as_on_the_host 4 formats");
 }

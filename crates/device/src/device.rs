@@ -1,26 +1,26 @@
 //! Session, conversation and answers in one loop.
 
+mod desk;
+#[cfg(test)]
+mod interleavings;
+
 use alloc::boxed::Box;
 use engine::{Engine, Kernels, MemoryPlan, Sampler};
-use heapless::String;
 use link::crash::StoredCrash;
 use link::message::{
-    BoardFacts, Card, CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, MAX_TEXT, Refusal,
-    Slot, Stats,
+    BoardFacts, Card, CrashReport, DeviceMessage, HostMessage, MAX_MESSAGE, Refusal,
 };
 use link::{Instant, Session, SessionEvent};
 use model_format::Model;
 use persona::Style;
 use tokenizer::Tokenizer;
 
+use desk::Desk;
+
 use crate::card;
 use crate::computation::Computation;
 use crate::context::{Context, MIN_CAPACITY};
-use crate::inbox::{Arrival, Order};
-use crate::log_buffer::LogBuffer;
 use crate::mind::Mind;
-use crate::outbox::{Answer, Outbox};
-use crate::restore::Restore;
 use crate::settings;
 use crate::words::Words;
 use crate::{DeviceError, Health, Machine};
@@ -87,21 +87,6 @@ pub struct Device<'m, K> {
     card: Card<'m>,
 }
 
-/// What is to be told apart from the conversation's events.
-struct Desk {
-    outbox: Outbox,
-    log: LogBuffer,
-    health: Health,
-    board: BoardFacts,
-    crash: Option<StoredCrash>,
-    /// The chat's state is to be told before anything else.
-    announce: bool,
-    /// The crash report is to be told in this session.
-    tell_crash: bool,
-    /// What the program is to do instead of going on.
-    wanted: Option<Activity>,
-}
-
 impl<'m, K: Kernels> Device<'m, K> {
     /// Brings a persona to life. Allocates everything that is ever needed.
     ///
@@ -148,16 +133,7 @@ impl<'m, K: Kernels> Device<'m, K> {
         // What little must not fail comes first, and the engine last: if memory does not suffice,
         // then for something that says so instead of panicking.
         let buffer = Box::new([0; MAX_MESSAGE]);
-        let desk = Desk {
-            outbox: Outbox::new(),
-            log: LogBuffer::new(),
-            health: Health::default(),
-            board: BoardFacts::default(),
-            crash: None,
-            announce: false,
-            tell_crash: false,
-            wanted: None,
-        };
+        let desk = Desk::new();
         let mind = Mind::new(
             Words::new(style, tokenizer),
             Context::new(style, capacity)?,
@@ -247,7 +223,7 @@ impl<'m, K: Kernels> Device<'m, K> {
             desk.tell_crash = false;
         }
         let details = || (desk.board, mind.work());
-        while let Some(answer) = desk.outbox.next(|| stats(session, mind, desk, now), details, card)
+        while let Some(answer) = desk.outbox.next(|| desk.stats(session, mind, now), details, card)
         {
             if session.send_device(&answer).is_err() {
                 return;
@@ -312,100 +288,6 @@ impl<K: Kernels> Machine for Device<'_, K> {
     }
 }
 
-impl Desk {
-    fn refuse(&mut self, refusal: Refusal, detail: u32) {
-        self.outbox.push(Answer::Refused(refusal, detail));
-    }
-
-    fn order<K: Kernels>(
-        &mut self,
-        mind: &mut Mind<'_, K>,
-        id: u32,
-        order: impl FnOnce() -> Order,
-    ) {
-        match mind.inbox.arrive(id, order) {
-            Arrival::Taken | Arrival::Repeated => self.outbox.push(Answer::Received(id)),
-            Arrival::Refused(refusal) => self.refuse(refusal, id),
-        }
-    }
-
-    fn handle<K: Kernels>(
-        &mut self,
-        message: &HostMessage<'_>,
-        mind: &mut Mind<'_, K>,
-        now: Instant,
-    ) {
-        match *message {
-            HostMessage::Say { id, gap_seconds, text } => {
-                match String::<MAX_TEXT>::try_from(text) {
-                    Ok(text) => self.order(mind, id, || Order::Say { gap_seconds, text }),
-                    Err(_) => self.refuse(Refusal::TextTooLong, id),
-                }
-            }
-            HostMessage::Regenerate { id } => self.order(mind, id, || Order::Regenerate),
-            HostMessage::TakeBack { id } => self.order(mind, id, || Order::TakeBack),
-            HostMessage::Greet => {
-                if !mind.greet() {
-                    self.refuse(Refusal::AlreadyBegun, 0);
-                }
-            }
-            HostMessage::Forget { id } => self.order(mind, id, || Order::Forget),
-            HostMessage::Stop => mind.stop(),
-            HostMessage::Configure(settings) => mind.configure(settings),
-            HostMessage::ConfigureDefault => mind.configure_default(),
-            HostMessage::Manners(manners) => mind.behave(manners),
-            HostMessage::Typing => mind.friend_types(now),
-            HostMessage::Clock { unix_seconds } => mind.set_clock(now, unix_seconds),
-            HostMessage::RestoreSilence { gap_seconds } => mind.coming_silence = gap_seconds,
-            HostMessage::RestoreBegin { messages, last_id, pending } => {
-                mind.begin_restore(Restore::new(messages, last_id, pending));
-            }
-            HostMessage::RestoreMessage { speaker, gap_seconds, text } => {
-                if !mind.restore_message(speaker, gap_seconds, text) {
-                    self.refuse(Refusal::WrongRestore, 0);
-                }
-            }
-            HostMessage::StatsRequest => self.outbox.push(Answer::Stats),
-            HostMessage::CardRequest => self.outbox.push(Answer::Card),
-            HostMessage::DetailsRequest => self.outbox.push(Answer::Details),
-            HostMessage::Seen { event } => {
-                // One that the host cannot know confirms nothing. It is not refused either: the
-                // number in a refusal is the id of an order.
-                let _ = mind.log.seen(event);
-            }
-            HostMessage::CrashSeen => self.crash = None,
-            HostMessage::Reboot => self.wanted = Some(Activity::Reboot),
-            HostMessage::TestMemory => self.wanted = Some(Activity::TestMemory),
-            HostMessage::PlantPanic => self.wanted = Some(Activity::PlantPanic),
-            HostMessage::Offer { slot, .. }
-            | HostMessage::Digests { slot, .. }
-            | HostMessage::Chunk { slot, .. }
-            | HostMessage::Verify { slot } => {
-                self.refuse(Refusal::WrongProgram, u32::from(slot == Slot::Persona));
-            }
-            HostMessage::Launch => self.refuse(Refusal::WrongProgram, 0),
-        }
-    }
-}
-
-fn stats<K: Kernels>(session: &Session, mind: &Mind<'_, K>, desk: &Desk, now: Instant) -> Stats {
-    let link = session.counters();
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let mut stats = Stats {
-        uptime_seconds: u32::try_from(now.0 / 1_000_000).unwrap_or(u32::MAX),
-        context_used: count(mind.context().tokens().len()),
-        context_size: count(mind.context().capacity()),
-        tokens: mind.tokens_computed(),
-        frames_received: link.frames_received,
-        frames_corrupt: link.frames_corrupt,
-        frames_resent: link.frames_resent,
-        log_bytes_dropped: desk.log.dropped(),
-        ..Stats::default()
-    };
-    desk.health.fill(&mut stats);
-    stats
-}
-
 /// The style of the file, in the words of crate `persona`, which knows no files.
 fn style_of(model: &Model<'_>) -> Style {
     match model.persona().style {
@@ -415,6 +297,3 @@ fn style_of(model: &Model<'_>) -> Style {
         }
     }
 }
-
-#[cfg(test)]
-mod interleavings;

@@ -12,19 +12,21 @@
 //! only. While nothing of the running reply has been shown there is a boundary right before that
 //! reply: it is withdrawn and thought again. Once some has been shown, it is finished first.
 
+mod orders;
+mod reading;
 mod recovery;
 mod speech;
 
 use engine::{EngineError, Kernels, Sampler};
 use link::Instant;
-use link::message::{self, DeviceMessage, Event, Refusal, Settings, Work};
-use persona::{Dice, Manners, Moment, Silence, Speaker};
+use link::message::{self, DeviceMessage, Settings, Work};
+use persona::{Dice, Manners, Moment, Silence};
 
-use crate::computation::{Computation, Progress};
+use crate::computation::Computation;
 use crate::context::Context;
 use crate::event_log::EventLog;
-use crate::inbox::{Inbox, Order};
-use crate::outbox::{Answer, Outbox};
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
 use crate::reply::Reply;
 use crate::restore::Restore;
 use crate::settings;
@@ -260,71 +262,6 @@ impl<'m, K: Kernels> Mind<'m, K> {
         true
     }
 
-    /// Ends at once what the friend wants ended. `false` when there is nothing, or it takes a moment.
-    fn carry_out_stop(&mut self, now: Instant, last: u32) -> bool {
-        let is_idle = matches!(self.phase, Phase::Idle);
-        match self.phase {
-            // A message was delivered, so it stays. What is not read of it is read with the next one.
-            Phase::Reading { id } => self.end_reading(now, id),
-            Phase::Restoring(restore) if restore.is_complete() => self.end_restore(now, restore),
-            Phase::Restoring(_) | Phase::TakingBack { .. } => return false,
-            Phase::Idle | Phase::Deciding(_) | Phase::Replying { .. } => {}
-        }
-        match &self.phase {
-            Phase::Replying { .. } => self.stop_reply(now),
-            Phase::Deciding(Question { moment, .. }) => {
-                let moment = *moment;
-                self.cancel_trial();
-                self.stay_silent(moment);
-            }
-            _ => {}
-        }
-        if self.inbox.front().is_none_or(|(id, _)| id > last) {
-            self.stop = None;
-        }
-        !is_idle
-    }
-
-    /// Begins to carry out the order whose turn it is, if it may interrupt what is going on.
-    fn take_order(&mut self, now: Instant, answers: &mut Outbox) -> bool {
-        let Some((id, order)) = self.inbox.front() else { return false };
-        let may_interrupt = match (&self.phase, order) {
-            (Phase::Restoring(_) | Phase::TakingBack { .. }, _) => false,
-            // Whatever is going on is going to be forgotten.
-            (_, Order::Forget) => true,
-            (Phase::Reading { .. }, _) => false,
-            (Phase::Replying { reply, .. }, Order::Say { .. }) => !reply.is_shown(),
-            (Phase::Replying { .. }, Order::Regenerate | Order::TakeBack) => true,
-            (Phase::Idle | Phase::Deciding(_), _) => true,
-        };
-        if !may_interrupt {
-            return false;
-        }
-        let Some((_, order)) = self.inbox.pop() else { return false };
-        self.cancel_trial();
-        match order {
-            Order::Say { gap_seconds, text } => {
-                self.withdraw_running();
-                self.begin_reading(now, id, gap_seconds, &text);
-            }
-            Order::Regenerate => {
-                if self.context.message_count() == 0 {
-                    answers.push(Answer::Refused(Refusal::NothingToRegenerate, id));
-                    self.log.push(Event::Read { id });
-                } else {
-                    self.phase = Phase::TakingBack { id, with_question: false };
-                }
-            }
-            Order::TakeBack => self.phase = Phase::TakingBack { id, with_question: true },
-            Order::Forget => {
-                self.empty();
-                self.log.push(Event::Forgotten);
-                self.log.push(Event::Read { id });
-            }
-        }
-        true
-    }
-
     fn empty(&mut self) {
         self.context.clear();
         self.work.forget();
@@ -332,107 +269,6 @@ impl<'m, K: Kernels> Mind<'m, K> {
         self.silence.end();
         self.roll = 0;
         self.last_read = 0;
-    }
-
-    /// Takes the silence on trial out again: what really follows is something else.
-    fn cancel_trial(&mut self) {
-        if let Phase::Deciding(question) = &mut self.phase
-            && question.trial.take().is_some()
-        {
-            self.context.truncate(self.context.tokens().len().saturating_sub(1));
-        }
-    }
-
-    /// Takes the running reply back as if it had never been begun.
-    fn withdraw_running(&mut self) {
-        if let Phase::Replying { reply, .. } = &self.phase {
-            self.log.push(Event::Withdrawn { reply: reply.number });
-            self.context.take_back_message();
-            self.phase = Phase::Idle;
-        }
-    }
-
-    fn begin_reading(&mut self, now: Instant, id: u32, gap_seconds: u32, text: &str) {
-        self.work.begin_reading(now, self.computation.tokens());
-        let dropped = self.add_message(Speaker::You, gap_seconds, 0, text);
-        self.note_shift(dropped);
-        self.roll = 0;
-        self.phase = Phase::Reading { id };
-    }
-
-    /// Adds a whole message to the context. Returns how many tokens had to go for it.
-    fn add_message(&mut self, speaker: Speaker, gap_seconds: u32, reply: u32, text: &str) -> u32 {
-        let longest = self.context.longest_text();
-        let (cut, tokens) = self.words.encode(text, longest);
-        let dropped = self.context.make_room(tokens.clone().count(), 0).unwrap_or_default();
-        self.context.begin_message(speaker, gap_seconds, reply, 0);
-        tokens.for_each(|token| self.context.push(token));
-        self.context.end_message(false);
-        // Both are bounded by the length of a message and of the context.
-        dropped.saturating_add(cut as u32)
-    }
-
-    fn note_shift(&mut self, dropped: u32) {
-        if dropped > 0 {
-            self.log.push(Event::Shifted { dropped });
-        }
-    }
-
-    fn read(&mut self, now: Instant, id: u32) {
-        // What comes next is asked right after.
-        let asks = self.words.style.gaps().is_some();
-        if self.caught_up(asks) {
-            self.end_reading(now, id);
-        }
-    }
-
-    /// The message is read, or as far as it is going to be now.
-    fn end_reading(&mut self, now: Instant, id: u32) {
-        self.work.end_reading(now, self.computation.tokens());
-        self.log.push(Event::Read { id });
-        self.last_read = id;
-        self.silence.begin(now.0, 0, self.dice());
-        self.phase = Phase::Deciding(Question::new(AT_ONCE));
-    }
-
-    fn take_back(&mut self, now: Instant, id: u32, with_question: bool) {
-        match self.context.last() {
-            Some(message) if message.speaker == Speaker::Wisp => {
-                self.context.take_back_message();
-                self.log.push(Event::Withdrawn { reply: message.reply });
-            }
-            question if with_question => {
-                if question.is_some() {
-                    self.context.take_back_message();
-                }
-                self.work.end_reading(now, self.computation.tokens());
-                self.log.push(Event::TakenBack { id });
-                // What is said instead comes right after.
-                self.silence.end();
-                self.phase = Phase::Idle;
-            }
-            _ => {
-                self.work.end_reading(now, self.computation.tokens());
-                self.log.push(Event::Read { id });
-                self.roll = self.roll.wrapping_add(1);
-                self.silence.begin(now.0, 0, self.dice());
-                self.phase = Phase::Deciding(Question { forced: true, ..Question::new(AT_ONCE) });
-            }
-        }
-    }
-
-    /// Works on what is not read yet; `true` when the model is up to date.
-    fn caught_up(&mut self, want_logits: bool) -> bool {
-        match self.computation.catch_up(&mut self.context, want_logits) {
-            Progress::Working => false,
-            Progress::Done => true,
-            Progress::Failed => {
-                // A conversation the model cannot read is of no use: better none than a hang.
-                self.empty();
-                self.log.push(Event::Forgotten);
-                false
-            }
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod facts;
 mod host;
 mod image;
 mod manners;
+mod processor;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,7 @@ pub use image::{
     CHUNK_SIZE, ChunkDigest, Digest, Identity, ImageInfo, MAX_DIGESTS, Role, Slot, SlotState,
 };
 pub use manners::{Manners, QuietHours, Settings};
+pub use processor::Processor;
 
 /// Longest chat text in bytes of UTF-8.
 pub const MAX_TEXT: usize = 1024;

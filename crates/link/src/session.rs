@@ -5,18 +5,19 @@
 //! session can be taken for part of this one. Whoever has to give up a session takes a new nonce,
 //! which the other end notices at the next hello.
 
+mod hello;
 mod line;
+mod wire;
 
 use crate::Instant;
-use crate::checksum::{NO_SESSION, Salt};
 use crate::event::{Counters, DownReason, Events, SendError, SessionEvent};
-use crate::frame::{Incoming, Outgoing, Progress};
-use crate::header::{HELLO_KIND, Header, Hello, MAGIC, Versions};
-use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Role};
-use crate::rate::{Negotiation, Rates};
-use crate::transport::{BrokenStream, FIRST_WINDOW, Transport, encode};
+use crate::frame::{Incoming, Outgoing};
+use crate::header::{MAGIC, Versions};
+use crate::message::{DeviceMessage, HostMessage, Identity, Lane, MAX_MESSAGE, Processor, Role};
+use crate::rate::Negotiation;
+use crate::transport::{BrokenStream, Transport};
 use crate::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION};
-use line::{RATES_BYTES, decode_rates};
+use hello::Later;
 
 /// Between two hellos, while there is no session.
 const HELLO_MILLIS: u64 = 200;
@@ -33,7 +34,7 @@ struct Peer {
     identity: Identity,
     nonce: u32,
     window: u16,
-    rates: Rates,
+    later: Later,
 }
 
 /// When to do what. `None`: nothing to wait for.
@@ -51,6 +52,8 @@ struct Timers {
 #[derive(Debug)]
 pub struct Session {
     identity: Identity,
+    /// What this board runs; a host says nothing of it.
+    processor: Option<Processor>,
     versions: Versions,
     nonce: u32,
     /// The other end, once its hello was heard.
@@ -83,6 +86,7 @@ impl Session {
     pub fn with_versions(identity: Identity, nonce: u32, oldest: u8, newest: u8) -> Self {
         Self {
             identity,
+            processor: Processor::HERE.filter(|_| identity.role != Role::Host),
             versions: Versions { magic: MAGIC, oldest, newest },
             nonce,
             peer: None,
@@ -109,6 +113,17 @@ impl Session {
     /// Who is at the other end; `None` without a session.
     pub fn peer(&self) -> Option<&Identity> {
         self.peer.as_ref().filter(|_| self.is_up).map(|peer| &peer.identity)
+    }
+
+    /// What the board at the other end runs; `None` without a session, and if it does not say.
+    pub fn peer_processor(&self) -> Option<Processor> {
+        self.peer.as_ref().filter(|_| self.is_up)?.later.processor
+    }
+
+    /// Says in the next hello that this end runs such programs, whatever it was built for. For tests
+    /// and simulations of boards.
+    pub fn set_processor(&mut self, processor: Option<Processor>) {
+        self.processor = processor;
     }
 
     /// Who says hello at the other end, whether or not it hears this one: for those who look for
@@ -220,231 +235,4 @@ impl Session {
             self.transport.handle_timeout(now);
         }
     }
-
-    /// Fills `out` with bytes for the wire and returns how many; 0 when there is nothing to say.
-    /// Call it whenever the wire has room, with no more room than the wire has: what is already
-    /// handed out can not be overtaken by an urgent message.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        let mut filled = 0usize;
-        while let Some(room @ [_, ..]) = out.get_mut(filled..) {
-            if self.outgoing.is_empty() && !self.next_frame(now) {
-                self.is_quiet = true;
-                break;
-            }
-            filled = filled.saturating_add(self.outgoing.take(room));
-        }
-        filled
-    }
-
-    // Out of line, because there is hardly ever anything to say.
-    #[inline(never)]
-    fn next_frame(&mut self, now: Instant) -> bool {
-        if self.rate.wanted().is_some() {
-            // The line is about to get another rate.
-            return false;
-        }
-        if self.hello_due {
-            self.hello_due = false;
-            self.encode_hello();
-        } else if let Some(peer) = self.peer.as_ref().filter(|_| self.is_up) {
-            let salt = tag(self.nonce, peer.nonce);
-            let is_sent = if self.rate.is_speaking() {
-                self.next_rate_frame(now, salt)
-            } else {
-                let (transport, outgoing) = (&mut self.transport, &mut self.outgoing);
-                transport.next_frame(now, salt, self.is_quiet, outgoing)
-            };
-            if !is_sent {
-                return false;
-            }
-        } else {
-            return false;
-        }
-        if self.is_up {
-            self.timers.ping = Some(now.plus_millis(PING_MILLIS));
-        } else {
-            self.timers.hello = Some(now.plus_millis(HELLO_MILLIS));
-        }
-        self.is_quiet = false;
-        self.counters.frames_sent = self.counters.frames_sent.wrapping_add(1);
-        true
-    }
-
-    fn encode_hello(&mut self) {
-        let hello = Hello {
-            identity: self.identity,
-            nonce: self.nonce,
-            heard: self.peer.map(|peer| peer.nonce),
-            window: FIRST_WINDOW,
-        };
-        let header = Header::Hello(self.versions, hello);
-        let mut buffer = [0; RATES_BYTES];
-        let rates = self.encode_rates(&mut buffer);
-        encode(&header, [rates, &[]], NO_SESSION, self.is_quiet, &mut self.outgoing);
-    }
-
-    /// Takes bytes from the wire, in pieces of any size.
-    pub fn handle_bytes(&mut self, now: Instant, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let progress;
-            (progress, bytes) = self.incoming.take(bytes);
-            match progress {
-                Progress::Pending => {}
-                Progress::Complete => self.handle_frame(now),
-                Progress::Corrupt => self.count_corrupt(),
-                Progress::Oversized => {
-                    self.counters.frames_oversized = self.counters.frames_oversized.wrapping_add(1);
-                }
-            }
-        }
-    }
-
-    fn count_corrupt(&mut self) {
-        self.counters.frames_corrupt = self.counters.frames_corrupt.wrapping_add(1);
-    }
-
-    fn handle_frame(&mut self, now: Instant) {
-        let is_understood = match self.incoming.kind() {
-            Some(HELLO_KIND) => self.handle_hello_frame(now),
-            _ => self.handle_session_frame(now),
-        };
-        match is_understood {
-            Some(()) => {
-                self.counters.frames_received = self.counters.frames_received.wrapping_add(1);
-                self.judge_rate(now);
-            }
-            None => self.count_corrupt(),
-        }
-    }
-
-    /// `None`: not a hello.
-    fn handle_hello_frame(&mut self, now: Instant) -> Option<()> {
-        let (_kind, content) = self.incoming.open(NO_SESSION)?.split_first()?;
-        let (versions, content) = postcard::take_from_bytes::<Versions>(content).ok()?;
-        if versions.magic != MAGIC {
-            return None;
-        }
-        let newest = versions.newest.min(self.versions.newest);
-        if newest < versions.oldest.max(self.versions.oldest) {
-            self.refuse_versions(versions);
-            return Some(());
-        }
-        let (hello, later_fields) = postcard::take_from_bytes::<Hello>(content).ok()?;
-        let rates = decode_rates(later_fields);
-        self.mismatch = None;
-        self.handle_hello(now, &hello, rates);
-        Some(())
-    }
-
-    fn refuse_versions(&mut self, theirs: Versions) {
-        if self.is_up {
-            self.go_down(DownReason::PeerRestarted);
-        }
-        self.peer = None;
-        let theirs = (theirs.oldest, theirs.newest);
-        if self.mismatch.replace(theirs) != Some(theirs) {
-            self.events.mismatch(SessionEvent::Mismatch {
-                ours: (self.versions.oldest, self.versions.newest),
-                theirs,
-            });
-        }
-    }
-
-    fn handle_hello(&mut self, now: Instant, hello: &Hello, rates: Rates) {
-        let is_echo = hello.nonce == self.nonce
-            && hello.identity.boot == self.identity.boot
-            && hello.identity.role == self.identity.role;
-        if is_echo {
-            return;
-        }
-        let is_known = self.peer.is_some_and(|peer| {
-            peer.nonce == hello.nonce && peer.identity.boot == hello.identity.boot
-        });
-        if self.is_up && !is_known {
-            let old_boot = self.peer.map(|peer| peer.identity.boot);
-            self.go_down(if old_boot == Some(hello.identity.boot) {
-                DownReason::PeerReconnected
-            } else {
-                DownReason::PeerRestarted
-            });
-        }
-        let Hello { identity, nonce, window, .. } = *hello;
-        self.peer = Some(Peer { identity, nonce, window, rates });
-        if hello.heard != Some(self.nonce) {
-            self.hello_due = true;
-        } else if self.is_up {
-            // The other end does not know yet that the session is up: any frame tells it.
-            self.transport.acknowledge_soon();
-            self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
-            self.rate.heard(now);
-        } else {
-            self.come_up(now);
-        }
-    }
-
-    /// `None`: not a frame of this session.
-    fn handle_session_frame(&mut self, now: Instant) -> Option<()> {
-        self.incoming.open(tag(self.peer.as_ref()?.nonce, self.nonce))?;
-        if !self.is_up {
-            // The tag is made of both nonces, so the other end knows ours.
-            self.come_up(now);
-        }
-        self.timers.silence = Some(now.plus_millis(SILENCE_MILLIS));
-        self.rate.heard(now);
-        match postcard::take_from_bytes::<Header>(self.incoming.content()).ok()? {
-            (Header::Hello(..), _) => return None,
-            (Header::Rate(frame), payload) => {
-                let was_holding = self.rate.is_holding();
-                self.rate.handle(now, frame, payload);
-                self.note_hold(was_holding);
-            }
-            (Header::Segment { number, lane, offset }, payload) => {
-                self.transport.handle_segment(number, lane, offset, payload)
-            }
-            (Header::Ack { number, prompt, bulk }, _) => {
-                self.transport.handle_ack(now, number, &prompt, &bulk)
-            }
-        }
-        Some(())
-    }
-
-    fn come_up(&mut self, now: Instant) {
-        let Some(peer) = self.peer else { return };
-        self.is_up = true;
-        self.hello_due = false;
-        self.transport.reset(peer.window);
-        // Tells the other end that its nonce is known.
-        self.transport.acknowledge_soon();
-        self.timers =
-            Timers { silence: Some(now.plus_millis(SILENCE_MILLIS)), ..Timers::default() };
-        self.counters.sessions = self.counters.sessions.wrapping_add(1);
-        self.events.up(peer.identity);
-        self.rate.session_up(now, peer.rates, peer.identity.boot);
-    }
-
-    /// Ends the session and begins to look for the next one, under a new nonce.
-    fn go_down(&mut self, reason: DownReason) {
-        self.is_up = false;
-        self.peer = None;
-        self.nonce = next_nonce(self.nonce);
-        self.transport.reset(0);
-        // Half a frame may be on the wire: the next one's leading 0x00 ends it.
-        self.outgoing.clear();
-        self.is_quiet = true;
-        self.hello_due = true;
-        self.timers = Timers::default();
-        self.rate.session_down();
-        self.events.down(reason);
-    }
-}
-
-/// The nonce after this one: a full-period generator (Numerical Recipes), so none comes back soon.
-const fn next_nonce(nonce: u32) -> u32 {
-    nonce.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
-}
-
-/// The tag of a session's frames in one direction, from the nonces of their sender and receiver.
-/// A change of either nonce changes it.
-fn tag(from: u32, to: u32) -> Salt {
-    Salt(from.wrapping_mul(0x9E37_79B1) ^ to.wrapping_mul(0x85EB_CA6B).rotate_left(16))
 }

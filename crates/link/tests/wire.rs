@@ -350,3 +350,39 @@ fn rate_frames() {
     host.handle_bytes(now, &base);
     assert_eq!(host.line_to_set(), Some(115_200));
 }
+
+/// A board's hello says what programs it runs, behind the rates.
+#[test]
+fn processors() {
+    let identity = |role| Identity { role, boot: 1, version: [0, 1, 0], persona: None };
+    let now = Instant(0);
+    let board = |processor, rates| {
+        let mut board = Session::new(identity(Role::Bootloader), 2);
+        board.offer_rates(rates);
+        board.set_processor(processor);
+        board
+    };
+    let slow = Rates::of(|baud| baud <= 921_600);
+    for (processor, rates, expected) in [
+        (None, Rates::NONE, "000109776973700101010102010102020780425d957bfe00"),
+        (None, slow, "0001097769737001010101020101020208804207f22c425900"),
+        (
+            Some(Processor::Arm1176),
+            Rates::NONE,
+            "000109776973700101010102010102020380420601c098aeb900",
+        ),
+        (Some(Processor::CortexA53), slow, "000109776973700101010102010102020980420702bd5fe66f00"),
+    ] {
+        let mut host = Session::new(identity(Role::Host), 3);
+        assert_eq!(host.peer_processor(), None);
+        let mut board = board(processor, rates);
+        let hello = transmit(&mut board, now);
+        assert_eq!(hex(&hello), expected, "{processor:?}");
+        host.handle_bytes(now, &hello);
+        assert_eq!(host.peer_processor(), None, "nobody is there yet");
+        board.handle_bytes(now, &transmit(&mut host, now));
+        host.handle_bytes(now, &transmit(&mut board, now));
+        assert_eq!(host.peer_processor(), processor);
+        assert_eq!(board.peer_processor(), None);
+    }
+}

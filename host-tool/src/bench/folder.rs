@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::BenchError;
 use super::facts::Run;
 use super::places::without_folders;
 use super::row::Row;
@@ -154,7 +155,7 @@ fn make_readable(file: &File) -> io::Result<()> {
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> WispError {
     let path = path.to_path_buf();
-    move |cause| WispError::BenchOutput { path, cause }
+    move |cause| BenchError::Output { path, cause }.into()
 }
 
 /// Reads what a run has left.
@@ -166,9 +167,9 @@ pub fn read(path: &Path) -> Result<(Run, Summary)> {
 }
 
 fn read_json<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T> {
-    let wrong = |cause: String| WispError::BenchFolder { path: folder.to_path_buf(), cause };
+    let wrong = |cause: String| BenchError::Folder { path: folder.to_path_buf(), cause };
     let text = fs::read(folder.join(name)).map_err(|cause| wrong(format!("{name}: {cause}")))?;
-    serde_json::from_slice(&text).map_err(|cause| wrong(format!("{name}: {cause}")))
+    Ok(serde_json::from_slice(&text).map_err(|cause| wrong(format!("{name}: {cause}")))?)
 }
 
 #[cfg(test)]

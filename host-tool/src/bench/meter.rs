@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use link::message::{BoardFacts, Refusal, Settings, Speaker};
 
+use super::BenchError;
 use super::prompts::Case;
 use super::row::{Counters, Outcome, Reply, Row};
 use crate::board_texts;
@@ -223,7 +224,7 @@ impl<'c> Meter<'c> {
             if let Some(Update::Notice { notice }) = self.next(listener)?
                 && notice.code == board_texts::refusal(Refusal::Malformed, 0).code
             {
-                return Err(Halt::Failed(WispError::BenchOldFirmware));
+                return Err(Halt::Failed(BenchError::OldFirmware.into()));
             }
         }
         Ok(self.counters)
@@ -309,7 +310,7 @@ impl<'c> Meter<'c> {
                     return Ok(None);
                 }
                 let (case, seconds) = (self.case.clone(), self.patience.as_secs());
-                return Err(WispError::BenchSilent { case, seconds }.into());
+                return Err(WispError::from(BenchError::Silent { case, seconds }).into());
             }
         };
         listener.hear(&update)?;

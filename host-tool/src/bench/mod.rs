@@ -15,6 +15,7 @@
 //! | `places` | no folder of this computer gets into the files |
 
 mod columns;
+mod error;
 pub mod facts;
 pub mod folder;
 pub mod meter;
@@ -25,3 +26,5 @@ pub mod report;
 pub mod row;
 pub mod statistics;
 pub mod summary;
+
+pub use error::BenchError;

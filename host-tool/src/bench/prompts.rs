@@ -7,6 +7,7 @@ use link::message::MAX_TEXT;
 use serde::Deserialize;
 use sha2::Digest as _;
 
+use super::BenchError;
 use crate::errors::{Result, WispError};
 
 /// Our own set: from one word to a long message, and a chat.
@@ -95,7 +96,7 @@ impl Prompts {
 }
 
 fn wrong(path: &Path, line: usize, cause: impl Into<String>) -> WispError {
-    WispError::BenchPrompts { path: PathBuf::from(path), line, cause: cause.into() }
+    BenchError::Prompts { path: PathBuf::from(path), line, cause: cause.into() }.into()
 }
 
 fn read_line(line: &str, number: usize) -> std::result::Result<Case, String> {

@@ -11,6 +11,7 @@ mod doctor;
 mod history;
 mod interrupt;
 mod load;
+mod log_words;
 mod monitor;
 mod options;
 mod out;

@@ -1,5 +1,6 @@
 //! `wisp monitor`: the board's logs and counters.
 
+use std::cell::OnceCell;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
@@ -9,14 +10,16 @@ use clap::Args;
 use link::message::Stats;
 
 use super::interrupt::Interrupt;
+use super::log_words::LogWords;
 use super::options::PortOptions;
 use super::progress::amount;
 use crate::board::Artefacts;
+use crate::board_kind::BoardKind;
 use crate::client::{
     CableCounters, Client, ClientOptions, Command, Keeping, LinkState, Phase, Update,
 };
 use crate::errors::{Result, WispError};
-use crate::monitor::LogTable;
+use crate::monitor::LogLine;
 use crate::port::speed_in_words;
 
 /// How often the counters are asked for and printed.
@@ -27,9 +30,13 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct MonitorArguments {
     #[command(flatten)]
     port: PortOptions,
-    /// ELF file of the firmware that runs: it holds the texts of the log
+    /// ELF file of the firmware that runs: it holds the texts of the log [default: what was built for
+    /// the board]
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
+    /// Which board it is [default: what the board says]
+    #[arg(long, value_name = "BOARD", value_enum, conflicts_with = "firmware")]
+    board: Option<BoardKind>,
     /// Restart the board first, to see its log from the beginning
     #[arg(long)]
     restart: bool,
@@ -40,9 +47,12 @@ pub(super) struct MonitorArguments {
 
 /// Prints until Ctrl-C.
 pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
-    let elf = arguments.firmware.map_or_else(|| Artefacts::discover().firmware(), Ok)?;
-    let table = LogTable::read(&elf)?;
-    let mut decoder = table.decoder();
+    let table = OnceCell::new();
+    let mut words = LogWords::new(&table);
+    let built = |board| Artefacts::discover().firmware_for(board);
+    if let Some(elf) = arguments.firmware.map(Ok).or(arguments.board.map(built)).transpose()? {
+        words.take_table(&elf)?;
+    }
     let connector = arguments.port.connector()?;
     let interrupt = Interrupt::listen()?;
     let options = ClientOptions { keeping: Keeping::Bystander, ..ClientOptions::default() };
@@ -56,11 +66,16 @@ pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
             asked = Instant::now();
             client.send(Command::RequestStats)?;
         }
+        if words.is_impatient() {
+            // It does not say what it is: most are Zeros.
+            show(&words.take_table(&built(BoardKind::default())?)?)?;
+        }
         match client.updates()?.recv_timeout(Duration::from_millis(100)) {
-            Ok(Update::Log { bytes }) => {
-                for line in decoder.lines(&bytes) {
-                    print(&line.to_string())?;
-                }
+            Ok(Update::Log { bytes }) => show(&words.lines(&bytes))?,
+            Ok(Update::Met { .. }) if !words.has_table() => client.send(Command::RequestDetails)?,
+            Ok(Update::Details { board, .. }) if !words.has_table() => {
+                let kind = BoardKind::of_revision(board.revision).unwrap_or_default();
+                show(&words.take_table(&built(kind)?)?)?;
             }
             Ok(Update::Stats { stats }) if !arguments.quiet => {
                 let line = counter_line(&stats, &cable);
@@ -89,6 +104,10 @@ pub(super) fn run(arguments: MonitorArguments) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn show(lines: &[LogLine]) -> Result<()> {
+    lines.iter().try_for_each(|line| print(&line.to_string()))
 }
 
 fn print(line: &str) -> Result<()> {

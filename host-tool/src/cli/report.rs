@@ -8,7 +8,8 @@ use clap::Args;
 use super::doctor::{PatientOptions, summary};
 use super::out;
 use crate::board::Artefacts;
-use crate::doctor::{Facts, examine};
+use crate::board_kind::BoardKind;
+use crate::doctor::{Facts, Heard, examine};
 use crate::errors::{Result, WispError};
 use crate::monitor::LogTable;
 use crate::port::PortAddress;
@@ -102,19 +103,19 @@ fn secrets(patient: &PatientOptions, facts: &Facts) -> Vec<(String, &'static str
 
 /// What the boards that answered had in their logs, if the firmware that was built is theirs.
 fn board_log(facts: &Facts) -> Vec<String> {
-    let heard = facts.ports.iter().flat_map(|facts| &facts.ports);
-    let logs: Vec<_> = heard
-        .filter_map(|port| port.heard.as_ref().ok())
-        .map(|heard| heard.log.as_slice())
-        .filter(|log| !log.is_empty())
-        .collect();
-    let table = || LogTable::read(&Artefacts::discover().firmware().ok()?).ok();
-    let Some(table) = (!logs.is_empty()).then(table).flatten() else {
-        let bytes: usize = logs.iter().map(|log| log.len()).sum();
-        let words =
-            || format!("({bytes} bytes came; they need the firmware's ELF file to be read)");
-        return (bytes > 0).then(words).into_iter().collect();
-    };
-    let decode = |log: &[u8]| table.decoder().lines(log);
-    logs.into_iter().flat_map(decode).map(|line| line.to_string()).collect()
+    let ports = facts.ports.iter().flat_map(|facts| &facts.ports);
+    let heard = ports.filter_map(|port| port.heard.as_ref().ok());
+    heard.filter(|heard| !heard.log.is_empty()).flat_map(log_of).collect()
+}
+
+fn log_of(heard: &Heard) -> Vec<String> {
+    let kind = heard.board.and_then(|board| BoardKind::of_revision(board.revision));
+    let elf = Artefacts::discover().firmware_for(kind.unwrap_or_default());
+    match elf.and_then(|elf| LogTable::read(&elf)) {
+        Ok(table) => table.decoder().lines(&heard.log).iter().map(ToString::to_string).collect(),
+        Err(_) => {
+            let bytes = heard.log.len();
+            vec![format!("({bytes} bytes came; they need the firmware's ELF file to be read)")]
+        }
+    }
 }

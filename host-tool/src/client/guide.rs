@@ -8,19 +8,28 @@
 //!
 //! Sans-I/O: it is given what the session says and the time, and leaves [`Update`]s.
 
+mod loading;
+mod meeting;
+#[cfg(test)]
+mod tests;
+mod upload;
+mod wanted;
+
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use link::conversation::Crash;
-use link::message::{DeviceMessage, Digest, HostMessage, Identity, Refusal, Role, Slot, SlotState};
-use link::upload::{self, UploadError, Uploader};
+use link::message::{DeviceMessage, Digest, HostMessage, Role, Slot, SlotState};
+use link::upload::UploadError;
 use link::{Instant, Session, SessionEvent};
 
-use super::link_state::{LinkState, Phase, Transfer, TransferPhase};
-use super::meter::Meter;
+pub(crate) use loading::missing;
+use upload::Upload;
+pub use wanted::Wanted;
+
+use super::link_state::{LinkState, Phase};
 use super::view::{Notice, Update};
+use crate::board_kind::BoardKind;
 use crate::errors::{BoardRefused, WispError};
-use crate::image::Image;
 
 /// How often the firmware may be started without coming up before that is called a failure.
 const MAX_STARTS: u32 = 3;
@@ -30,27 +39,6 @@ pub const START_SECONDS: u64 = 20;
 
 /// How long firmware without a persona may take to say why it has none.
 const REASON_MICROS: u64 = 2_000_000;
-
-/// Shortest time between two reports of an upload, unless its phase changes.
-const REPORT_MICROS: u64 = 100_000;
-
-/// What is to run on the board.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// The firmware; `None` takes whatever is there.
-    pub firmware: Option<Image>,
-    /// The persona; `None` takes whatever is there.
-    pub persona: Option<Image>,
-    /// Compare the images even when the wanted persona runs already: the firmware may differ.
-    pub always_compare: bool,
-}
-
-impl Wanted {
-    /// What the persona is called, as far as that is known here.
-    pub fn name(&self) -> &str {
-        self.persona.as_ref().map_or("Wisp", |image| &image.name)
-    }
-}
 
 /// Where the board is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +50,15 @@ enum Stage {
     Starting {
         since: Instant,
     },
-    /// The firmware that was started has no persona: it is about to say why.
+    /// The firmware has no persona: it is about to say why, or that it tests itself.
     Listening {
         since: Instant,
+        /// Whether a restart would not change the reason.
+        is_final: bool,
+    },
+    /// It tests its memory, and has told so many tenths of it. Then it restarts.
+    Testing {
+        tenths: u64,
     },
     /// The firmware was told to make way.
     Rebooting {
@@ -75,21 +69,13 @@ enum Stage {
     Failed,
 }
 
-/// One image on its way.
-struct Upload {
-    uploader: Uploader<Arc<[u8]>>,
-    /// As it was at the beginning: an upload that failed is begun again with it.
-    fresh: Uploader<Arc<[u8]>>,
-    name: String,
-    meter: Meter,
-    reported: Option<(Instant, upload::Phase)>,
-}
-
 /// Brings the board to where it is wanted.
 pub struct Guide {
     stage: Stage,
     uploads: Vec<Upload>,
     persona: Option<Digest>,
+    /// The board that the wanted firmware is for, as far as that can be seen.
+    made_for: Option<BoardKind>,
     must_compare: bool,
     /// The order to start was given to the bootloader that was met last, and its firmware has not
     /// come online since.
@@ -111,24 +97,20 @@ impl Guide {
     /// An image is empty or too large.
     pub fn new(wanted: Wanted) -> Result<Self, UploadError> {
         let Wanted { firmware, persona, always_compare } = wanted;
+        let made_for = firmware.as_ref().and_then(|image| BoardKind::of_raw(&image.bytes));
         let persona_digest = persona.as_ref().map(|image| image.info.digest);
         let mut uploads = Vec::new();
         for (slot, image) in [(Slot::Firmware, firmware), (Slot::Persona, persona)] {
-            let Some(image) = image else { continue };
-            let fresh = Uploader::new(slot, image.info.address, Arc::from(image.bytes))?;
-            uploads.push(Upload {
-                uploader: fresh.clone(),
-                fresh,
-                name: image.name,
-                meter: Meter::default(),
-                reported: None,
-            });
+            if let Some(image) = image {
+                uploads.push(Upload::new(slot, image)?);
+            }
         }
         Ok(Self {
             stage: Stage::Absent,
             must_compare: always_compare && !uploads.is_empty(),
             uploads,
             persona: persona_digest,
+            made_for,
             is_launched: false,
             boot: None,
             failure: LinkState::default(),
@@ -195,74 +177,6 @@ impl Guide {
         }
     }
 
-    /// After a failure, another run of the board's program is another chance.
-    fn note_boot(&mut self, peer: &Identity) {
-        if peer.role == Role::Host {
-            return;
-        }
-        let is_new = self.boot.replace(peer.boot) != Some(peer.boot);
-        if is_new && self.stage == Stage::Failed {
-            self.stage = Stage::Absent;
-            self.starts = 0;
-            for upload in &mut self.uploads {
-                upload.uploader = upload.fresh.clone();
-                upload.reported = None;
-            }
-        }
-    }
-
-    fn meet_bootloader(&mut self) {
-        self.slots = None;
-        self.is_launched = false;
-        if self.starts >= MAX_STARTS {
-            return self.fail(&WispError::NoStart { seconds: START_SECONDS });
-        }
-        self.stage = Stage::Loading;
-        self.show(LinkState::plain(Phase::Loading, "getting ready"));
-    }
-
-    fn meet_firmware(&mut self, now: Instant, peer: &Identity) {
-        if self.is_launched {
-            // It runs what was compared, even if the bootloader's last words were not heard.
-            self.must_compare = false;
-        }
-        // Why there is no persona matters only if a restart, with the images that are here, would
-        // not change it.
-        let is_final = self.is_launched || self.uploads.is_empty();
-        if peer.persona.is_none() && is_final {
-            self.stage = Stage::Listening { since: now };
-        } else {
-            self.judge_firmware(peer.persona);
-        }
-    }
-
-    /// Takes the running firmware as it is, or has it make way.
-    fn judge_firmware(&mut self, persona: Option<Digest>) {
-        let is_wanted = self.persona.is_none() || persona == self.persona;
-        if is_wanted && !self.must_compare {
-            self.starts = 0;
-            self.is_launched = false;
-            self.stage = Stage::Online;
-            self.updates.push_back(Update::Loaded);
-            self.show(LinkState::plain(Phase::Online, "online"));
-        } else if self.starts >= MAX_STARTS {
-            self.fail(&WispError::NoStart { seconds: START_SECONDS });
-        } else {
-            self.stage = Stage::Rebooting { is_told: false };
-            self.show(LinkState::plain(Phase::Loading, "asking the board to restart"));
-        }
-    }
-
-    fn lose(&mut self) {
-        match self.stage {
-            Stage::Failed | Stage::Starting { .. } => {}
-            _ => {
-                self.stage = Stage::Absent;
-                self.show(LinkState::plain(Phase::Waiting, "the board does not answer; waiting"));
-            }
-        }
-    }
-
     /// Takes a message of the board's; those about the chat are left alone.
     pub fn handle(&mut self, now: Instant, message: &DeviceMessage<'_>) {
         for upload in &mut self.uploads {
@@ -276,8 +190,14 @@ impl Guide {
                 self.wait_for_start(now);
             }
             DeviceMessage::Refused { refusal, detail } if self.is_about_start(refusal) => {
-                self.fail(&refused(refusal, detail));
+                self.fail(&BoardRefused { refusal, detail }.into());
             }
+            DeviceMessage::Refused { .. }
+                if matches!(self.stage, Stage::Listening { is_final: false, .. }) =>
+            {
+                self.judge_firmware(None);
+            }
+            DeviceMessage::MemoryTested { done, all } => self.follow_test(done, all),
             // The firmware tells it to the conversation.
             DeviceMessage::Crashed(report) if self.stage == Stage::Loading => {
                 let notice = Notice::from(&Crash::from(&report));
@@ -285,20 +205,6 @@ impl Guide {
                 self.owes_crash_seen = true;
             }
             _ => {}
-        }
-    }
-
-    /// Whether a refusal means that what is on the board cannot be started.
-    fn is_about_start(&self, refusal: Refusal) -> bool {
-        match self.stage {
-            Stage::Loading => self.is_launched,
-            Stage::Listening { .. } => {
-                matches!(
-                    refusal,
-                    Refusal::OutOfMemory | Refusal::BadPersona | Refusal::SelfTestFailed
-                )
-            }
-            _ => false,
         }
     }
 
@@ -314,7 +220,7 @@ impl Guide {
         }
         match self.stage {
             Stage::Loading if !self.is_launched => self.load(now, session),
-            Stage::Listening { since } if now.micros_since(since) > REASON_MICROS => {
+            Stage::Listening { since, .. } if now.micros_since(since) > REASON_MICROS => {
                 self.judge_firmware(None);
             }
             Stage::Rebooting { is_told: false } => {
@@ -330,53 +236,6 @@ impl Guide {
         }
     }
 
-    /// One upload after the other: the firmware first, it is small.
-    fn load(&mut self, now: Instant, session: &mut Session) {
-        match self.has_the_rest() {
-            // The bootloader says what it has by itself.
-            None => return,
-            Some(Err(missing)) => return self.fail(&WispError::NothingToLaunch { missing }),
-            Some(Ok(())) => {}
-        }
-        let mut failure = None;
-        let mut all_done = true;
-        for upload in &mut self.uploads {
-            upload.uploader.poll(session);
-            let phase = upload.uploader.phase();
-            if let Some(transfer) = upload.report(now) {
-                self.updates.push_back(Update::Transfer { transfer });
-            }
-            if let upload::Phase::Failed(error) = phase {
-                failure = Some(upload_failure(error, upload.uploader.slot()));
-            }
-            if phase != upload::Phase::Done {
-                all_done = false;
-                break;
-            }
-        }
-        if let Some(failure) = failure {
-            return self.fail(&failure);
-        }
-        if !all_done {
-            return;
-        }
-        self.is_launched = session.send_host(&HostMessage::Launch).is_ok();
-    }
-
-    /// Whether the board has what is not uploaded, or what it lacks; `None` until it has said so.
-    fn has_the_rest(&self) -> Option<std::result::Result<(), &'static str>> {
-        let is_uploaded = |slot| self.uploads.iter().any(|upload| upload.uploader.slot() == slot);
-        let must_have = [Slot::Firmware, Slot::Persona].map(|slot| !is_uploaded(slot));
-        if must_have == [false; 2] {
-            return Some(Ok(()));
-        }
-        let (firmware, persona) = self.slots?;
-        let lacks = |state| !matches!(state, SlotState::Verified(_));
-        let [no_firmware, no_persona] = must_have;
-        let missing = missing(no_firmware && lacks(firmware), no_persona && lacks(persona));
-        Some(missing.map_or(Ok(()), Err))
-    }
-
     fn fail(&mut self, error: &WispError) {
         self.stage = Stage::Failed;
         self.failure = LinkState::explained(Phase::Failed, error);
@@ -387,70 +246,3 @@ impl Guide {
         self.updates.push_back(Update::Link { link });
     }
 }
-
-impl Upload {
-    /// What to show of it, when it is time to.
-    fn report(&mut self, now: Instant) -> Option<Transfer> {
-        let progress = self.uploader.progress();
-        let is_new_phase = self.reported.is_none_or(|(_, phase)| phase != progress.phase);
-        let is_time = self.reported.is_none_or(|(last, _)| now.micros_since(last) >= REPORT_MICROS);
-        if !is_new_phase && (!is_time || progress.phase == upload::Phase::Done) {
-            return None;
-        }
-        let phase = match progress.phase {
-            upload::Phase::Waiting | upload::Phase::Failed(_) => return None,
-            upload::Phase::Offering | upload::Phase::Comparing => TransferPhase::Comparing,
-            upload::Phase::Sending => TransferPhase::Sending,
-            upload::Phase::Verifying => TransferPhase::Verifying,
-            upload::Phase::Done => TransferPhase::Done,
-        };
-        self.reported = Some((now, progress.phase));
-        let (done, total) = (u64::from(progress.done), u64::from(progress.total));
-        if is_new_phase {
-            self.meter = Meter::default();
-        }
-        self.meter.note(now, done);
-        let rate = self.meter.rate();
-        let seconds_left = (phase == TransferPhase::Sending && rate > 0)
-            .then(|| total.saturating_sub(done).div_ceil(rate));
-        Some(Transfer {
-            slot: self.uploader.slot(),
-            name: self.name.clone(),
-            phase,
-            done,
-            total,
-            sent_chunks: progress.chunks_sent,
-            skipped_chunks: progress.chunks_skipped,
-            rate,
-            seconds_left,
-        })
-    }
-}
-
-/// What a board without these lacks, in words; `None` when it lacks nothing.
-pub(crate) fn missing(firmware: bool, persona: bool) -> Option<&'static str> {
-    match (firmware, persona) {
-        (false, false) => None,
-        (true, false) => Some("firmware"),
-        (false, true) => Some("persona"),
-        (true, true) => Some("firmware and no persona"),
-    }
-}
-
-fn refused(refusal: Refusal, detail: u32) -> WispError {
-    BoardRefused { refusal, detail }.into()
-}
-
-fn upload_failure(error: UploadError, slot: Slot) -> WispError {
-    let detail = match slot {
-        Slot::Firmware => 0,
-        Slot::Persona => 1,
-    };
-    match error {
-        UploadError::Empty | UploadError::TooLarge => refused(Refusal::WrongSize, detail),
-        UploadError::Refused(refusal) => refused(refusal, detail),
-    }
-}
-
-#[cfg(test)]
-mod tests;

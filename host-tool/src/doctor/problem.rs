@@ -156,6 +156,7 @@ mod tests {
         let elsewhere = [
             include_str!("../errors.rs"),
             include_str!("../history/error.rs"),
+            include_str!("../bench/error.rs"),
             include_str!("../board_texts.rs"),
         ]
         .concat();

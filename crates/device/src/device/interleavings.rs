@@ -12,12 +12,12 @@ use std::{format, vec};
 
 use engine::Portable;
 use link::conversation::{Conversation, Message, MessageKey, MessageState};
-use link::message::{DeviceMessage, Identity, Role, Speaker};
+use link::message::{DeviceMessage, HostMessage, Identity, Role, Speaker, Stats};
 use link::{DownReason, Instant, Session, SessionEvent};
 use model_format::{AlignedBytes, Model as File};
 use stateright::{Checker, Model, Property};
 
-use super::{Device, HostMessage, Options, Stats};
+use super::{Device, Options};
 use crate::test_model::{CHAT, bigram};
 use persona::Style;
 

@@ -1,11 +1,12 @@
 //! Random conversations with random interruptions, checked against a computation from scratch.
 
 use super::*;
+use crate::inbox::Order;
 use crate::test_model::{CHAT, Oracle, STORY, Shift, stories260k, tiny};
 use engine::{Engine, Portable, SamplerSettings};
-use link::message::{Card, CardFigures, EndReason};
+use link::message::{Card, CardFigures, EndReason, Event};
 use model_format::{Model, WeightFormat};
-use persona::{Decision, Dice, Style};
+use persona::{Decision, Dice, Speaker, Style};
 use proptest::prelude::*;
 use std::string::String as Text;
 use std::vec::Vec;

@@ -7,14 +7,6 @@ use crate::header::Header;
 use crate::rate::{Negotiation, RateFrame, Rates, proof};
 use crate::transport::encode;
 
-/// Most bytes of the rates in a hello: a varint of 16 bits.
-pub(super) const RATES_BYTES: usize = 3;
-
-/// The rates behind a hello; an older program's has none.
-pub(super) fn decode_rates(later_fields: &[u8]) -> Rates {
-    postcard::from_bytes(later_fields).map_or(Rates::NONE, Rates::from_bits)
-}
-
 impl Session {
     /// Offers the other end these rates, from the next hello on. Whoever offers any has to ask for
     /// [`Session::line_to_set`] after every other call, and to begin with [`crate::BASE_BAUD`].
@@ -85,16 +77,6 @@ impl Session {
         let header = Header::Rate(frame);
         encode(&header, [payload, &[]], salt, self.is_quiet, &mut self.outgoing);
         true
-    }
-
-    /// Encodes the rates on offer: nothing at all when there are none, as programs say it that know
-    /// no rates.
-    pub(super) fn encode_rates<'b>(&self, buffer: &'b mut [u8; RATES_BYTES]) -> &'b [u8] {
-        match self.rate.offers() {
-            Rates::NONE => &[],
-            // Three bytes are enough for 16 bits.
-            rates => postcard::to_slice(&rates.bits(), buffer).map_or(&[], |bytes| bytes),
-        }
     }
 
     /// Lets the negotiation look at what the line does to frames, where it is to judge.

@@ -23,7 +23,7 @@ use crate::bench::meter::{Halt, Meter};
 use crate::bench::prompts::Prompts;
 use crate::bench::row::Row;
 use crate::bench::summary::{State, Summary};
-use crate::bench::{plot, report};
+use crate::bench::{BenchError, plot, report};
 use crate::board::Board;
 use crate::client::{Client, ClientOptions, Update, Wanted};
 use crate::errors::{Result, WispError};
@@ -212,7 +212,7 @@ impl Bench<'_> {
             }
             _ => {
                 let wanted = self.wanted_rows();
-                Err(WispError::BenchInterrupted { rows: rows.len(), wanted, folder: path })
+                Err(BenchError::Interrupted { rows: rows.len(), wanted, folder: path }.into())
             }
         }
     }
