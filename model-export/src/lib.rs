@@ -21,7 +21,6 @@ pub mod llama2c;
 #[cfg(feature = "training")]
 pub mod make;
 pub mod memory_report;
-pub mod output;
 pub mod persona_file;
 pub mod quantise;
 pub mod report;

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
+use whole_files::{Content, Readers};
 
 use super::clean::{Keep, LONGEST, Options};
 use super::error::ChatError;
 use super::ingest::{Gathered, Request, Sender, digest, gather, list, senders};
 use super::readers::{DateOrder, Hints};
 use super::{Message, canonical};
-use crate::output::Content;
 use crate::report::{Report, html, terminal};
-use crate::{Error, Result, output};
+use crate::{Error, Result};
 
 /// Make clean chats of the exports that messengers give.
 ///
@@ -150,26 +150,15 @@ fn chosen(senders: &[Sender], answer: &str) -> Option<String> {
 const FILES: [&str; 3] = [canonical::FILE_NAME, "report.html", "report.json"];
 
 fn write_folder(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
-    let is_new = !folder.exists();
-    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
-    let written = write_files(folder, messages, report);
-    if written.is_err() && is_new {
-        // It is empty: nothing half-written stays. If it cannot be removed, the error says enough.
-        let _ = std::fs::remove_dir(folder);
-    }
-    written
-}
-
-fn write_files(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
     let (html, json) = (html::page(report), report.json());
-    let contents: [Content<'_>; 3] = [
-        &|file| canonical::write(file, messages),
-        &|file| file.write_all(html.as_bytes()),
-        &|file| file.write_all(json.as_bytes()),
+    let [chats, page, figures] = FILES;
+    let files: [(&str, Content<'_>); 3] = [
+        (page, &|file| file.write_all(html.as_bytes())),
+        (figures, &|file| file.write_all(json.as_bytes())),
+        // It tells that the others are there.
+        (chats, &|file| canonical::write(file, messages)),
     ];
-    let files: Vec<_> =
-        FILES.iter().zip(contents).map(|(name, content)| (folder.join(name), content)).collect();
-    output::write_together(&files)
+    Ok(whole_files::write_together(folder, Readers::Everybody, &files)?)
 }
 
 #[cfg(test)]

@@ -75,7 +75,6 @@ impl MakePersona {
         if self.format.0 == WeightFormat::F32 {
             return Err(MakeError::Format.into());
         }
-        std::fs::create_dir_all(&self.output).map_err(Error::write(&self.output))?;
         Notes::of(&self)?.agree(&self.output)?;
         let workshop = Workshop::new(self);
         let count = Step::ALL.len();

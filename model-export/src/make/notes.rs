@@ -1,11 +1,13 @@
 //! What a folder was begun with, so that going on means the same.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use whole_files::{Content, Readers};
 
 use super::{MakeError, MakePersona};
-use crate::{Error, Result, output};
+use crate::{Error, Result};
 
 /// The file in the folder.
 const FILE: &str = "make-persona.json";
@@ -51,18 +53,23 @@ impl Notes {
         })
     }
 
-    /// Leaves the notes in a folder without results; in one with some, compares them.
+    /// Leaves the notes in a folder without results, which is made; in one with some, compares them.
     ///
     /// # Errors
     /// When they are others, or the folder is not one of `make-persona`.
     pub fn agree(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
         let is_begun = path.exists();
-        let entries = std::fs::read_dir(folder).map_err(Error::read(folder))?.count();
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries.count(),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(cause) => return Err(Error::Read { path: folder.to_owned(), cause }),
+        };
         if entries == usize::from(is_begun) {
             // Only names and numbers: this cannot fail.
             let json = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-            return output::write_whole(&path, json.as_bytes());
+            let files: [(&str, Content<'_>); 1] = [(FILE, &|to| to.write_all(json.as_bytes()))];
+            return Ok(whole_files::write_together(folder, Readers::Everybody, &files)?);
         }
         if !is_begun {
             return Err(MakeError::Used { folder: folder.to_owned() }.into());

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{MakeError, MakePersona};
 use crate::cli::Arguments;
 use crate::train::Size;
-use crate::{Error, Result, output};
+use crate::{Error, Result};
 
 /// With fewer tokens to learn from, a model of 15M learns little that one of 3M does not.
 const ENOUGH_FOR_15M: u64 = 5_000_000;
@@ -84,7 +84,7 @@ impl Command {
         let mut page = Vec::new();
         arguments.run(&mut page)?;
         out.write_all(&page).map_err(Error::write(Path::new("the standard output")))?;
-        output::write_whole(&path, &page)
+        Ok(whole_files::write(&path, &page)?)
     }
 }
 

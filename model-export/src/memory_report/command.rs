@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use whole_files::{Content, Readers};
 
 use super::plan::Amounts;
 use super::report::Report;
@@ -12,7 +13,6 @@ use super::run::{Request, report};
 use super::{html, terminal};
 use crate::chats::canonical;
 use crate::interrupt;
-use crate::output::write_private;
 use crate::{Error, Result};
 
 /// Show what a persona can be led to repeat of the chats it was trained on.
@@ -104,18 +104,14 @@ pub const FILES: [&str; 3] = ["memory.html", "memory.json", "remember.jsonl"];
 /// # Errors
 /// When the disk refuses.
 pub fn write(folder: &Path, report: &Report) -> Result<()> {
-    let is_new = !folder.exists();
-    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
-    let mut left_out = Vec::new();
-    canonical::write(&mut left_out, &report.to_leave_out).map_err(Error::write(folder))?;
-    let contents = [html::page(report).into_bytes(), report.json().into_bytes(), left_out];
-    let mut files = FILES.iter().zip(contents);
-    let written = files.try_for_each(|(name, content)| write_private(&folder.join(name), &content));
-    if written.is_err() && is_new {
-        // Nothing half-written stays. If it cannot be removed, the error says enough.
-        let _ = std::fs::remove_dir_all(folder);
-    }
-    written
+    let (html, json) = (html::page(report), report.json());
+    let [page, figures, left_out] = FILES;
+    let files: [(&str, Content<'_>); 3] = [
+        (page, &|file| file.write_all(html.as_bytes())),
+        (figures, &|file| file.write_all(json.as_bytes())),
+        (left_out, &|file| canonical::write(file, &report.to_leave_out)),
+    ];
+    Ok(whole_files::write_together(folder, Readers::Owner, &files)?)
 }
 
 /// Shown on a terminal only. A piece of work is a conversation or some replies.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SynthesiseError;
 use super::rules::Rejection;
-use crate::{Error, Result, output};
+use crate::{Error, Result};
 
 /// All runs that wrote a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,6 @@ impl Origin {
     /// # Errors
     /// When the disk refuses.
     pub fn write(&self, path: &Path) -> Result<()> {
-        output::write_whole(path, self.json().as_bytes())
+        Ok(whole_files::write(path, self.json().as_bytes())?)
     }
 }
