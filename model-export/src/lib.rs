@@ -29,6 +29,7 @@ pub mod sample;
 pub mod stream;
 #[cfg(feature = "synthesise")]
 pub mod synthesise;
+mod terminal;
 #[cfg(feature = "training")]
 pub mod train;
 mod vocabulary;

@@ -1,6 +1,6 @@
 //! The verb `ingest`: its arguments, the question who the persona is, and the folder it writes.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +14,8 @@ use super::ingest::{Gathered, Request, Sender, digest, gather, list, senders};
 use super::readers::{DateOrder, Hints};
 use super::{Message, canonical};
 use crate::report::{Report, html, terminal};
-use crate::{Error, Result};
+use crate::terminal::Terminal;
+use crate::{Result, cli};
 
 /// Make clean chats of the exports that messengers give.
 ///
@@ -73,7 +74,7 @@ impl Ingest {
         let gathered = gathered?;
         let names = match self.persona.is_empty() {
             false => self.persona,
-            true => vec![ask(&gathered, request.groups)?],
+            true => vec![ask(&gathered, request.groups, &mut Terminal::standard())?],
         };
         let (messages, report) = digest(&request, gathered, &names)?;
         write_folder(&self.output, &messages, &report)?;
@@ -82,8 +83,7 @@ impl Ingest {
             true => String::new(),
             false => format!("\nwrote {}: {}\n", self.output.display(), FILES.join(", ")),
         };
-        let to = Error::write(Path::new("the standard output"));
-        out.write_all((page + &written).as_bytes()).map_err(to)
+        cli::print(out, page + &written)
     }
 
     fn request(&self) -> Result<Request> {
@@ -111,20 +111,17 @@ fn progress_bar() -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-/// Asks on the terminal who the persona is.
-fn ask(gathered: &Gathered, groups: bool) -> Result<String> {
+/// Asks who the persona is.
+fn ask(
+    gathered: &Gathered,
+    groups: bool,
+    terminal: &mut Terminal<impl BufRead, impl Write>,
+) -> Result<String> {
     let senders = senders(&gathered.chats, groups);
+    let answer = terminal.ask(&question(&senders))?;
+    let chosen = answer.and_then(|answer| chosen(&senders, &answer));
     let missing = || ChatError::NoPersona { senders: senders.len(), names: list(&senders) };
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return Err(missing().into());
-    }
-    let to = || Error::write(Path::new("the terminal"));
-    let mut terminal = std::io::stderr().lock();
-    terminal.write_all(question(&senders).as_bytes()).map_err(to())?;
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.map_err(Error::read(Path::new("the terminal")))?;
-    Ok(chosen(&senders, answer.trim()).ok_or_else(missing)?)
+    Ok(chosen.ok_or_else(missing)?)
 }
 
 fn question(senders: &[Sender]) -> String {

@@ -12,8 +12,7 @@ use super::report::Report;
 use super::run::{Request, report};
 use super::{html, terminal};
 use crate::chats::canonical;
-use crate::interrupt;
-use crate::{Error, Result};
+use crate::{Result, cli, interrupt};
 
 /// Show what a persona can be led to repeat of the chats it was trained on.
 ///
@@ -30,7 +29,8 @@ pub struct MemoryReport {
     /// Who the persona is, as written in the chats.
     #[arg(long)]
     persona: String,
-    /// What was left out of its training: the file that was given to `prepare --without`.
+    /// What was left out of the training: the file that was given to `prepare --without`. May be
+    /// given again.
     #[arg(long, value_name = "FILE")]
     without: Vec<PathBuf>,
     /// The folder to write to.
@@ -82,8 +82,7 @@ impl MemoryReport {
         let report = report?;
         write(&self.output, &report)?;
         let page = match self.json {
-            // Names and numbers only: this cannot fail.
-            true => serde_json::to_string_pretty(&report.summary).unwrap_or_default() + "\n",
+            true => cli::to_json(&report.summary),
             false => format!(
                 "{}\nwrote {}: {}\n",
                 terminal::page(&report.summary)
@@ -92,7 +91,7 @@ impl MemoryReport {
                 FILES.join(", ")
             ),
         };
-        out.write_all(page.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+        cli::print(out, page)
     }
 }
 

@@ -12,8 +12,8 @@ use super::error::PrepareError;
 use super::prepare::CHATS;
 use super::statistics::Statistics;
 use super::window::Row;
-use crate::Result;
 use crate::bpe::{BEGIN, END, GAP_MARKS, WISP, YOU};
+use crate::{Result, cli};
 
 /// `dataset.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -146,8 +146,7 @@ pub fn write(
     });
     let views: Vec<_> = views.collect::<std::result::Result<_, _>>().map_err(store)?;
     let packed = serialize(views, None).map_err(store)?;
-    // Only names and numbers: this cannot fail.
-    let about = serde_json::to_string_pretty(about).unwrap_or_default() + "\n";
+    let about = cli::to_json(about);
     let files: [(&str, Content<'_>); 3] = [
         ("tokenizer.json", &|file| file.write_all(tokenizer_json.as_bytes())),
         ("dataset.json", &|file| file.write_all(about.as_bytes())),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SynthesiseError;
 use super::rules::Rejection;
-use crate::{Error, Result};
+use crate::{Error, Result, cli};
 
 /// All runs that wrote a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,8 +100,7 @@ impl Origin {
 
     /// The page.
     pub fn json(&self) -> String {
-        // Only names and numbers: this cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        cli::to_json(self)
     }
 
     /// Writes it, whole or not at all.
