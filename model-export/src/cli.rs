@@ -115,11 +115,13 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-pub(crate) fn print(out: &mut impl Write, text: String) -> Result<()> {
-    out.write_all(text.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+/// Prints what a verb has to say.
+pub(crate) fn print(out: &mut impl Write, text: impl AsRef<[u8]>) -> Result<()> {
+    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    written.map_err(Error::write(Path::new("the standard output")))
 }
 
-/// The reports have only names, numbers and texts, so this cannot fail.
-fn to_json(report: &impl serde::Serialize) -> String {
+/// A page of JSON. What is told so has only names, numbers and texts: this cannot fail.
+pub(crate) fn to_json(report: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
 }

@@ -6,6 +6,7 @@ use miette::Diagnostic;
 use model_format::{BuildError, FormatError};
 use thiserror::Error;
 use tokenizer::TableError;
+use whole_files::WriteError;
 
 use crate::llama2c::ParseError;
 use crate::weight_format::FormatName;
@@ -188,6 +189,12 @@ pub enum Error {
         help("`wisp-model inspect` shows what is in the file.")
     )]
     Engine { path: PathBuf, cause: engine::EngineError },
+}
+
+impl From<WriteError> for Error {
+    fn from(WriteError { path, cause }: WriteError) -> Self {
+        Error::Write { path, cause }
+    }
 }
 
 impl Error {

@@ -11,7 +11,7 @@ use model_format::{
 
 use crate::llama2c::{self, BEGIN, Checkpoint, Config, END};
 use crate::weight_format::FormatName;
-use crate::{Error, Result, cli, output};
+use crate::{Error, Result, cli};
 
 /// What a persona is called and where it is from.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Destination {
     /// Those of writing; then nothing is left behind.
     pub fn write(&self, bytes: &[u8]) -> Result<String> {
         let Self { output, format, .. } = self;
-        output::write_whole(output, bytes)?;
+        whole_files::write(output, bytes)?;
         Ok(format!("wrote {} ({} bytes, {format} weights)\n", output.display(), bytes.len()))
     }
 }

@@ -21,7 +21,6 @@ pub mod llama2c;
 #[cfg(feature = "training")]
 pub mod make;
 pub mod memory_report;
-pub mod output;
 pub mod persona_file;
 pub mod quantise;
 pub mod report;
@@ -30,6 +29,7 @@ pub mod sample;
 pub mod stream;
 #[cfg(feature = "synthesise")]
 pub mod synthesise;
+mod terminal;
 #[cfg(feature = "training")]
 pub mod train;
 mod vocabulary;

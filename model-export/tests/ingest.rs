@@ -401,6 +401,20 @@ fn every_error_says_which() {
     assert!(matches!(of(mixed, &["A"]), ChatError::MixedDates { line: 2, .. }));
     let page = write("message_1.html", b"<html><body>Ben Holm</body></html>");
     assert!(matches!(of(page, &["A"]), ChatError::Html { .. }));
+    // Nobody points to a page: the folder or the archive is what a service gave.
+    let pages = folder.path().join("pages");
+    std::fs::create_dir_all(pages.join("inbox/ben")).unwrap();
+    std::fs::write(pages.join("photo.jpg"), "x").unwrap();
+    std::fs::write(pages.join("inbox/ben/message_1.html"), "<html>").unwrap();
+    let found = of(pages, &["A"]);
+    assert!(matches!(&found, ChatError::Html { file } if file.ends_with("ben/message_1.html")));
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive
+        .start_file("inbox/ben/message_1.HTML", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    let archive = write("pages.zip", archive.finish().unwrap().get_ref());
+    let found = of(archive, &["A"]);
+    assert!(matches!(&found, ChatError::Html { file } if file.ends_with("ben/message_1.HTML")));
     let other = write("notes.txt", b"buy soup");
     assert!(matches!(of(other, &["A"]), ChatError::NothingFound { looked_at: 1 }));
     let empty =

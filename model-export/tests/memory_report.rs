@@ -195,7 +195,7 @@ fn prompts_are_the_rows_that_prepare_packs() {
         without: Vec::new(),
         apart: Vec::new(),
         context: 128,
-        vocabulary: 384,
+        vocabulary: Some(384),
         like: None,
         licences: String::new(),
         output: folder.path().join("data"),

@@ -42,6 +42,20 @@ fn record(time: i64, sender: &str, text: &str, chat: &str) -> Value {
     serde_json::json!({"time": time, "sender": sender, "text": text, "chat": chat})
 }
 
+#[test]
+fn the_vocabulary_is_as_large_as_the_texts_allow_unless_it_is_given() {
+    let mut place = Place::new(&long_chat("home", 30));
+    place.request.vocabulary = None;
+    let found = place.run().about["vocabulary"].as_u64().unwrap() as usize;
+    assert!((281..2048).contains(&found), "{found}");
+    // One more is one too many.
+    place.request.output = place.folder.path().join("larger");
+    place.request.vocabulary = Some(found + 1);
+    place.fails();
+    place.request.vocabulary = Some(found);
+    assert_eq!(place.run().about["vocabulary"], found);
+}
+
 struct Place {
     folder: tempfile::TempDir,
     request: Request,
@@ -59,7 +73,7 @@ impl Place {
             without: Vec::new(),
             apart: Vec::new(),
             context: 64,
-            vocabulary: 280,
+            vocabulary: Some(280),
             like: None,
             licences: String::new(),
             output: folder.path().join("dataset"),
@@ -389,7 +403,9 @@ fn bad_chats_are_refused() {
     is(with(&|it| it.apart = vec![("home".into(), 1.0)]), |it| {
         matches!(it, PrepareError::AllApart { .. })
     });
-    is(with(&|it| it.vocabulary = 60_000), |it| matches!(it, PrepareError::Vocabulary { .. }));
+    is(with(&|it| it.vocabulary = Some(60_000)), |it| {
+        matches!(it, PrepareError::Vocabulary { .. })
+    });
     assert!(matches!(with(&|it| it.chats = "/nowhere".into()), Error::Read { .. }));
     let only_moth = chat.iter().filter(|it| it["sender"] == "Moth").cloned().collect::<Vec<_>>();
     is(Place::new(&only_moth).fails(), |it| matches!(it, PrepareError::OneSided { .. }));

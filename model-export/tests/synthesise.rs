@@ -104,6 +104,23 @@ fn fruitful() -> Teacher {
 }
 
 #[test]
+fn what_is_left_out_of_the_training_is_not_shown_to_the_teacher() {
+    let shown = |more: &[&str]| -> usize {
+        let place = Place::new();
+        let chats = std::fs::read_to_string(place.path("chats.jsonl")).unwrap();
+        // The second message of each conversation.
+        let unwanted: Vec<&str> = chats.lines().skip(1).step_by(6).collect();
+        std::fs::write(place.path("remember.jsonl"), unwanted.join("\n")).unwrap();
+        let teacher = fruitful();
+        place.works(&teacher.url(), &[&["--yes", "--conversations", "8"], more].concat());
+        let bodies: String = teacher.seen().into_iter().map(|request| request.body).collect();
+        (0..40).filter(|number| bodies.contains(&sentence(number * 6 + 1))).count()
+    };
+    assert!(shown(&[]) > 0);
+    assert_eq!(shown(&["--without", "remember.jsonl"]), 0);
+}
+
+#[test]
 fn conversations_are_written_marked_and_gone_on_with() {
     let place = Place::new();
     let teacher = fruitful();

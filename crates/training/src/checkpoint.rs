@@ -5,6 +5,7 @@ use std::path::Path;
 use safetensors::tensor::SafeTensors;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use whole_files::{Content, Readers};
 
 use crate::curve::Record;
 use crate::lora::Lora;
@@ -77,8 +78,9 @@ impl Checkpoint {
         if self.adapters.is_empty() { &self.weights } else { &self.adapters }
     }
 
-    /// Writes the file, whole or not at all.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    /// Writes the file into a folder, which is made if it is not there: whole or not at all.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let path = &folder.join(CHECKPOINT);
         let text = Text {
             state: self.state.clone(),
             config: self.shape.to_config(),
@@ -96,7 +98,9 @@ impl Checkpoint {
             let named = tensors::named(self.trained(), prefix).into_iter();
             file.extend(named.zip(values).map(|((name, size, _), values)| (name, size, &**values)));
         }
-        tensors::write(path, &file, (STATE, text))
+        let file = tensors::file(path, &file, (STATE, text))?;
+        let files: [(&str, Content<'_>); 1] = [(CHECKPOINT, &|to| to.write_all(&file))];
+        Ok(whole_files::write_together(folder, Readers::Everybody, &files)?)
     }
 
     /// Reads a file.

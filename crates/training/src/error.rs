@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use thiserror::Error;
+use whole_files::WriteError;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -107,14 +108,15 @@ pub enum Error {
     Options { what: String },
 }
 
+impl From<WriteError> for Error {
+    fn from(WriteError { path, cause }: WriteError) -> Self {
+        Error::Write { path, cause }
+    }
+}
+
 impl Error {
     /// For `map_err` on reading a file.
     pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |cause| Error::Read { path: path.to_owned(), cause }
-    }
-
-    /// For `map_err` on writing a file.
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |cause| Error::Write { path: path.to_owned(), cause }
     }
 }

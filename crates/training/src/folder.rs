@@ -4,10 +4,11 @@ use std::path::Path;
 
 use safetensors::tensor::SafeTensors;
 use serde_json::{Map, Value};
+use whole_files::{Content, Readers};
 
 use crate::shape::Shape;
 use crate::weights::Weight;
-use crate::{Error, Result, output, tensors};
+use crate::{Error, Result, tensors};
 
 /// Reads `config.json` and `model.safetensors`.
 pub fn read(folder: &Path) -> Result<(Shape, Vec<Weight>)> {
@@ -17,7 +18,7 @@ pub fn read(folder: &Path) -> Result<(Shape, Vec<Weight>)> {
     let config: Value =
         serde_json::from_slice(&config).map_err(|cause| wrong(format!("config.json: {cause}")))?;
     let shape = Shape::from_config(&config).map_err(wrong)?;
-    let path = folder.join("model.safetensors");
+    let path = folder.join(WEIGHTS);
     let file = std::fs::read(&path).map_err(Error::read(&path))?;
     let file = SafeTensors::deserialize(&file)
         .map_err(|cause| wrong(format!("model.safetensors: {cause}")))?;
@@ -40,11 +41,14 @@ pub fn same_tokenizer(folder: &Path, dataset: &[u8]) -> Result<()> {
     }
 }
 
+/// The file with the weights.
+const WEIGHTS: &str = "model.safetensors";
+
 /// What a dataset says of its persona, for the model.
 const KEPT: [&str; 5] = ["special_tokens", "sampler", "statistics", "source", "licences"];
 
-/// Writes the model, the tokenizer it was trained with, and `wisp.json`. The weights come last: a
-/// folder with them is complete.
+/// Writes the model, the tokenizer it was trained with, and `wisp.json`: all of them or none. The
+/// weights come last: a folder with them is complete.
 ///
 /// `about` is the dataset's `dataset.json`, `run` tells how the model was trained.
 pub fn write(
@@ -62,9 +66,14 @@ pub fn write(
     wisp.insert("training".into(), training.into());
     wisp.insert("training_run".into(), run);
     let page = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
-    output::write(&folder.join("config.json"), page(&shape.to_config()).as_bytes())?;
-    output::write(&folder.join("wisp.json"), page(&Value::Object(wisp)).as_bytes())?;
-    output::write(&folder.join("tokenizer.json"), tokenizer)?;
+    let (config, wisp) = (page(&shape.to_config()), page(&Value::Object(wisp)));
     let tensors = tensors::named(weights, "");
-    tensors::write(&folder.join("model.safetensors"), &tensors, ("format", "pt".into()))
+    let tensors = tensors::file(&folder.join(WEIGHTS), &tensors, ("format", "pt".into()))?;
+    let files: [(&str, Content<'_>); 4] = [
+        ("config.json", &|file| file.write_all(config.as_bytes())),
+        ("wisp.json", &|file| file.write_all(wisp.as_bytes())),
+        ("tokenizer.json", &|file| file.write_all(tokenizer)),
+        (WEIGHTS, &|file| file.write_all(&tensors)),
+    ];
+    Ok(whole_files::write_together(folder, Readers::Everybody, &files)?)
 }

@@ -16,7 +16,6 @@ pub mod lora;
 pub mod mixture;
 pub mod model;
 pub mod optimiser;
-mod output;
 pub mod run;
 pub mod schedule;
 pub mod shape;

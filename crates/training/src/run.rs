@@ -15,7 +15,7 @@ use crate::model::Batch;
 use crate::optimiser::{AdamW, clip};
 use crate::schedule::{Options, Phase};
 use crate::shape::{Preset, Shape};
-use crate::{Error, Result, folder, output, weights};
+use crate::{Error, Result, folder, weights};
 
 /// Where a run begins.
 #[derive(Clone, Debug)]
@@ -124,7 +124,6 @@ fn open(data: &Dataset, output: &Path, begin: Begin) -> Result<Checkpoint> {
         Some(lora) => lora.adapters(&weights, options.seed)?,
         None => Vec::new(),
     };
-    std::fs::create_dir_all(output).map_err(Error::write(output))?;
     if path.exists() || output.join("model.safetensors").exists() {
         return Err(Error::Used { path: output.to_owned() });
     }
@@ -205,7 +204,7 @@ impl<'a> Run<'a> {
         let path = self.folder.join(CHECKPOINT);
         if !path.exists() {
             // There is one from the beginning to the end: a folder without is that of a finished run.
-            self.checkpoint.write(&path)?;
+            self.checkpoint.write(self.folder)?;
         }
         let first = self.checkpoint.state.step;
         let (mut steady, mut saved) = (None, Instant::now());
@@ -335,7 +334,7 @@ impl<'a> Run<'a> {
             self.write_model(&record)?;
         }
         let svg = curve::svg(&self.checkpoint.state.records);
-        output::write(&self.folder.join("loss.svg"), svg.as_bytes())?;
+        whole_files::write(&self.folder.join("loss.svg"), svg.as_bytes())?;
         watcher.measures(&record, best);
         Ok(())
     }
@@ -379,7 +378,7 @@ impl<'a> Run<'a> {
 
     fn save(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
         self.settle();
-        self.checkpoint.write(&self.folder.join(CHECKPOINT))?;
+        self.checkpoint.write(self.folder)?;
         watcher.saves(self.checkpoint.state.step);
         Ok(())
     }

@@ -8,13 +8,18 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::shape::{Kind, Shape};
 use crate::weights::Weight;
-use crate::{Error, Result, output};
+use crate::{Error, Result};
 
 /// Names, sizes and values of what is written.
 pub(crate) type Named<'a> = (String, Vec<usize>, &'a [f32]);
 
-/// Writes a file with one entry of metadata, which safetensors wants to be text.
-pub(crate) fn write(path: &Path, tensors: &[Named<'_>], metadata: (&str, String)) -> Result<()> {
+/// The bytes of a file with one entry of metadata, which safetensors wants to be text. Errors speak
+/// of `path`.
+pub(crate) fn file(
+    path: &Path,
+    tensors: &[Named<'_>],
+    metadata: (&str, String),
+) -> Result<Vec<u8>> {
     let bytes = tensors.iter().map(|(_, _, values)| {
         values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()
     });
@@ -25,9 +30,7 @@ pub(crate) fn write(path: &Path, tensors: &[Named<'_>], metadata: (&str, String)
         views.push((name.as_str(), view));
     }
     let metadata = HashMap::from([(metadata.0.to_owned(), metadata.1)]);
-    let file = safetensors::serialize(views, Some(metadata)).map_err(invalid(path))?;
-    drop(bytes);
-    output::write(path, &file)
+    safetensors::serialize(views, Some(metadata)).map_err(invalid(path))
 }
 
 /// What is written has the sizes of the shape, so this does not happen.
@@ -74,7 +77,7 @@ pub(crate) fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     })
 }
 
-/// Names and sizes of weights for [`write()`].
+/// Names and sizes of weights for [`file()`].
 pub(crate) fn named<'a>(weights: &'a [Weight], prefix: &str) -> Vec<Named<'a>> {
     let weights = weights.iter();
     weights

@@ -1,20 +1,21 @@
 //! The verb `ingest`: its arguments, the question who the persona is, and the folder it writes.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
+use whole_files::{Content, Readers};
 
 use super::clean::{Keep, LONGEST, Options};
 use super::error::ChatError;
 use super::ingest::{Gathered, Request, Sender, digest, gather, list, senders};
 use super::readers::{DateOrder, Hints};
 use super::{Message, canonical};
-use crate::output::Content;
 use crate::report::{Report, html, terminal};
-use crate::{Error, Result, output};
+use crate::terminal::Terminal;
+use crate::{Result, cli};
 
 /// Make clean chats of the exports that messengers give.
 ///
@@ -73,7 +74,7 @@ impl Ingest {
         let gathered = gathered?;
         let names = match self.persona.is_empty() {
             false => self.persona,
-            true => vec![ask(&gathered, request.groups)?],
+            true => vec![ask(&gathered, request.groups, &mut Terminal::standard())?],
         };
         let (messages, report) = digest(&request, gathered, &names)?;
         write_folder(&self.output, &messages, &report)?;
@@ -82,8 +83,7 @@ impl Ingest {
             true => String::new(),
             false => format!("\nwrote {}: {}\n", self.output.display(), FILES.join(", ")),
         };
-        let to = Error::write(Path::new("the standard output"));
-        out.write_all((page + &written).as_bytes()).map_err(to)
+        cli::print(out, page + &written)
     }
 
     fn request(&self) -> Result<Request> {
@@ -111,20 +111,17 @@ fn progress_bar() -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-/// Asks on the terminal who the persona is.
-fn ask(gathered: &Gathered, groups: bool) -> Result<String> {
+/// Asks who the persona is.
+fn ask(
+    gathered: &Gathered,
+    groups: bool,
+    terminal: &mut Terminal<impl BufRead, impl Write>,
+) -> Result<String> {
     let senders = senders(&gathered.chats, groups);
+    let answer = terminal.ask(&question(&senders))?;
+    let chosen = answer.and_then(|answer| chosen(&senders, &answer));
     let missing = || ChatError::NoPersona { senders: senders.len(), names: list(&senders) };
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return Err(missing().into());
-    }
-    let to = || Error::write(Path::new("the terminal"));
-    let mut terminal = std::io::stderr().lock();
-    terminal.write_all(question(&senders).as_bytes()).map_err(to())?;
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.map_err(Error::read(Path::new("the terminal")))?;
-    Ok(chosen(&senders, answer.trim()).ok_or_else(missing)?)
+    Ok(chosen.ok_or_else(missing)?)
 }
 
 fn question(senders: &[Sender]) -> String {
@@ -150,26 +147,15 @@ fn chosen(senders: &[Sender], answer: &str) -> Option<String> {
 const FILES: [&str; 3] = [canonical::FILE_NAME, "report.html", "report.json"];
 
 fn write_folder(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
-    let is_new = !folder.exists();
-    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
-    let written = write_files(folder, messages, report);
-    if written.is_err() && is_new {
-        // It is empty: nothing half-written stays. If it cannot be removed, the error says enough.
-        let _ = std::fs::remove_dir(folder);
-    }
-    written
-}
-
-fn write_files(folder: &Path, messages: &[Message], report: &Report) -> Result<()> {
     let (html, json) = (html::page(report), report.json());
-    let contents: [Content<'_>; 3] = [
-        &|file| canonical::write(file, messages),
-        &|file| file.write_all(html.as_bytes()),
-        &|file| file.write_all(json.as_bytes()),
+    let [chats, page, figures] = FILES;
+    let files: [(&str, Content<'_>); 3] = [
+        (page, &|file| file.write_all(html.as_bytes())),
+        (figures, &|file| file.write_all(json.as_bytes())),
+        // It tells that the others are there.
+        (chats, &|file| canonical::write(file, messages)),
     ];
-    let files: Vec<_> =
-        FILES.iter().zip(contents).map(|(name, content)| (folder.join(name), content)).collect();
-    output::write_together(&files)
+    Ok(whole_files::write_together(folder, Readers::Everybody, &files)?)
 }
 
 #[cfg(test)]

@@ -125,7 +125,9 @@ pub enum ChatError {
     )]
     UnknownPersona { name: String, senders: usize, names: String },
 
-    #[error("{name} is given as persona and as the other side: {chats} chats, nobody else in them")]
+    #[error(
+        "only one side writes: nobody answers {name}, or {name} answers nobody ({chats} chats)"
+    )]
     #[diagnostic(
         code(wisp_model::chats::one_sided),
         help(
@@ -139,7 +141,11 @@ pub enum ChatError {
     #[error("{name} writes only in group chats ({chats}), which are left out")]
     #[diagnostic(
         code(wisp_model::chats::only_groups),
-        help("Export chats between two people, or take groups too with `--groups`.")
+        help(
+            "Export chats between two people, or take groups too with `--groups`. A chat in which \
+             somebody has several names looks like a group: give all names of the persona with \
+             `--persona`."
+        )
     )]
     OnlyGroups { name: String, chats: usize },
 

@@ -83,11 +83,20 @@ impl Search<'_> {
                 } else if kind.is_file() && may_be_a_chat(&path.to_string_lossy()) {
                     self.file(&path)?;
                 } else {
-                    self.looked.skipped += 1;
+                    self.skip(&path.to_string_lossy(), || path.display().to_string());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Does not open a file, but notes a web page: many services give those unless told otherwise.
+    fn skip(&mut self, name: &str, label: impl Fn() -> String) {
+        self.looked.skipped += 1;
+        let name = name.to_ascii_lowercase();
+        if name.ends_with(".html") || name.ends_with(".htm") {
+            self.looked.web_page.get_or_insert_with(|| tidy_label(&label()));
+        }
     }
 
     fn file(&mut self, path: &Path) -> Result<()> {
@@ -117,7 +126,7 @@ impl Search<'_> {
                 continue;
             }
             if !may_be_a_chat(&name) || name.to_ascii_lowercase().ends_with(".zip") {
-                self.looked.skipped += 1;
+                self.skip(&name, || format!("{label}: {name}"));
                 continue;
             }
             let mut entry = archive.by_index(index).map_err(damaged)?;

@@ -7,9 +7,9 @@ use model_format::{Model, Style};
 use tokenizer::{Encoder, Tokenizer};
 
 use super::error::CompressError;
-use crate::chats::canonical;
+use crate::stream::chosen::two_sided_chats;
 use crate::stream::encode::{Unit, Writer};
-use crate::stream::turn::{Split, both_sides};
+use crate::stream::turn::Split;
 use crate::stream::window::{Packing, pack};
 use crate::{Result, bpe, cli, eval};
 
@@ -28,6 +28,10 @@ pub struct Calibration {
     /// Who the persona is in these chats.
     #[arg(long, requires = "chats")]
     pub persona: Option<String>,
+    /// What was left out of the training: the file that was given to `prepare --without`. May be
+    /// given again.
+    #[arg(long, value_name = "FILE", requires = "chats")]
+    pub without: Vec<PathBuf>,
     /// At most so many tokens, spread evenly over what was given.
     #[arg(long, default_value_t = 16_384)]
     pub tokens: usize,
@@ -76,7 +80,7 @@ impl Calibration {
             return Err(CompressError::NoChatPersona.into());
         }
         let path = self.chats.as_deref().unwrap_or(std::path::Path::new(""));
-        let messages = both_sides(canonical::read(path)?, name)?;
+        let messages = two_sided_chats(path, name, &self.without)?.0;
         let mut split = Split::default();
         for chat in messages.chunk_by(|one, other| one.chat == other.chat) {
             split.add_chat(chat, name);

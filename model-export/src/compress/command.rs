@@ -16,7 +16,7 @@ use super::quantise::compensated;
 use super::sensitivity::{Candidate, Choice, measure, stored_bytes};
 use super::{output_file, prune};
 use crate::weight_format::FormatName;
-use crate::{Result, cli, output, persona_file, quantise};
+use crate::{Result, cli, persona_file, quantise};
 
 /// Store the weights of an f32 persona in a smaller format.
 ///
@@ -61,7 +61,7 @@ impl Quantise {
             // The arguments have one or the other.
             (None, None) => return Err(CompressError::NoCalibration.into()),
         };
-        output::write_whole(&self.output, &bytes)?;
+        whole_files::write(&self.output, &bytes)?;
         let path = self.output.display();
         cli::print(out, format!("wrote {path} ({} bytes, {weights} weights)\n", bytes.len()))
     }
@@ -196,7 +196,7 @@ impl Prune {
                 return Err(CompressError::Budget { least: bytes.len(), budget }.into());
             }
         }
-        output::write_whole(&self.output, &bytes)?;
+        whole_files::write(&self.output, &bytes)?;
         let list: Vec<String> = widths.iter().map(u32::to_string).collect();
         let (path, list) = (self.output.display(), list.join("/"));
         cli::print(

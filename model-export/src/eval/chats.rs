@@ -18,6 +18,7 @@ use crate::chats::readers::Hints;
 use crate::chats::rhythm::Rhythm;
 use crate::chats::turn_taking::{Next, Rates, TurnTaking};
 use crate::chats::{Message, canonical, ingest};
+use crate::stream::chosen::leave_out;
 use crate::stream::turn::{Document, Split, Turn, both_sides, most_frequent};
 
 /// Which chats to measure on.
@@ -29,6 +30,8 @@ pub struct Request {
     pub persona: String,
     /// Only these chats; all, if none.
     pub threads: Vec<String>,
+    /// Files with records that are left out, as in `prepare`.
+    pub without: Vec<PathBuf>,
 }
 
 /// The part of chats that is held back.
@@ -50,10 +53,11 @@ impl HeldBack {
     /// # Errors
     /// Whatever is wrong with them; a persona or a chat that is not there.
     pub(super) fn read(request: &Request) -> Result<Self> {
-        let (messages, persona) = match is_canonical(&request.path) {
+        let (mut messages, persona) = match is_canonical(&request.path) {
             true => (canonical::read(&request.path)?, request.persona.clone()),
             false => (ingested(&request.path, &request.persona)?, tidy_name(&request.persona)),
         };
+        leave_out(&mut messages, &request.without)?;
         Self::of(messages, &persona, &request.threads)
     }
 

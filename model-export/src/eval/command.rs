@@ -30,6 +30,10 @@ pub struct Eval {
     /// Only this chat. May be given again.
     #[arg(long, value_name = "CHAT", requires = "chats")]
     thread: Vec<String>,
+    /// What was left out of the training: the file that was given to `prepare --without`. May be
+    /// given again.
+    #[arg(long, value_name = "FILE", requires = "chats")]
+    without: Vec<PathBuf>,
     /// Where fp8 weights are multiplied; give it twice to compare. Otherwise as on the board.
     #[arg(long, value_enum)]
     placement: Vec<PlacementChoice>,
@@ -50,7 +54,8 @@ impl Eval {
         let ways = Ways { placements: self.placement, caches: self.cache };
         match (self.chats, self.persona) {
             (Some(path), Some(persona)) => {
-                let request = Request { path, persona, threads: self.thread };
+                let request =
+                    Request { path, persona, threads: self.thread, without: self.without };
                 evaluate_chats(&self.models, &ways, &request)
             }
             // Without chats there is a text.

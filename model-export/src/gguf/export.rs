@@ -13,7 +13,7 @@ use super::writer::{self, Record};
 use super::{TensorType, Value, names, tokens};
 use crate::export::{ExportError, f32_weights, uniform_width};
 use crate::hugging_face::WispJson;
-use crate::{Error, Result, output, persona_file};
+use crate::{Error, Result, persona_file};
 
 /// What messages call this format.
 const FORMAT: &str = "GGUF";
@@ -56,7 +56,7 @@ impl ExportGguf {
         let file = persona_file::read(&path)?;
         let (model, table) = persona_file::open(&path, &file)?;
         let plan = Plan::new(&model, &table, kind)?;
-        output::write_in_parts(&output, |to| plan.write(&model, to, &output))?;
+        whole_files::write_in_parts(&output, |to| plan.write(&model, to, &output))?;
         Ok(format!("wrote {} ({} weights)\n", output.display(), kind.name()))
     }
 }

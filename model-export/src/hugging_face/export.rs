@@ -10,12 +10,13 @@ use model_format::{Model, TensorRole};
 use safetensors::tensor::{Dtype, SafeTensorError, View, serialize_to_file};
 use serde_json::{Value, json};
 use tokenizer::Tokenizer;
+use whole_files::WriteError;
 
 use super::persona::{WISP_JSON, WispJson};
 use super::shards::SINGLE;
 use super::{names, tokenizer_json};
 use crate::export::{ExportError, f32_weights, uniform_width};
-use crate::{Error, Result, output, persona_file, rope_layout};
+use crate::{Result, persona_file, rope_layout};
 
 /// What messages call this format.
 const FORMAT: &str = "Hugging Face's LlamaForCausalLM";
@@ -86,7 +87,7 @@ pub fn export(
     if float == FloatType::F16 {
         tensors.iter().try_for_each(|(name, tensor)| tensor.fits_f16(name))?;
     }
-    output::write_folder(folder, |place| {
+    let fill = |place: &Path| {
         for (name, value) in [
             ("config.json", config(model, hidden, float)),
             ("tokenizer.json", words),
@@ -95,19 +96,19 @@ pub fn export(
         ] {
             let path = place.join(name);
             let text = format!("{value:#}\n");
-            std::fs::write(&path, text).map_err(Error::write(&folder.join(name)))?;
+            std::fs::write(&path, text).map_err(WriteError::at(&path))?;
         }
         // transformers asks for this note.
         let notes = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        let failed = |error| match error {
-            SafeTensorError::IoError(cause) => Error::Write { path: folder.join(SINGLE), cause },
-            other => {
-                let cause = std::io::Error::other(other.to_string());
-                Error::Write { path: folder.join(SINGLE), cause }
-            }
+        let path = place.join(SINGLE);
+        let cause = |error| match error {
+            SafeTensorError::IoError(cause) => cause,
+            other => std::io::Error::other(other.to_string()),
         };
-        serialize_to_file(tensors, Some(notes), &place.join(SINGLE)).map_err(failed)
-    })
+        let written = serialize_to_file(tensors, Some(notes), &path).map_err(cause);
+        written.map_err(WriteError::at(&path))
+    };
+    Ok(whole_files::write_folder(folder, fill)?)
 }
 
 /// `config.json`, with every number that transformers needs.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, value_parser};
 use model_format::{Architecture, Model, TensorRole};
 use tokenizer::{Kind, Tokenizer};
+use whole_files::{Draft, Readers};
 
 use super::checkpoint::{Config, HEADER, MAGIC, NORM_EPSILON, ROPE_THETA};
 use super::vocabulary::{BEGIN, END, FIRST_BYTE};
 use crate::export::{ExportError, f32_weights, uniform_width};
-use crate::{Error, Result, output, persona_file};
+use crate::{Error, Result, persona_file};
 
 /// What messages call this format.
 const FORMAT: &str = "llama2.c";
@@ -43,13 +44,16 @@ impl ExportLlama2c {
         let (model, table) = persona_file::open(&path, &file)?;
         // All that can be refused is refused before anything is written.
         let config = config(model.architecture(), version)?;
-        let mut said = String::new();
+        let mut said = format!("wrote {} (version {version})\n", output.display());
+        let checkpoint =
+            Draft::new(&output, Readers::Everybody, |to| write(&model, &config, to, &output))?;
         if let Some(words) = words {
-            output::write_whole(&words, &tokenizer(&table)?)?;
-            said = format!("wrote {}\n", words.display());
+            let bytes = tokenizer(&table)?;
+            whole_files::write(&words, &bytes)?;
+            said += &format!("wrote {}\n", words.display());
         }
-        output::write_in_parts(&output, |to| write(&model, &config, to, &output))?;
-        Ok(format!("wrote {} (version {version})\n{said}", output.display()))
+        checkpoint.publish()?;
+        Ok(said)
     }
 }
 

@@ -4,23 +4,25 @@
 //! whose result is there, and no older than what it is made of, is not done again: so the same command
 //! goes on where it was interrupted.
 
+mod command;
 mod error;
 mod notes;
 mod steps;
+mod workshop;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use model_format::WeightFormat;
 
-use crate::interrupt;
 use crate::train::Size;
 use crate::weight_format::FormatName;
-use crate::{Error, Result};
+use crate::{Result, cli, interrupt};
 pub use error::MakeError;
 use notes::Notes;
-use steps::{Step, Workshop};
+use steps::Step;
+use workshop::Workshop;
 
 /// Make a persona of exported chats: ingest, prepare, train, import, quantise, eval, memory, sample.
 ///
@@ -48,9 +50,13 @@ pub struct MakePersona {
     /// A general corpus to learn the language from, and its weight. May be given again.
     #[arg(long, value_name = "FILE[=WEIGHT]")]
     corpus: Vec<String>,
-    /// Number of tokens in the vocabulary; with --from, the model's are taken.
-    #[arg(long, default_value_t = 2048, conflicts_with = "from")]
-    vocabulary: u32,
+    /// Leave out the messages in this file: remember.jsonl of an earlier one. May be given again.
+    #[arg(long, value_name = "FILE")]
+    without: Vec<PathBuf>,
+    /// Number of tokens in the vocabulary; otherwise 2048, or fewer where the chats give no more.
+    /// With --from, the model's are taken.
+    #[arg(long, conflicts_with = "from")]
+    vocabulary: Option<u32>,
     /// A file with licences and attributions of chats and corpora.
     #[arg(long, value_name = "FILE")]
     licences: Option<PathBuf>,
@@ -75,31 +81,24 @@ impl MakePersona {
         if self.format.0 == WeightFormat::F32 {
             return Err(MakeError::Format.into());
         }
-        std::fs::create_dir_all(&self.output).map_err(Error::write(&self.output))?;
-        Notes::of(&self)?.agree(&self.output)?;
+        let notes = Notes::of(&self)?;
         let workshop = Workshop::new(self);
+        notes.agree(&workshop)?;
         let count = Step::ALL.len();
         for (number, step) in (1..).zip(Step::ALL) {
             interrupt::listen("stopping after this step; once more to stop at once");
             if workshop.is_done(step)? {
-                say(out, &format!("== {number}/{count} {step}: done before\n"))?;
+                cli::print(out, format!("== {number}/{count} {step}: done before\n"))?;
                 continue;
             }
             let command = workshop.command(step)?;
-            say(out, &format!("== {number}/{count} {step}\n{}\n", command.shown()))?;
+            cli::print(out, format!("== {number}/{count} {step}\n{}\n", command.shown()))?;
             command.run(out)?;
             if interrupt::is_asked() || !workshop.is_done(step)? {
                 return Err(MakeError::Stopped.into());
             }
         }
         let page = workshop.end()?;
-        say(out, &page)
+        cli::print(out, page)
     }
-}
-
-fn say(out: &mut impl Write, text: &str) -> Result<()> {
-    let to = || Error::write(Path::new("the standard output"));
-    out.write_all(text.as_bytes()).map_err(to())?;
-    // A step that takes hours follows.
-    out.flush().map_err(to())
 }

@@ -1,11 +1,14 @@
 //! What a folder was begun with, so that going on means the same.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use whole_files::{Content, Readers};
 
+use super::steps::Step;
+use super::workshop::Workshop;
 use super::{MakeError, MakePersona};
-use crate::{Error, Result, output};
+use crate::{Error, Result, cli};
 
 /// The file in the folder.
 const FILE: &str = "make-persona.json";
@@ -19,7 +22,9 @@ pub(super) struct Notes {
     minutes: Option<f64>,
     tokens: Option<f64>,
     corpora: Vec<String>,
-    vocabulary: u32,
+    #[serde(default)]
+    without: Vec<String>,
+    vocabulary: Option<u32>,
     licences: Option<String>,
     from: Option<String>,
     conversations: u32,
@@ -43,6 +48,7 @@ impl Notes {
             minutes: make.minutes,
             tokens: make.tokens,
             corpora: make.corpus.clone(),
+            without: make.without.iter().map(absolute).collect::<Result<_>>()?,
             vocabulary: make.vocabulary,
             licences: make.licences.as_ref().map(absolute).transpose()?,
             from: make.from.as_ref().map(absolute).transpose()?,
@@ -51,46 +57,126 @@ impl Notes {
         })
     }
 
-    /// Leaves the notes in a folder without results; in one with some, compares them.
+    /// Leaves the notes in a folder, which is made. In one that has some, what they say of steps
+    /// that were begun must be the same.
     ///
     /// # Errors
-    /// When they are others, or the folder is not one of `make-persona`.
-    pub fn agree(&self, folder: &Path) -> Result<()> {
+    /// When it is not, or the folder is not one of `make-persona`.
+    pub fn agree(&self, workshop: &Workshop) -> Result<()> {
+        let folder = workshop.folder();
         let path = folder.join(FILE);
-        let is_begun = path.exists();
-        let entries = std::fs::read_dir(folder).map_err(Error::read(folder))?.count();
-        if entries == usize::from(is_begun) {
-            // Only names and numbers: this cannot fail.
-            let json = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-            return output::write_whole(&path, json.as_bytes());
-        }
-        if !is_begun {
+        if path.exists() {
+            let json = std::fs::read(&path).map_err(Error::read(&path))?;
+            let begun: Notes = serde_json::from_slice(&json).map_err(|error| {
+                MakeError::Damaged { path: path.clone(), what: error.to_string() }
+            })?;
+            if let Some(what) = self.difference(&begun, workshop) {
+                return Err(MakeError::Other { folder: folder.to_owned(), what }.into());
+            }
+        } else if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(MakeError::Used { folder: folder.to_owned() }.into());
         }
-        let json = std::fs::read(&path).map_err(Error::read(&path))?;
-        let begun: Notes = serde_json::from_slice(&json)
-            .map_err(|error| MakeError::Damaged { path: path.clone(), what: error.to_string() })?;
-        match self.difference(&begun) {
-            Some(what) => Err(MakeError::Other { folder: folder.to_owned(), what }.into()),
-            None => Ok(()),
+        let json = cli::to_json(self);
+        let files: [(&str, Content<'_>); 1] = [(FILE, &|to| to.write_all(json.as_bytes()))];
+        Ok(whole_files::write_together(folder, Readers::Everybody, &files)?)
+    }
+
+    /// What is not the same, of what a step was begun with.
+    fn difference(&self, begun: &Notes, workshop: &Workshop) -> Option<&'static str> {
+        let options = [
+            (Step::Ingest, self.exports == begun.exports, "list of exports"),
+            (Step::Ingest, self.name == begun.name, "--name"),
+            (Step::Prepare, self.corpora == begun.corpora, "--corpus"),
+            (Step::Prepare, self.without == begun.without, "--without"),
+            (Step::Prepare, self.vocabulary == begun.vocabulary, "--vocabulary"),
+            (Step::Prepare, self.licences == begun.licences, "--licences"),
+            (Step::Prepare, self.from == begun.from, "--from"),
+            (Step::Train, self.preset == begun.preset, "--preset"),
+            (Step::Train, self.minutes == begun.minutes, "--minutes"),
+            (Step::Train, self.tokens == begun.tokens, "--tokens"),
+            (Step::Quantise, self.format == begun.format, "--format"),
+            (Step::Sample, self.conversations == begun.conversations, "--conversations"),
+        ];
+        let mut changed = options.into_iter().filter(|(_, is_same, _)| !is_same);
+        changed.find(|(step, ..)| workshop.is_begun(*step)).map(|(.., what)| what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    /// Gives the command in a folder: which option it was begun with another of, if it is refused.
+    fn again(folder: &Path, options: &[&str]) -> Option<&'static str> {
+        let command = MakePersona::augment_args(Command::new("make-persona"));
+        let words = [&["make-persona", "-o", folder.to_str().unwrap()], options].concat();
+        let make = MakePersona::from_arg_matches(&command.get_matches_from(words)).unwrap();
+        let notes = Notes::of(&make).unwrap();
+        match notes.agree(&Workshop::new(make)) {
+            Ok(()) => None,
+            Err(Error::Make(MakeError::Other { what, .. })) => Some(what),
+            Err(error) => panic!("{error}"),
         }
     }
 
-    /// What is not the same.
-    fn difference(&self, begun: &Notes) -> Option<&'static str> {
-        let pairs = [
-            (self.exports == begun.exports, "list of exports"),
-            (self.name == begun.name, "--name"),
-            (self.preset == begun.preset, "--preset"),
-            (self.minutes == begun.minutes, "--minutes"),
-            (self.tokens == begun.tokens, "--tokens"),
-            (self.corpora == begun.corpora, "--corpus"),
-            (self.vocabulary == begun.vocabulary, "--vocabulary"),
-            (self.licences == begun.licences, "--licences"),
-            (self.from == begun.from, "--from"),
-            (self.conversations == begun.conversations, "--conversations"),
-            (self.format == begun.format, "--format"),
-        ];
-        pairs.into_iter().find(|(same, _)| !same).map(|(_, what)| what)
+    /// Puts a result there.
+    fn done(folder: &Path, name: &str) {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+
+    #[test]
+    fn an_option_may_change_until_its_step_was_begun() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("anna");
+        assert_eq!(again(&folder, &["chats", "--name", "Ana"]), None);
+        assert_eq!(again(&folder, &["chats", "more", "--name", "Anna", "--format", "int4"]), None);
+        done(&folder, "chats/chats.jsonl");
+        assert_eq!(again(&folder, &["chats", "--name", "Anna"]), Some("list of exports"));
+        let begin = ["chats", "more", "--name"];
+        assert_eq!(again(&folder, &[&begin[..], &["Ana"]].concat()), Some("--name"));
+        let with = |more: &[&str]| again(&folder, &[&begin[..], &["Anna"], more].concat());
+        assert_eq!(with(&["--vocabulary", "300", "--without", "list", "--corpus", "a"]), None);
+        assert_eq!(with(&["--vocabulary", "400", "--licences", "b"]), None);
+        done(&folder, "dataset/dataset.json");
+        for changed in ["--vocabulary", "--without", "--corpus", "--from"] {
+            let found = with(&[changed, "500", "--licences", "b"]).unwrap();
+            // The vocabulary is another too.
+            assert!(found == changed || found == "--vocabulary", "{changed}: {found}");
+        }
+        let with = |more: &[&str]| {
+            let same = ["Anna", "--vocabulary", "400", "--licences", "b"];
+            again(&folder, &[&begin[..], &same, more].concat())
+        };
+        assert_eq!(with(&["--minutes", "9", "--preset", "3M"]), None);
+        done(&folder, "model/checkpoint.safetensors");
+        assert_eq!(with(&["--minutes", "8", "--preset", "3M"]), Some("--minutes"));
+        assert_eq!(with(&["--minutes", "9", "--preset", "15M"]), Some("--preset"));
+        assert_eq!(with(&["--tokens", "9", "--preset", "3M"]), Some("--minutes"));
+        let train = ["--minutes", "9", "--preset", "3M"];
+        assert_eq!(with(&[&train[..], &["--format", "int8"]].concat()), None);
+        done(&folder, "persona.wisp");
+        assert_eq!(with(&train), Some("--format"));
+        let made = [&train[..], &["--format", "int8"]].concat();
+        assert_eq!(with(&[&made[..], &["--conversations", "7"]].concat()), None);
+        done(&folder, "samples.md");
+        assert_eq!(with(&made), Some("--conversations"));
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_left_alone() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("diary.txt"), "mine").unwrap();
+        let make = MakePersona::augment_args(Command::new("make-persona"));
+        let words = ["make-persona", "chats", "-o", place.path().to_str().unwrap()];
+        let make = MakePersona::from_arg_matches(&make.get_matches_from(words)).unwrap();
+        let error = Notes::of(&make).unwrap().agree(&Workshop::new(make)).unwrap_err();
+        assert!(matches!(error, Error::Make(MakeError::Used { .. })));
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
     }
 }

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use whole_files::{Content, Readers};
 
 use super::plan::Amounts;
 use super::report::Report;
 use super::run::{Request, report};
 use super::{html, terminal};
 use crate::chats::canonical;
-use crate::interrupt;
-use crate::output::write_private;
-use crate::{Error, Result};
+use crate::{Result, cli, interrupt};
 
 /// Show what a persona can be led to repeat of the chats it was trained on.
 ///
@@ -30,7 +29,8 @@ pub struct MemoryReport {
     /// Who the persona is, as written in the chats.
     #[arg(long)]
     persona: String,
-    /// What was left out of its training: the file that was given to `prepare --without`.
+    /// What was left out of the training: the file that was given to `prepare --without`. May be
+    /// given again.
     #[arg(long, value_name = "FILE")]
     without: Vec<PathBuf>,
     /// The folder to write to.
@@ -82,8 +82,7 @@ impl MemoryReport {
         let report = report?;
         write(&self.output, &report)?;
         let page = match self.json {
-            // Names and numbers only: this cannot fail.
-            true => serde_json::to_string_pretty(&report.summary).unwrap_or_default() + "\n",
+            true => cli::to_json(&report.summary),
             false => format!(
                 "{}\nwrote {}: {}\n",
                 terminal::page(&report.summary)
@@ -92,7 +91,7 @@ impl MemoryReport {
                 FILES.join(", ")
             ),
         };
-        out.write_all(page.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+        cli::print(out, page)
     }
 }
 
@@ -104,18 +103,14 @@ pub const FILES: [&str; 3] = ["memory.html", "memory.json", "remember.jsonl"];
 /// # Errors
 /// When the disk refuses.
 pub fn write(folder: &Path, report: &Report) -> Result<()> {
-    let is_new = !folder.exists();
-    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
-    let mut left_out = Vec::new();
-    canonical::write(&mut left_out, &report.to_leave_out).map_err(Error::write(folder))?;
-    let contents = [html::page(report).into_bytes(), report.json().into_bytes(), left_out];
-    let mut files = FILES.iter().zip(contents);
-    let written = files.try_for_each(|(name, content)| write_private(&folder.join(name), &content));
-    if written.is_err() && is_new {
-        // Nothing half-written stays. If it cannot be removed, the error says enough.
-        let _ = std::fs::remove_dir_all(folder);
-    }
-    written
+    let (html, json) = (html::page(report), report.json());
+    let [page, figures, left_out] = FILES;
+    let files: [(&str, Content<'_>); 3] = [
+        (page, &|file| file.write_all(html.as_bytes())),
+        (figures, &|file| file.write_all(json.as_bytes())),
+        (left_out, &|file| canonical::write(file, &report.to_leave_out)),
+    ];
+    Ok(whole_files::write_together(folder, Readers::Owner, &files)?)
 }
 
 /// Shown on a terminal only. A piece of work is a conversation or some replies.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::verdict::{Comparison, Verdict};
 use super::words::Look;
 use crate::chats::Message;
+use crate::cli;
 
 /// What stands first in every file with finds.
 pub const PRIVATE: &str =
@@ -151,8 +152,6 @@ pub struct Report {
 impl Report {
     /// As JSON, with the warning in its first line.
     pub fn json(&self) -> String {
-        // Texts and numbers only: this cannot fail.
-        let json = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        json.replacen("{\n  ", "{ ", 1)
+        cli::to_json(self).replacen("{\n  ", "{ ", 1)
     }
 }

@@ -18,6 +18,7 @@ pub use tally::Tally;
 use crate::chats::clean::Reason;
 use crate::chats::export::Service;
 use crate::chats::rhythm::Rhythm;
+use crate::cli;
 
 /// Why a whole chat is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -138,7 +139,7 @@ impl Report {
             });
             fields.insert("rates".into(), rates);
         }
-        serde_json::to_string_pretty(&json).unwrap_or_default() + "\n"
+        cli::to_json(&json)
     }
 }
 

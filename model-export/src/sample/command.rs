@@ -1,7 +1,7 @@
 //! The verb `sample`: its arguments, progress, and the page it writes.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,7 +9,7 @@ use model_format::AlignedBytes;
 use sha2::{Digest, Sha256};
 
 use super::{About, Opening, Talk, Voice, alone, answers, page, read_openings, summary};
-use crate::{Error, Result, output, persona_file};
+use crate::{Result, cli, persona_file};
 
 /// Messages in a conversation that the persona writes alone, unless told otherwise.
 const MESSAGES: usize = 16;
@@ -49,9 +49,9 @@ impl Sample {
         let openings = self.opening.as_deref().map(read_openings).transpose()?;
         let file = persona_file::read(&self.file)?;
         let (about, talks) = self.talk(&file, openings.as_deref())?;
-        output::write_whole(&self.output, page(&about, &talks).as_bytes())?;
+        whole_files::write(&self.output, page(&about, &talks).as_bytes())?;
         let said = format!("{}\nwrote {}\n", summary(&about.name, &talks), self.output.display());
-        out.write_all(said.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+        cli::print(out, said)
     }
 
     fn talk(

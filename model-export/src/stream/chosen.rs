@@ -9,7 +9,10 @@ use crate::Result;
 use crate::chats::{Message, canonical};
 
 /// Removes the records of these files, and says how many there were.
-fn leave_out(messages: &mut Vec<Message>, without: &[PathBuf]) -> Result<usize> {
+///
+/// # Errors
+/// Files that cannot be read, lists for other chats.
+pub fn leave_out(messages: &mut Vec<Message>, without: &[PathBuf]) -> Result<usize> {
     let before = messages.len();
     for path in without {
         let unwanted: HashSet<Message> = canonical::read_any(path)?.into_iter().collect();

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::dataset::About;
 use super::prepare::{Request, Step, prepare};
 use crate::bpe::SMALLEST;
-use crate::{Error, Result};
+use crate::{Result, cli};
 
 /// Pack chats and corpora as tokens to train on.
 ///
@@ -38,10 +38,9 @@ pub struct Prepare {
     /// Longest stretch of tokens that the model sees.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=16384))]
     context: u16,
-    /// Number of tokens.
-    #[arg(long, default_value_t = 2048,
-          value_parser = clap::value_parser!(u32).range(SMALLEST as i64 + 1..=65536))]
-    vocabulary: u32,
+    /// Number of tokens; otherwise 2048, or fewer where the texts give no more.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(SMALLEST as i64 + 1..=65536))]
+    vocabulary: Option<u32>,
     /// Take the tokenizer of this model, to go on training it: a folder that `wisp-model train` or
     /// `wisp-model export hf` wrote.
     #[arg(long, value_name = "FOLDER", conflicts_with = "vocabulary")]
@@ -72,7 +71,7 @@ impl Prepare {
             without: self.without,
             apart: self.apart,
             context: usize::from(self.context),
-            vocabulary: self.vocabulary as usize,
+            vocabulary: self.vocabulary.map(|size| size as usize),
             like: self.like,
             licences: licences.unwrap_or_default().trim().to_owned(),
             output: self.output,
@@ -81,10 +80,11 @@ impl Prepare {
         let about = prepare(&request, &mut |step| show(&bar, step));
         bar.finish_and_clear();
         let about = about?;
-        // Only names and numbers: this cannot fail.
-        let json = || serde_json::to_string_pretty(&about).unwrap_or_default() + "\n";
-        let text = if self.json { json() } else { page(&about, &request.output) };
-        out.write_all(text.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+        let text = match self.json {
+            true => cli::to_json(&about),
+            false => page(&about, &request.output),
+        };
+        cli::print(out, text)
     }
 }
 
@@ -150,8 +150,8 @@ fn write_page(page: &mut String, about: &About, folder: &Path) -> std::fmt::Resu
     let statistics = &about.statistics;
     writeln!(
         page,
-        "\n{} answers {:.0} % of the messages, writes {:.2} in a row, and ends {:.0} % of the \
-         silences of more than an hour.",
+        "\n{} answers {:.0} % of the messages, writes {:.2} in a row,\n\
+         and ends {:.0} % of the silences of more than an hour.",
         about.persona,
         100.0 * statistics.reply_rate,
         statistics.burst_length,

@@ -6,13 +6,14 @@ use std::path::Path;
 use persona::GAPS;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde::Serialize;
+use whole_files::{Content, Readers};
 
 use super::error::PrepareError;
 use super::prepare::CHATS;
 use super::statistics::Statistics;
 use super::window::Row;
 use crate::bpe::{BEGIN, END, GAP_MARKS, WISP, YOU};
-use crate::{Result, output};
+use crate::{Result, cli};
 
 /// `dataset.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -145,11 +146,12 @@ pub fn write(
     });
     let views: Vec<_> = views.collect::<std::result::Result<_, _>>().map_err(store)?;
     let packed = serialize(views, None).map_err(store)?;
-    // Only names and numbers: this cannot fail.
-    let about = serde_json::to_string_pretty(about).unwrap_or_default() + "\n";
-    output::write_folder(folder, |folder| {
-        output::write_whole(&folder.join("tokenizer.json"), tokenizer_json.as_bytes())?;
-        output::write_whole(&folder.join("dataset.json"), about.as_bytes())?;
-        output::write_whole(&folder.join("dataset.safetensors"), &packed)
-    })
+    let about = cli::to_json(about);
+    let files: [(&str, Content<'_>); 3] = [
+        ("tokenizer.json", &|file| file.write_all(tokenizer_json.as_bytes())),
+        ("dataset.json", &|file| file.write_all(about.as_bytes())),
+        ("dataset.safetensors", &|file| file.write_all(&packed)),
+    ];
+    let fill = |place: &Path| whole_files::write_together(place, Readers::Everybody, &files);
+    Ok(whole_files::write_folder(folder, fill)?)
 }

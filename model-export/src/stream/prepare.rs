@@ -12,7 +12,7 @@ use super::statistics::Statistics;
 use super::turn::{Document, Split, most_frequent};
 use super::window::{Packing, held_back, rows};
 use super::words::{self, Words};
-use crate::bpe::{self, PieceCounts};
+use crate::bpe::{self, PieceCounts, TrainError};
 use crate::chats::Message;
 use crate::{Error, Result};
 
@@ -21,6 +21,9 @@ pub const CHATS: &str = "chats";
 
 /// The chats' part of what the vocabulary is trained on, where there are corpora.
 const CHATS_SHARE: f64 = 0.5;
+
+/// Tokens in a vocabulary, unless somebody says otherwise.
+pub const USUAL: usize = 2048;
 
 /// What to prepare.
 #[derive(Clone, Debug)]
@@ -37,8 +40,8 @@ pub struct Request {
     pub apart: Vec<(String, f64)>,
     /// Tokens that a row predicts.
     pub context: usize,
-    /// Number of tokens to train.
-    pub vocabulary: usize,
+    /// Number of tokens to train; otherwise [`USUAL`], or fewer where the texts give no more.
+    pub vocabulary: Option<usize>,
     /// A model's folder, whose tokenizer is taken instead of training one.
     pub like: Option<PathBuf>,
     /// What is to be said of the licences of chats and corpora.
@@ -218,7 +221,7 @@ fn plain(name: &str) -> String {
 }
 
 /// Trains the vocabulary on what is trained on, half of it chats.
-fn train_words(sources: &[Gathered], size: usize) -> Result<Words> {
+fn train_words(sources: &[Gathered], size: Option<usize>) -> Result<Words> {
     let mut counted: Vec<(PieceCounts, f64, bool)> = Vec::new();
     for source in sources {
         let mut counts = PieceCounts::default();
@@ -238,7 +241,15 @@ fn train_words(sources: &[Gathered], size: usize) -> Result<Words> {
     };
     let shares: Vec<(&PieceCounts, f64)> =
         counted.iter().map(|(counts, weighed, is)| (counts, share(*weighed, *is))).collect();
-    Words::train(&shares, size)
+    match (Words::train(&shares, size.unwrap_or(USUAL)), size) {
+        (Err(Error::Prepare(error)), None) => match *error {
+            PrepareError::Vocabulary { cause: TrainError::TooFewTexts { found, .. }, .. } => {
+                Words::train(&shares, found)
+            }
+            error => Err(error.into()),
+        },
+        (words, _) => words,
+    }
 }
 
 impl From<PrepareError> for Error {

@@ -9,7 +9,7 @@ use tokenizer::{BuildError, Tokenizer};
 use super::error::PrepareError;
 use crate::bpe::{self, BEGIN, END, GAP_MARKS, PieceCounts, WISP, YOU};
 use crate::hugging_face::{self, SpecialTokens, WISP_JSON};
-use crate::{Error, Result};
+use crate::{Error, Result, cli};
 
 /// Tokens are stored in two bytes.
 const MOST_TOKENS: usize = 1 << 16;
@@ -36,9 +36,7 @@ impl Words {
         let vocabulary = bpe::train(shares, size).map_err(failed)?;
         let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
         let json = hugging_face::tokenizer_json(&open(&table)?)?;
-        // Only names and numbers: this cannot fail.
-        let json = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
-        Ok(Words { table, json })
+        Ok(Words { table, json: cli::to_json(&json) })
     }
 
     /// Takes the tokenizer of a model that was trained here: a folder with tokenizer.json and

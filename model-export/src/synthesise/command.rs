@@ -22,7 +22,9 @@ use super::run::{Plan, Watcher, now, run};
 use super::store::Store;
 use crate::chats::canonical;
 use crate::chats::rhythm::Rhythm;
-use crate::{Error, Result};
+use crate::stream::chosen::leave_out;
+use crate::terminal::Terminal;
+use crate::{Result, cli};
 
 /// Ask a language model for more conversations in the persona's style.
 ///
@@ -59,6 +61,9 @@ pub struct Synthesise {
     /// Draw those from this chat only. May be given again.
     #[arg(long, value_name = "CHAT")]
     show: Vec<String>,
+    /// Show none of the messages in this file, which is for `prepare --without`. May be given again.
+    #[arg(long, value_name = "FILE")]
+    without: Vec<PathBuf>,
     /// The environment variable with the server's key, if it wants one.
     #[arg(long, default_value = "OPENAI_API_KEY", value_name = "VARIABLE")]
     api_key_env: String,
@@ -103,7 +108,9 @@ impl Synthesise {
         let mut messages = canonical::read(&self.chats)?;
         // As `prepare` has them, or other conversations would be held back.
         messages.sort_by(|one, other| (&one.chat, one.time_ms).cmp(&(&other.chat, other.time_ms)));
-        let material = Material::of(&messages, &self.persona, &self.show)?;
+        let mut shown = messages.clone();
+        leave_out(&mut shown, &self.without)?;
+        let material = Material::of(&shown, &self.persona, &self.show)?;
         let description = self.describe.as_deref().map(describe).transpose()?;
         let examples = usize::from(self.examples);
         if examples == 0 && description.is_none() {
@@ -139,7 +146,7 @@ impl Synthesise {
             chats: &self.chats,
             requests: missing.div_ceil(AT_ONCE as u64),
         };
-        sending.ask(self.yes)?;
+        sending.ask(self.yes, &mut Terminal::standard())?;
 
         let mut watch = Watch::new(store.conversations(), self.conversations);
         let mut pauses = |pause: Pause| watch.pauses(&pause);
@@ -169,6 +176,7 @@ impl Synthesise {
             server_seed: self.seed,
             origin: origin_path,
         };
+        // What is left out must not come back as a teacher's idea.
         let novelty = Novelty::of(&messages);
         let done = run(&plan, &prompter, &client, &mut store, novelty, &mut origin, &mut watch);
         watch.ends();
@@ -184,7 +192,7 @@ impl Synthesise {
         material: &Material,
     ) -> Result<()> {
         let page = if self.json { origin.json() } else { self.page(store, origin, material) };
-        out.write_all(page.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+        cli::print(out, page)
     }
 
     fn page(&self, store: &Store, origin: &Origin, material: &Material) -> String {

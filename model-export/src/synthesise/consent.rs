@@ -1,13 +1,14 @@
 //! What is said before the first request, and the question whether it may be sent.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 use std::path::Path;
 
 use super::address::Address;
 use super::error::SynthesiseError;
 use super::material::MOST;
 use super::protocol::showable;
-use crate::{Error, Result};
+use crate::Result;
+use crate::terminal::Terminal;
 
 /// What would be sent, and where to.
 #[derive(Clone, Debug)]
@@ -73,21 +74,17 @@ impl Sending<'_> {
     }
 
     /// Shows the page, and asks, if nobody has agreed already.
-    pub(super) fn ask(&self, agreed: bool) -> Result<()> {
-        let to = || Error::write(Path::new("the terminal"));
-        let mut terminal = std::io::stderr().lock();
-        terminal.write_all(self.page().as_bytes()).map_err(to())?;
+    pub(super) fn ask(
+        &self,
+        agreed: bool,
+        terminal: &mut Terminal<impl BufRead, impl Write>,
+    ) -> Result<()> {
+        terminal.show(&self.page())?;
         if agreed {
             return Ok(());
         }
-        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-            return Err(SynthesiseError::NoConsent.into());
-        }
-        terminal.write_all(b"Send this? [y/N] ").map_err(to())?;
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        read.map_err(Error::read(Path::new("the terminal")))?;
-        match answer.trim().to_lowercase().as_str() {
+        let answer = terminal.ask("Send this? [y/N] ")?.ok_or(SynthesiseError::NoConsent)?;
+        match answer.to_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => Err(SynthesiseError::Refused.into()),
         }
@@ -98,12 +95,12 @@ impl Sending<'_> {
 mod tests {
     use std::path::Path;
 
-    use super::{Address, Sending};
+    use super::{Address, Sending, SynthesiseError, Terminal};
+    use crate::Error;
 
-    fn page(url: &str, examples: usize) -> String {
-        let address = Address::parse(url).unwrap();
-        let sending = Sending {
-            address: &address,
+    fn sending(address: &Address, examples: usize) -> Sending<'_> {
+        Sending {
+            address,
             key_variable: Some("MY_KEY"),
             described: Some((Path::new("about.txt"), 321)),
             examples,
@@ -111,8 +108,39 @@ mod tests {
             messages: 4321,
             chats: Path::new("anna"),
             requests: 50,
-        };
-        sending.page()
+        }
+    }
+
+    fn page(url: &str, examples: usize) -> String {
+        sending(&Address::parse(url).unwrap(), examples).page()
+    }
+
+    #[test]
+    fn only_a_yes_is_one() {
+        let address = Address::parse("https://far.example/v1").unwrap();
+        let sending = sending(&address, 3);
+        for yes in ["y\n", "Y\r\n", "yes\n", "  YES  \n", "y"] {
+            let mut terminal = Terminal::with(Some(yes));
+            sending.ask(false, &mut terminal).unwrap();
+            assert_eq!(terminal.shown(), sending.page() + "Send this? [y/N] ");
+        }
+        // Return alone, and Ctrl-D, are a no.
+        for no in ["\n", "", "n\n", "no\n", "yess\n", "why\n", "\ny\n"] {
+            let error = sending.ask(false, &mut Terminal::with(Some(no))).unwrap_err();
+            assert!(matches!(error, Error::Synthesise(SynthesiseError::Refused)), "{no:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_at_the_terminal_is_no_consent_unless_it_was_given_before() {
+        let address = Address::parse("https://far.example/v1").unwrap();
+        let sending = sending(&address, 3);
+        let mut terminal = Terminal::with(None);
+        let error = sending.ask(false, &mut terminal).unwrap_err();
+        assert!(matches!(error, Error::Synthesise(SynthesiseError::NoConsent)));
+        sending.ask(true, &mut terminal).unwrap();
+        // What is sent is shown each time, and nothing is asked.
+        assert_eq!(terminal.shown(), sending.page().repeat(2));
     }
 
     #[test]

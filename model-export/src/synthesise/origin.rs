@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SynthesiseError;
 use super::rules::Rejection;
-use crate::{Error, Result, output};
+use crate::{Error, Result, cli};
 
 /// All runs that wrote a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,8 +100,7 @@ impl Origin {
 
     /// The page.
     pub fn json(&self) -> String {
-        // Only names and numbers: this cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        cli::to_json(self)
     }
 
     /// Writes it, whole or not at all.
@@ -109,6 +108,6 @@ impl Origin {
     /// # Errors
     /// When the disk refuses.
     pub fn write(&self, path: &Path) -> Result<()> {
-        output::write_whole(path, self.json().as_bytes())
+        Ok(whole_files::write(path, self.json().as_bytes())?)
     }
 }

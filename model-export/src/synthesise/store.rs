@@ -219,7 +219,10 @@ impl Store {
         let written = file.write_all(&lines).and_then(|()| file.sync_data());
         if let Err(cause) = written {
             // If this fails too, the next run cuts.
-            let _ = file.set_len(length);
+            let _ = match length {
+                0 => std::fs::remove_file(&self.path),
+                _ => file.set_len(length),
+            };
             return Err(Error::Write { path: self.path.clone(), cause });
         }
         self.length += lines.len() as u64;

@@ -4,7 +4,7 @@ mod watch;
 
 use std::fmt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use training::curve;
@@ -14,7 +14,7 @@ use training::run::{self, Begin, Outcome};
 use training::schedule::Options;
 use training::shape::Preset;
 
-use crate::{Error, Result};
+use crate::{Result, cli};
 
 /// Train a model on a folder made by `wisp-model prepare`.
 ///
@@ -245,6 +245,6 @@ impl Train {
             ),
         };
         let page = curve::terminal(&state.records) + &best.unwrap_or_default() + &end;
-        out.write_all(page.as_bytes()).map_err(Error::write(Path::new("the standard output")))
+        cli::print(out, page)
     }
 }

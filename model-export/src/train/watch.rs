@@ -53,10 +53,7 @@ impl Watcher for Watch {
             true => String::new(),
             false => format!(", {trained} of them trained"),
         };
-        let tokens = tokens as f64 / 1e6;
-        self.line(&format!(
-            "{parameters} weights{trained}; {tokens:.1} million tokens to train on"
-        ));
+        self.line(&format!("{parameters} weights{trained}; {tokens} tokens to train on"));
         if step > 0 {
             self.line(&format!("goes on after step {step}"));
         }
@@ -94,10 +91,10 @@ impl Watcher for Watch {
 
     fn measures(&mut self, record: &Record, best: bool) {
         let Record { step, training, chats, bits_per_byte } = *record;
-        let best = if best { ", the best so far: written" } else { "" };
+        let best = if best { ", best" } else { "" };
         self.line(&format!(
-            "after step {step}: training {training:.4}, chats held back {chats:.4} nats per token, \
-             {bits_per_byte:.4} bits per byte{best}"
+            "after step {step}: training {training:.4}, held back {chats:.4} nats per token, \
+             {bits_per_byte:.4} bits/byte{best}"
         ));
     }
 

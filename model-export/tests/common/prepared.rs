@@ -56,7 +56,7 @@ impl Place {
             corpora: Vec::new(),
             apart: apart.iter().map(|name| ((*name).to_owned(), 1.0)).collect(),
             context,
-            vocabulary: 290,
+            vocabulary: Some(290),
             like: None,
             licences: String::new(),
             without: Vec::new(),
@@ -75,7 +75,12 @@ impl Place {
 
     pub fn request(&self, threads: &[&str]) -> Request {
         let threads = threads.iter().map(|name| (*name).to_owned()).collect();
-        Request { path: self.folder.path().to_owned(), persona: "Moth".into(), threads }
+        Request {
+            path: self.folder.path().to_owned(),
+            persona: "Moth".into(),
+            threads,
+            without: Vec::new(),
+        }
     }
 
     pub fn evaluate(&self, request: &Request) -> Report {

@@ -1,0 +1,55 @@
+//! A command of this program, as a person would type it.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::MakeError;
+use crate::Result;
+use crate::cli::{self, Arguments};
+
+/// A command of this program.
+pub(super) struct Command {
+    pub(super) words: Vec<OsString>,
+    /// Where its page goes too, for steps that write no file.
+    pub(super) page: Option<PathBuf>,
+}
+
+impl Command {
+    /// As a person would type it.
+    pub fn shown(&self) -> String {
+        let words = self.words.iter().map(|word| quoted(&word.to_string_lossy()));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Does it in this process.
+    pub fn run(self, out: &mut impl Write) -> Result<()> {
+        // Our own words; if one is wrong after all, clap says which.
+        let arguments = Arguments::try_parse_from(&self.words).map_err(|error| {
+            let (path, what) = (PathBuf::from("this command"), error.to_string());
+            MakeError::Damaged { path, what }
+        })?;
+        let Some(path) = self.page else { return arguments.run(out) };
+        let mut page = Vec::new();
+        arguments.run(&mut page)?;
+        cli::print(out, &page)?;
+        Ok(whole_files::write(&path, &page)?)
+    }
+}
+
+/// A word as a shell reads it.
+pub(super) fn quoted(word: &str) -> String {
+    let word = printable(word);
+    let is_plain = |it: char| it.is_alphanumeric() || "-_./=:,%+~".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// Names come from chats: nothing in them reaches the terminal as a control character.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
+}
