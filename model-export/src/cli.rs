@@ -30,6 +30,7 @@ enum Verb {
     MemoryReport(crate::memory_report::command::MemoryReport),
     #[cfg(feature = "training")]
     Train(Box<crate::train::Train>),
+    Base(crate::base::Base),
     /// Make a persona file from a checkpoint of another program.
     Import {
         #[command(subcommand)]
@@ -77,6 +78,7 @@ impl Arguments {
             Verb::MemoryReport(report) => report.run(out),
             #[cfg(feature = "training")]
             Verb::Train(train) => train.run(out),
+            Verb::Base(base) => print(out, base.run()?),
             Verb::Import { from } => from.import(out),
             Verb::Export { to } => print(out, to.run()?),
             Verb::Inspect { file, json } => {

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod base;
 pub mod bpe;
 pub mod chats;
 pub mod cli;

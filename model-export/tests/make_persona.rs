@@ -73,7 +73,7 @@ fn one_command_makes_a_persona_and_the_same_command_goes_on() {
     let output = make(&exports, &folder, &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let page = text(&output.stdout);
-    for part in ["== 1/8", "== 8/8", "wisp-model train", "Moth is made", "wisp load --persona"] {
+    for part in ["== 1/9", "== 9/9", "wisp-model train", "Moth is made", "wisp load --persona"] {
         assert!(page.contains(part), "{part} is not in: {page}");
     }
     let file = AlignedBytes::read(folder.join("persona.wisp")).unwrap();
@@ -161,7 +161,7 @@ fn ctrl_c_in_training_is_gone_on_with() {
     let mut page = String::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         page += &(line.unwrap() + "\n");
-        if page.lines().next_back().is_some_and(|line| line.starts_with("== 5/8")) {
+        if page.lines().next_back().is_some_and(|line| line.starts_with("== 6/9")) {
             interrupt(&child);
         }
     }
@@ -170,4 +170,80 @@ fn ctrl_c_in_training_is_gone_on_with() {
     assert_eq!(page.matches("done before").count(), 2, "{page}");
     assert!(!folder.join("model/checkpoint.safetensors").exists());
     assert!(folder.join("persona.wisp").exists() && !folder.join("eval.txt").exists());
+}
+
+/// Begins to make a persona of these chats and ends it as soon as it comes to this step; what it
+/// said until then.
+#[cfg(unix)]
+fn make_until(step: &str, exports: &Path, folder: &Path, more: &[&str]) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wisp-model"))
+        .arg("make-persona")
+        .args([exports, Path::new("-o"), folder])
+        .args(["--name", "Moth", "--tokens", "0.01"])
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut page = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        page += &format!("{line}\n");
+        // Its command stands in the line behind.
+        if page.contains(step) && !line.contains(step) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(page.contains(step), "{page}");
+    page
+}
+
+#[cfg(unix)]
+#[test]
+fn english_chats_begin_with_the_base_and_keep_its_licences() {
+    let place = tempfile::tempdir().unwrap();
+    let (exports, folder) = (export(place.path()), place.path().join("moth"));
+    let page = make_until("== 4/9", &exports, &folder, &[]);
+    assert!(page.contains("wisp-model base -o ") && page.contains(" --like "), "{page}");
+    let train = page.lines().last().unwrap();
+    assert!(train.starts_with("wisp-model train") && train.contains("/base "), "{train}");
+    let tokens = |part: &str| std::fs::read(folder.join(part).join("tokenizer.json")).unwrap();
+    assert!(tokens("base") == tokens("dataset"), "the dataset has other tokens than the base");
+    let about = std::fs::read_to_string(folder.join("dataset/dataset.json")).unwrap();
+    assert!(about.contains("Self-dialogue Corpus"), "licences of the base are lost");
+
+    let page = make_until("== 4/9", &exports, &place.path().join("alone"), &["--from-nothing"]);
+    assert!(page.contains("not wanted, as --from-nothing says"), "{page}");
+    assert!(!page.contains("--like") && !page.lines().last().unwrap().contains("--from"), "{page}");
+}
+
+#[cfg(unix)]
+#[test]
+fn chats_in_another_language_begin_with_nothing() {
+    const SAID: [&str; 5] = [
+        "kommst du heute noch vorbei? ich habe kuchen gebacken",
+        "keine ahnung, der zug steht schon wieder irgendwo im nirgendwo",
+        "dann eben morgen, ich stelle dir etwas zur seite",
+        "du bist die beste, wirklich. wie war deine woche?",
+        "anstrengend, aber am wochenende fahren wir endlich ans meer",
+    ];
+    let place = tempfile::tempdir().unwrap();
+    let exports = place.path().join("exports");
+    std::fs::create_dir(&exports).unwrap();
+    let mut lines = String::new();
+    for number in 0..300usize {
+        let record = serde_json::json!({
+            "time": 1_600_000_000_000u64 + number as u64 * 3_000_000,
+            "sender": if number % 2 == 0 { "Ada" } else { "Moth" },
+            "text": format!("{} ({})", SAID[number % 5], number * 37),
+            "chat": "hütte",
+        });
+        writeln!(lines, "{record}").unwrap();
+    }
+    std::fs::write(exports.join("chats.jsonl"), lines).unwrap();
+    let page = make_until("== 3/9", &exports, &place.path().join("moth"), &[]);
+    assert!(page.contains("not wanted, the chats do not look English"), "{page}");
+    assert!(!page.contains("--like"), "{page}");
 }

@@ -24,7 +24,7 @@ use notes::Notes;
 use steps::Step;
 use workshop::Workshop;
 
-/// Make a persona of exported chats: ingest, prepare, train, import, quantise, eval, memory, sample.
+/// Make a persona of exported chats: ingest, base, prepare, train, import, quantise, eval, memory, sample.
 ///
 /// Shows each step as the command that does it alone. Ctrl-C stops it, and the same command goes on.
 #[derive(Clone, Debug, Args)]
@@ -38,7 +38,7 @@ pub struct MakePersona {
     /// The folder for everything that comes out.
     #[arg(short, long, default_value = "persona")]
     output: PathBuf,
-    /// The size of the model; otherwise what the chats are enough for.
+    /// The size of a model that begins with nothing.
     #[arg(long, value_enum, conflicts_with = "from")]
     preset: Option<Size>,
     /// Minutes to train; otherwise two hours for a small model, ten for one of 15M.
@@ -53,17 +53,20 @@ pub struct MakePersona {
     /// Leave out the messages in this file: remember.jsonl of an earlier one. May be given again.
     #[arg(long, value_name = "FILE")]
     without: Vec<PathBuf>,
-    /// Number of tokens in the vocabulary; otherwise 2048, or fewer where the chats give no more.
-    /// With --from, the model's are taken.
+    /// Number of tokens in the vocabulary of a model that begins with nothing; otherwise 2048, or fewer
+    /// where the chats give no more.
     #[arg(long, conflicts_with = "from")]
     vocabulary: Option<u32>,
     /// A file with licences and attributions of chats and corpora.
     #[arg(long, value_name = "FILE")]
     licences: Option<PathBuf>,
-    /// Go on from this model instead of beginning with nothing: a folder that `wisp-model train` or
-    /// `wisp-model export hf` wrote.
+    /// Go on from this model instead of the base that this program brings: a folder that `wisp-model
+    /// train` or `wisp-model export hf` wrote.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
+    /// Begin with nothing, although the chats are in English, as the base is.
+    #[arg(long, conflicts_with = "from")]
+    from_nothing: bool,
     /// Conversations to let it write in the end.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     conversations: u32,
@@ -87,6 +90,12 @@ impl MakePersona {
         let count = Step::ALL.len();
         for (number, step) in (1..).zip(Step::ALL) {
             interrupt::listen("stopping after this step; once more to stop at once");
+            if step == Step::Base
+                && let Some(why) = workshop.why_no_base()?
+            {
+                cli::print(out, format!("== {number}/{count} {step}: not wanted, {why}\n"))?;
+                continue;
+            }
             if workshop.is_done(step)? {
                 cli::print(out, format!("== {number}/{count} {step}: done before\n"))?;
                 continue;

@@ -27,6 +27,8 @@ pub(super) struct Notes {
     vocabulary: Option<u32>,
     licences: Option<String>,
     from: Option<String>,
+    #[serde(default)]
+    from_nothing: bool,
     conversations: u32,
     format: String,
 }
@@ -52,6 +54,7 @@ impl Notes {
             vocabulary: make.vocabulary,
             licences: make.licences.as_ref().map(absolute).transpose()?,
             from: make.from.as_ref().map(absolute).transpose()?,
+            from_nothing: make.from_nothing,
             conversations: make.conversations,
             format: make.format.to_string(),
         })
@@ -91,6 +94,7 @@ impl Notes {
             (Step::Prepare, self.vocabulary == begun.vocabulary, "--vocabulary"),
             (Step::Prepare, self.licences == begun.licences, "--licences"),
             (Step::Prepare, self.from == begun.from, "--from"),
+            (Step::Prepare, self.from_nothing == begun.from_nothing, "--from-nothing"),
             (Step::Train, self.preset == begun.preset, "--preset"),
             (Step::Train, self.minutes == begun.minutes, "--minutes"),
             (Step::Train, self.tokens == begun.tokens, "--tokens"),

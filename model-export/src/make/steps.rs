@@ -14,6 +14,7 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Ingest,
+    Base,
     Prepare,
     Train,
     Import,
@@ -24,8 +25,9 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub const ALL: [Step; 8] = [
+    pub const ALL: [Step; 9] = [
         Step::Ingest,
+        Step::Base,
         Step::Prepare,
         Step::Train,
         Step::Import,
@@ -40,7 +42,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Step::Ingest => "clean chats of the exports",
-            Step::Prepare => "pack them as tokens",
+            Step::Base => "take the base model to begin with",
+            Step::Prepare => "pack the chats as tokens",
             Step::Train => "train the model",
             Step::Import => "make a persona file of it",
             Step::Quantise => "make it small",
@@ -56,6 +59,7 @@ impl Workshop {
     fn result(&self, step: Step) -> PathBuf {
         match step {
             Step::Ingest => self.path("chats/chats.jsonl"),
+            Step::Base => self.path("base/model.safetensors"),
             Step::Prepare => self.path("dataset/dataset.json"),
             Step::Train => self.path("model/model.safetensors"),
             Step::Import => self.path("f32.wisp"),
@@ -75,7 +79,7 @@ impl Workshop {
     /// The step that a step goes on from.
     fn before(step: Step) -> Option<Step> {
         match step {
-            Step::Ingest => None,
+            Step::Ingest | Step::Base => None,
             Step::Prepare => Some(Step::Ingest),
             Step::Train => Some(Step::Prepare),
             Step::Import => Some(Step::Train),

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::command::{Command, printable, quoted};
 use super::steps::{Step, has_checkpoint, read_json};
 use super::{MakeError, MakePersona};
-use crate::Result;
+use crate::chats::canonical;
 use crate::train::Size;
+use crate::{Result, base};
 
 /// With fewer tokens to learn from, a model of 15M learns little that one of 3M does not.
 const ENOUGH_FOR_15M: u64 = 5_000_000;
@@ -39,6 +40,44 @@ impl Workshop {
         self.path("persona.wisp")
     }
 
+    /// Why the model does not begin with the base, if it does not; the chats are there.
+    ///
+    /// # Errors
+    /// Chats that cannot be read.
+    pub fn why_no_base(&self) -> Result<Option<&'static str>> {
+        if let Some(why) = self.asks_for_another() {
+            return Ok(Some(why));
+        }
+        if self.is_begun(Step::Prepare) && !self.is_begun(Step::Base) {
+            return Ok(Some("the tokens were packed without"));
+        }
+        let chats = canonical::read(&self.path("chats"))?;
+        Ok(match base::knows_language_of(&chats)? {
+            true => None,
+            false => Some("the chats do not look English"),
+        })
+    }
+
+    /// What was said against the base.
+    fn asks_for_another(&self) -> Option<&'static str> {
+        let make = &self.make;
+        if make.from.is_some() {
+            Some("--from gives another")
+        } else if make.from_nothing {
+            Some("as --from-nothing says")
+        } else if make.preset.is_some() || make.vocabulary.is_some() {
+            Some("it has a size and a vocabulary of its own")
+        } else {
+            None
+        }
+    }
+
+    /// The model that is gone on with, once the step that decides on the base is over.
+    fn beginning(&self) -> Option<PathBuf> {
+        let is_base = self.asks_for_another().is_none() && self.is_begun(Step::Base);
+        self.make.from.clone().or_else(|| is_base.then(|| self.path("base")))
+    }
+
     /// The command of a step, for which the steps before are done.
     pub fn command(&self, step: Step) -> Result<Command> {
         let mut words: Vec<OsString> = vec!["wisp-model".into()];
@@ -52,13 +91,14 @@ impl Workshop {
                 }
                 words.extend(["-o".into(), self.path("chats").into()]);
             }
+            Step::Base => words.extend(["base".into(), "-o".into(), self.path("base").into()]),
             Step::Prepare => {
                 words.push("prepare".into());
                 self.add_chats(&mut words)?;
                 for corpus in &self.make.corpus {
                     words.extend(["--corpus".into(), corpus.into()]);
                 }
-                if let Some(folder) = &self.make.from {
+                if let Some(folder) = self.beginning() {
                     words.extend(["--like".into(), folder.into()]);
                 }
                 if let Some(size) = self.make.vocabulary {
@@ -135,7 +175,7 @@ impl Workshop {
     }
 
     fn add_recipe(&self, words: &mut Vec<OsString>) -> Result<()> {
-        let minutes = match &self.make.from {
+        let minutes = match self.beginning() {
             Some(folder) => {
                 words.extend(["--from".into(), folder.into()]);
                 120.0
@@ -234,6 +274,27 @@ mod tests {
         std::fs::create_dir(many.path().join("model")).unwrap();
         std::fs::write(many.path().join("model/checkpoint.safetensors"), "").unwrap();
         assert_eq!(train(&many, &["--minutes", "9"]), "--resume");
+    }
+
+    #[test]
+    fn a_base_that_was_taken_is_begun_with_unless_something_else_is_asked_for() {
+        let folder = folder(9);
+        let commands = |options: &[&str]| {
+            [Step::Prepare, Step::Train].map(|step| shown(folder.path(), step, options))
+        };
+        let without = commands(&[]);
+        assert!(without.iter().all(|shown| !shown.contains("base")), "{without:?}");
+        std::fs::create_dir(folder.path().join("base")).unwrap();
+        std::fs::write(folder.path().join("base/model.safetensors"), "").unwrap();
+        let [prepare, train] = commands(&[]);
+        assert!(prepare.contains("--like base"), "{prepare}");
+        assert!(train.ends_with("--from base --minutes 120"), "{train}");
+        for other in [&["--from-nothing"][..], &["--preset", "3M"], &["--vocabulary", "512"]] {
+            let [prepare, train] = commands(other);
+            assert!(!prepare.contains("--like") && !train.contains("--from"), "{other:?}");
+        }
+        let [_, train] = commands(&["--from", "older"]);
+        assert!(train.ends_with("--from older --minutes 120"), "{train}");
     }
 
     #[test]

@@ -135,12 +135,20 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         left_out,
         special_tokens: Marks::default(),
         source: Source::list(&about),
-        licences: request.licences.clone(),
+        licences: joined(&words.licences, &request.licences),
         statistics: Statistics::of(&messages, &request.persona),
         sources: about,
     };
     write(&request.output, &about, &words.json, &tensors)?;
     Ok(about)
+}
+
+/// Licences of the model that is gone on with, and of what is added.
+fn joined(before: &str, added: &str) -> String {
+    match before.is_empty() || added.is_empty() || before == added {
+        true => [added, before].into_iter().find(|text| !text.is_empty()).unwrap_or("").to_owned(),
+        false => format!("{added}\n\n{before}"),
+    }
 }
 
 /// An empty folder may be there already; anything else stays as it is.

@@ -24,6 +24,8 @@ pub struct Words {
     pub table: Vec<u8>,
     /// `tokenizer.json`.
     pub json: String,
+    /// Licences and attributions of the model it is taken from: they stay with what goes on from it.
+    pub licences: String,
 }
 
 impl Words {
@@ -36,7 +38,7 @@ impl Words {
         let vocabulary = bpe::train(shares, size).map_err(failed)?;
         let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
         let json = hugging_face::tokenizer_json(&open(&table)?)?;
-        Ok(Words { table, json: cli::to_json(&json) })
+        Ok(Words { table, json: cli::to_json(&json), licences: String::new() })
     }
 
     /// Takes the tokenizer of a model that was trained here: a folder with tokenizer.json and
@@ -65,7 +67,8 @@ impl Words {
         }
         let table = hugging_face::table(&path, json.as_bytes(), tokens, &STYLE)?;
         open(&table)?;
-        Ok(Words { table, json })
+        let licences = about.get("licences").and_then(Value::as_str).unwrap_or_default();
+        Ok(Words { table, json, licences: licences.trim().to_owned() })
     }
 }
 
