@@ -80,7 +80,7 @@ pub struct Guide {
     /// The order to start was given to the bootloader that was met last, and its firmware has not
     /// come online since.
     is_launched: bool,
-    /// The board's program that was met last: [`Identity::boot`].
+    /// The board's program that was met last: [`link::message::Identity::boot`].
     boot: Option<u32>,
     /// What [`Stage::Failed`] is about.
     failure: LinkState,
