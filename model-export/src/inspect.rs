@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::hugging_face::RhythmJson;
+use crate::terminal::printable_lines;
 use crate::weight_format::FormatName;
 use crate::{Result, persona_file};
 
@@ -114,7 +115,7 @@ pub fn inspect(path: &Path) -> Result<Report> {
         file: path.display().to_string(),
         bytes: file.len(),
         sha256: hex(&Sha256::digest(&file[..])),
-        name: printable(persona.name),
+        name: printable_lines(persona.name),
         style: match persona.style {
             Style::Story { .. } => "story",
             Style::Chat { .. } => "chat",
@@ -128,9 +129,9 @@ pub fn inspect(path: &Path) -> Result<Report> {
             max_reply_tokens: persona.sampler.max_reply_tokens,
         },
         rhythm: persona.rhythm.map(RhythmJson::from),
-        source: printable(persona.provenance.source),
-        training: printable(persona.provenance.training),
-        licences: printable(persona.provenance.licences),
+        source: printable_lines(persona.provenance.source),
+        training: printable_lines(persona.provenance.training),
+        licences: printable_lines(persona.provenance.licences),
         architecture: Architecture {
             parameters: model.parameters(),
             dim: architecture.dim,
@@ -289,13 +290,6 @@ pub(crate) fn role_name(role: TensorRole) -> &'static str {
         TensorRole::FinalNorm => "final_norm",
         TensorRole::Classifier => "classifier",
     }
-}
-
-/// A text from a file that anyone may have made, without what could command a terminal.
-fn printable(text: &str) -> String {
-    let shown =
-        |it: char| if it.is_control() && it != '\n' { char::REPLACEMENT_CHARACTER } else { it };
-    text.replace("\r\n", "\n").chars().map(shown).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

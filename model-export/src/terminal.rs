@@ -1,4 +1,4 @@
-//! Questions to the person at the terminal.
+//! The terminal: questions to the person at it, and foreign text that must not command it.
 
 use std::io::{BufRead, IsTerminal, StderrLock, StdinLock, Write};
 use std::path::Path;
@@ -46,6 +46,17 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         read.map_err(Error::read(Path::new("the terminal")))?;
         Ok(Some(answer.trim().to_owned()))
     }
+}
+
+/// A line that somebody else wrote, as it may go to a terminal.
+pub(crate) fn printable(line: &str) -> String {
+    line.chars().map(|it| if it.is_control() { char::REPLACEMENT_CHARACTER } else { it }).collect()
+}
+
+/// The same for a text of several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let lines = text.split('\n').map(|line| printable(line.strip_suffix('\r').unwrap_or(line)));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

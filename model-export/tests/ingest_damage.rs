@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use wisp_model::chats::clean::Options;
-use wisp_model::chats::ingest::{Gathered, Request, digest, gather, senders};
+use wisp_model::chats::ingest::{Gathered, Request, digest, gather};
 use wisp_model::chats::readers::{DateOrder, Format, HEAD_BYTES, Hints, Place, Reader, detect};
+use wisp_model::chats::senders::senders;
 use wisp_model::report::{html, terminal};
 
 /// Every fixture with its format.

@@ -10,8 +10,9 @@ use whole_files::{Content, Readers};
 
 use super::clean::{Keep, LONGEST, Options};
 use super::error::ChatError;
-use super::ingest::{Gathered, Request, Sender, digest, gather, list, senders};
+use super::ingest::{Gathered, Request, digest, gather};
 use super::readers::{DateOrder, Hints};
+use super::senders::{Sender, list, senders};
 use super::{Message, canonical};
 use crate::report::{Report, html, terminal};
 use crate::terminal::Terminal;

@@ -1,7 +1,8 @@
 //! Chats: exports of messengers in, one clean record for each message out.
 //!
 //! [`source`] finds files and archives, [`readers`] reads their formats into [`export`]'s lines,
-//! [`ingest`] decides which chats and, with [`clean`], which lines become [`canonical`] messages.
+//! [`ingest`] decides which chats and, with [`clean`], which lines become [`canonical`] messages;
+//! [`senders`] knows who wrote them.
 //! [`rhythm`] and [`turn_taking`] measure how a persona chats. Message text never goes to a log or
 //! into an error.
 
@@ -14,6 +15,7 @@ pub mod ingest;
 pub mod mojibake;
 pub mod readers;
 pub mod rhythm;
+pub mod senders;
 pub mod source;
 pub mod turn_taking;
 

@@ -9,6 +9,7 @@ use clap::Parser;
 use super::MakeError;
 use crate::Result;
 use crate::cli::{self, Arguments};
+use crate::terminal::printable;
 
 /// A command of this program.
 pub(super) struct Command {
@@ -47,9 +48,4 @@ pub(super) fn quoted(word: &str) -> String {
         true => word,
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
-}
-
-/// Names come from chats: nothing in them reaches the terminal as a control character.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
 }

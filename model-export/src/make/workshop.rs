@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use model_format::persona::MAX_NAME;
 use serde_json::Value;
 
-use super::command::{Command, printable, quoted};
+use super::command::{Command, quoted};
 use super::steps::{Step, has_checkpoint, read_json};
 use super::{MakeError, MakePersona};
 use crate::chats::canonical;
+use crate::terminal::printable;
 use crate::train::Size;
 use crate::{Result, base};
 
