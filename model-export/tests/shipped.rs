@@ -83,6 +83,20 @@ fn fp8_costs_next_to_nothing() {
     assert!(percent < 0.5, "{percent}");
 }
 
+/// What a persona of anybody's English chats begins with.
+#[test]
+fn the_base_is_whole_and_says_where_it_is_from() {
+    let path = models().join("base-3m.wisp");
+    let file = persona_file::read(&path).unwrap();
+    let (model, tokenizer) = persona_file::open(&path, &file).unwrap();
+    let persona = model.persona();
+    assert!(matches!(persona.style, Style::Chat { .. }));
+    assert_eq!(tokenizer.vocabulary(), 2048);
+    assert!(persona.rhythm.is_none(), "it has nobody's habits");
+    assert!(persona.provenance.training.contains("bits per byte"));
+    assert_eq!(persona.provenance.licences.trim(), text("LICENCES.md").trim());
+}
+
 /// A greeting is answered more often than not, in words that can be shown.
 #[test]
 fn it_answers_a_greeting() {
