@@ -1,16 +1,17 @@
-//! `prepare`: a small dataset written out, every message in it once and whole, and bad input.
+//! `prepare`: a small dataset written out, every message in it once and whole.
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "common/datasets.rs"]
+mod datasets;
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use safetensors::SafeTensors;
-use serde_json::Value;
+use datasets::{Place, long_chat, model_with, record};
 use tokenizer::{Kind, Tokenizer};
 use wisp_model::Error;
 use wisp_model::stream::PrepareError;
-use wisp_model::stream::prepare::{Request, prepare};
 
 /// Seconds before, sender, text. Our own writing.
 const MORNING: [(i64, &str, &str); 5] = [
@@ -20,27 +21,6 @@ const MORNING: [(i64, &str, &str); 5] = [
     (5, "Ada", "fair 😀"),
     (4000, "Moth", "i counted my numbers again"),
 ];
-
-/// A chat of many conversations, in which every text is there once.
-fn long_chat(chat: &str, conversations: usize) -> Vec<Value> {
-    let mut time = 1_700_000_000_000i64;
-    let mut messages = Vec::new();
-    for conversation in 0..conversations {
-        time += 10_000_000;
-        for message in 0..3 + conversation * 7 % 11 {
-            time += 5000 + 1000 * (message as i64 * 37 % 90);
-            let sender = if (message + conversation) % 3 == 0 { "Moth" } else { "Ada" };
-            let text =
-                format!("this is {chat} number {conversation} and its line {message}, okay?");
-            messages.push(record(time, sender, &text, chat));
-        }
-    }
-    messages
-}
-
-fn record(time: i64, sender: &str, text: &str, chat: &str) -> Value {
-    serde_json::json!({"time": time, "sender": sender, "text": text, "chat": chat})
-}
 
 #[test]
 fn the_vocabulary_is_as_large_as_the_texts_allow_unless_it_is_given() {
@@ -54,134 +34,6 @@ fn the_vocabulary_is_as_large_as_the_texts_allow_unless_it_is_given() {
     place.fails();
     place.request.vocabulary = Some(found);
     assert_eq!(place.run().about["vocabulary"], found);
-}
-
-struct Place {
-    folder: tempfile::TempDir,
-    request: Request,
-}
-
-impl Place {
-    fn new(messages: &[Value]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let lines: String = messages.iter().map(|message| format!("{message}\n")).collect();
-        std::fs::write(folder.path().join("chats.jsonl"), lines).unwrap();
-        let request = Request {
-            chats: folder.path().to_owned(),
-            persona: "Moth".into(),
-            corpora: Vec::new(),
-            without: Vec::new(),
-            apart: Vec::new(),
-            context: 64,
-            vocabulary: Some(280),
-            like: None,
-            licences: String::new(),
-            output: folder.path().join("dataset"),
-        };
-        Self { folder, request }
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn corpus(mut self, name: &str, bytes: &[u8]) -> Self {
-        let path = self.file(name, bytes);
-        self.request.corpora.push((path, 1.0));
-        self
-    }
-
-    fn run(&self) -> Dataset {
-        prepare(&self.request, &mut |_| {}).unwrap();
-        Dataset::read(&self.request.output)
-    }
-
-    fn fails(&self) -> Error {
-        let error = prepare(&self.request, &mut |_| {}).unwrap_err();
-        assert!(!self.request.output.exists(), "something was written");
-        error
-    }
-}
-
-/// The folder, read back by other means than it was written with.
-struct Dataset {
-    about: Value,
-    library: tokenizers::Tokenizer,
-    packed: Vec<u8>,
-}
-
-impl Dataset {
-    fn read(folder: &Path) -> Self {
-        let names: BTreeSet<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        let expected = ["dataset.json", "dataset.safetensors", "tokenizer.json"];
-        assert!(names.iter().eq(&expected), "{names:?}");
-        let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
-        Self {
-            about: serde_json::from_slice(&file("dataset.json")).unwrap(),
-            library: tokenizers::Tokenizer::from_bytes(file("tokenizer.json")).unwrap(),
-            packed: file("dataset.safetensors"),
-        }
-    }
-
-    /// The rows of a split, without their padding.
-    fn rows(&self, name: &str) -> Vec<Vec<u32>> {
-        let tensors = SafeTensors::deserialize(&self.packed).unwrap();
-        let Ok(rows) = tensors.tensor(name) else { return Vec::new() };
-        let lengths = tensors.tensor(&format!("{name}.lengths")).unwrap();
-        let numbers = |bytes: &[u8]| -> Vec<u32> {
-            bytes.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair).into()).collect()
-        };
-        let width = self.about["context"].as_u64().unwrap() as usize + 1;
-        let lengths = numbers(lengths.data());
-        assert_eq!(rows.shape(), [lengths.len(), width]);
-        let rows = numbers(rows.data());
-        let rows = rows.chunks(width).zip(lengths).map(|(row, length)| {
-            let (real, padding) = row.split_at(length as usize);
-            assert!(padding.iter().all(|token| *token == 0));
-            real.to_vec()
-        });
-        rows.collect()
-    }
-
-    fn source(&self, name: &str) -> &Value {
-        let sources = self.about["sources"].as_array().unwrap();
-        sources.iter().find(|source| source["name"] == name).unwrap()
-    }
-
-    /// A row as text: marks by their names, other tokens as what they print.
-    fn shown(&self, row: &[u32]) -> String {
-        let mut shown = String::new();
-        for run in row.chunk_by(|one, other| *one > 8 && *other > 8) {
-            match run {
-                [mark] if *mark < 9 => shown += &self.library.id_to_token(*mark).unwrap(),
-                text => shown += &self.library.decode(text, false).unwrap(),
-            }
-        }
-        shown
-    }
-
-    /// The messages of a split: gap, speaker and text of each.
-    fn messages(&self, name: &str) -> Vec<(u32, u32, String)> {
-        let mut messages = Vec::new();
-        for row in self.rows(name) {
-            for message in row.split(|token| *token == 1).filter(|message| !message.is_empty()) {
-                let message = message.strip_prefix(&[0]).unwrap_or(message);
-                let [gap @ 4..=8, speaker @ 2..=3, text @ ..] = message else {
-                    panic!("{}", self.shown(message))
-                };
-                if text.is_empty() {
-                    continue; // How the chat goes on, at the end of a row.
-                }
-                messages.push((*gap, *speaker, self.library.decode(text, false).unwrap()));
-            }
-        }
-        messages
-    }
 }
 
 #[test]
@@ -382,102 +234,6 @@ fn the_tokenizer_becomes_a_table_for_the_board() {
 }
 
 #[test]
-fn bad_chats_are_refused() {
-    let is = |error: Error, matches: fn(&PrepareError) -> bool| match error {
-        Error::Prepare(error) => assert!(matches(&error), "{error:?}"),
-        other => panic!("{other:?}"),
-    };
-    let chat = long_chat("home", 30);
-    let with = |change: &dyn Fn(&mut Request)| {
-        let mut place = Place::new(&chat);
-        change(&mut place.request);
-        place.fails()
-    };
-    is(
-        with(&|it| it.persona = "moth".into()),
-        |it| matches!(it, PrepareError::NoPersona { found, .. } if found.contains("Moth (") && found.contains("Ada (")),
-    );
-    is(with(&|it| it.apart = vec![("away".into(), 1.0)]), |it| {
-        matches!(it, PrepareError::NoChat { .. })
-    });
-    is(with(&|it| it.apart = vec![("home".into(), 1.0)]), |it| {
-        matches!(it, PrepareError::AllApart { .. })
-    });
-    is(with(&|it| it.vocabulary = Some(60_000)), |it| {
-        matches!(it, PrepareError::Vocabulary { .. })
-    });
-    assert!(matches!(with(&|it| it.chats = "/nowhere".into()), Error::Read { .. }));
-    let only_moth = chat.iter().filter(|it| it["sender"] == "Moth").cloned().collect::<Vec<_>>();
-    is(Place::new(&only_moth).fails(), |it| matches!(it, PrepareError::OneSided { .. }));
-    is(Place::new(&long_chat("home", 1)).fails(), |it| matches!(it, PrepareError::TooShort));
-    assert!(matches!(Place::new(&[]).fails(), Error::Chats(_)));
-    assert!(matches!(Place::new(&["{".into()]).fails(), Error::Chats(_)));
-}
-
-#[test]
-fn bad_corpora_are_refused_with_their_line() {
-    let fails = |name: &str, bytes: &[u8]| match Place::new(&long_chat("home", 30))
-        .corpus(name, bytes)
-        .fails()
-    {
-        Error::Prepare(error) => *error,
-        other => panic!("{other:?}"),
-    };
-    let good = "{\"text\":\"A tale.\"}\n";
-    for bad in
-        ["{\"text\":\"A ta", "{\"words\":3}", "[1]", "{\"messages\":[{\"text\":\"x\"}]}", "tale"]
-    {
-        let error = fails("x.jsonl", format!("{good}\n{bad}\n").as_bytes());
-        assert!(matches!(error, PrepareError::Corpus { line: 3, .. }), "{error:?}");
-        // Nothing of a text is in a message.
-        assert!(!format!("{error:?}").contains("tale"), "{error:?}");
-    }
-    assert!(matches!(
-        fails("x.jsonl", b"{\"text\":\"\xff\"}"),
-        PrepareError::Corpus { line: 1, .. }
-    ));
-    assert!(matches!(fails("x.jsonl", b"\n{\"text\":\" \"}"), PrepareError::Empty { .. }));
-    let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    compressed.write_all(good.repeat(100).as_bytes()).unwrap();
-    let compressed = compressed.finish().unwrap();
-    assert!(matches!(
-        fails("x.jsonl.gz", &compressed[..compressed.len() - 9]),
-        PrepareError::Compressed { .. }
-    ));
-    assert!(matches!(fails("x.jsonl.gz", good.as_bytes()), PrepareError::Compressed { .. }));
-    assert!(matches!(fails("chats_old.jsonl", good.as_bytes()), PrepareError::ReservedName { .. }));
-    let place = Place::new(&long_chat("home", 30))
-        .corpus("a.jsonl", good.as_bytes())
-        .corpus("A.txt", good.as_bytes());
-    assert!(
-        matches!(place.fails(), Error::Prepare(it) if matches!(*it, PrepareError::SourceName { .. }))
-    );
-}
-
-#[test]
-fn a_folder_that_is_there_stays_as_it_is() {
-    let place = Place::new(&long_chat("home", 30));
-    std::fs::create_dir(&place.request.output).unwrap();
-    let kept = place.request.output.join("mine");
-    std::fs::write(&kept, "mine").unwrap();
-    let error = prepare(&place.request, &mut |_| {}).unwrap_err();
-    assert!(
-        matches!(error, Error::Prepare(it) if matches!(*it, PrepareError::OutputExists { .. }))
-    );
-    assert_eq!(std::fs::read(kept).unwrap(), b"mine");
-    assert_eq!(std::fs::read_dir(&place.request.output).unwrap().count(), 1);
-}
-
-/// A model's folder, as far as `--like` looks at it.
-fn model_with(dataset: &Path, marks: Value) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(dataset.join("tokenizer.json"), folder.path().join("tokenizer.json")).unwrap();
-    let wisp = serde_json::json!({"name": "Moth", "special_tokens": marks}).to_string();
-    std::fs::write(folder.path().join("wisp.json"), wisp).unwrap();
-    folder
-}
-
-#[test]
 fn a_models_tokenizer_is_taken_as_it_is() {
     let first = Place::new(&long_chat("hut", 30));
     let dataset = first.run();
@@ -495,26 +251,6 @@ fn a_models_tokenizer_is_taken_as_it_is() {
     assert_eq!(again.about["source"], format!("chats ({tokens} tokens)"));
     let shown = again.messages("train.chats");
     assert!(shown.iter().any(|(.., text)| text.contains("another one with other words")));
-}
-
-#[test]
-fn only_a_model_with_our_marks_lends_its_tokenizer() {
-    let place = Place::new(&long_chat("hut", 30));
-    let dataset = place.run();
-    let mut other = dataset.about["special_tokens"].clone();
-    other["you"] = 3.into();
-    other["wisp"] = 2.into();
-    for marks in [other, Value::Null] {
-        let model = model_with(&place.request.output, marks);
-        let mut second = Place::new(&long_chat("hut", 30));
-        second.request.like = Some(model.path().to_owned());
-        let error = second.fails();
-        assert!(error.to_string().contains("marks of Wisp's chats"), "{error}");
-        std::fs::write(model.path().join("wisp.json"), "{").unwrap();
-        assert!(second.fails().to_string().contains("is damaged"));
-        std::fs::remove_file(model.path().join("wisp.json")).unwrap();
-        assert!(second.fails().to_string().contains("cannot read"));
-    }
 }
 
 #[test]

@@ -1,76 +1,27 @@
 //! A run: steps, measurements, checkpoints, and their end.
 
-use std::path::{Path, PathBuf};
+mod begin;
+mod loss;
+mod watcher;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+pub use self::begin::Begin;
+use self::begin::open;
+pub use self::loss::{Loss, measure};
+pub use self::watcher::{Outcome, Progress, Watcher};
 use crate::checkpoint::{CHECKPOINT, Checkpoint, State};
 use crate::curve::{self, Record};
 use crate::dataset::{CHATS, Dataset, Source};
 use crate::learner::{Dicing, Learner, Learnt};
-use crate::lora::Lora;
 use crate::mixture::{Mixture, shares};
 use crate::model::Batch;
-use crate::optimiser::{AdamW, clip};
-use crate::schedule::{Options, Phase};
-use crate::shape::{Preset, Shape};
-use crate::{Error, Result, folder, weights};
-
-/// Where a run begins.
-#[derive(Clone, Debug)]
-pub enum Begin {
-    /// With fresh weights.
-    Fresh(Preset, Options),
-    /// With the weights in a Hugging Face folder, all of them trained, or LoRA's matrices alone.
-    From(PathBuf, Option<Lora>, Options),
-    /// Where the checkpoint in the output folder is, with its options.
-    Resume,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All steps are done.
-    Finished,
-    /// The chats held back did not get better any more.
-    StoppedEarly,
-    /// It was asked to stop; a checkpoint was written.
-    Interrupted,
-}
-
-/// What is going on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Steps done.
-    pub step: u64,
-    /// Steps in the run.
-    pub total: u64,
-    /// The phase of the last step.
-    pub phase: Phase,
-    /// Its loss, nats per token.
-    pub loss: f64,
-    /// The length of its gradient before clipping.
-    pub gradient: f64,
-    /// Tokens a second, from the second step on.
-    pub rate: Option<f64>,
-    /// Time left, likewise.
-    pub left: Option<Duration>,
-}
-
-/// Who follows a run. No text of any message is told.
-pub trait Watcher {
-    /// Before the first step: weights, tokens to train on, and steps done already.
-    fn begins(&mut self, parameters: usize, trained: usize, tokens: usize, step: u64);
-    /// After each step.
-    fn steps(&mut self, progress: &Progress);
-    /// After each measurement; `best` tells that the model was written.
-    fn measures(&mut self, record: &Record, best: bool);
-    /// After a checkpoint was written.
-    fn saves(&mut self, step: u64);
-    /// Asked after each step.
-    fn wants_to_stop(&self) -> bool;
-}
+use crate::optimiser::clip;
+use crate::schedule::Phase;
+use crate::{Error, Result, folder};
 
 /// Trains on a dataset and writes the best model to a folder.
 ///
@@ -86,76 +37,6 @@ pub fn train(
     let mut run = Run::new(data, folder, checkpoint);
     let outcome = run.go(watcher)?;
     Ok((outcome, run.checkpoint.state))
-}
-
-fn open(data: &Dataset, output: &Path, begin: Begin) -> Result<Checkpoint> {
-    let path = output.join(CHECKPOINT);
-    let sources: Vec<(String, usize)> =
-        data.train.iter().map(|source| (source.name.clone(), source.rows())).collect();
-    let counts: Vec<usize> = sources.iter().map(|source| source.1).collect();
-    let (shape, weights, lora, options) = match begin {
-        Begin::Resume => {
-            if !path.exists() {
-                return Err(Error::NothingToResume { path: output.to_owned() });
-            }
-            let checkpoint = Checkpoint::read(&path)?;
-            fits(&checkpoint.shape, data)?;
-            let mixture = Mixture::new(&counts, 0);
-            if checkpoint.state.sources != sources || !mixture.fits(&checkpoint.state.position) {
-                let what = "it is of a run on other data".into();
-                return Err(Error::Checkpoint { path, what });
-            }
-            return Ok(checkpoint);
-        }
-        Begin::Fresh(preset, options) => {
-            let shape = preset.shape(data.vocabulary, data.context);
-            let weights = weights::fresh(&shape, options.seed);
-            (shape, weights, None, options)
-        }
-        Begin::From(start, lora, options) => {
-            let (shape, weights) = folder::read(&start)?;
-            folder::same_tokenizer(&start, &data.tokenizer)?;
-            (shape, weights, lora, options)
-        }
-    };
-    options.check()?;
-    fits(&shape, data)?;
-    let adapters = match &lora {
-        Some(lora) => lora.adapters(&weights, options.seed)?,
-        None => Vec::new(),
-    };
-    if path.exists() || output.join("model.safetensors").exists() {
-        return Err(Error::Used { path: output.to_owned() });
-    }
-    let optimiser = AdamW::new(if adapters.is_empty() { &weights } else { &adapters });
-    let per_step = (options.batch * data.context) as f64;
-    let state = State {
-        total: (options.tokens / per_step).round().max(4.0) as u64,
-        lora,
-        step: 0,
-        seconds: 0.0,
-        best: None,
-        best_step: 0,
-        worse: 0,
-        losses: (0.0, 0),
-        records: Vec::new(),
-        position: Mixture::new(&counts, options.seed).position,
-        sources,
-        options,
-    };
-    Ok(Checkpoint { state, shape, weights, adapters, optimiser })
-}
-
-fn fits(shape: &Shape, data: &Dataset) -> Result<()> {
-    if shape.vocabulary == data.vocabulary && shape.context >= data.context {
-        return Ok(());
-    }
-    Err(Error::DoesNotFit {
-        model_vocabulary: shape.vocabulary,
-        model_context: shape.context,
-        vocabulary: data.vocabulary,
-        context: data.context,
-    })
 }
 
 /// Rows measured, spread over all that are held back.
@@ -381,49 +262,5 @@ impl<'a> Run<'a> {
         self.checkpoint.write(self.folder)?;
         watcher.saves(self.checkpoint.state.step);
         Ok(())
-    }
-}
-
-/// A loss over text.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Loss {
-    /// Sum over all targets.
-    pub nats: f64,
-    /// Targets.
-    pub tokens: u64,
-    /// Bytes of text in the targets; speaker and gap tokens have none.
-    pub bytes: u64,
-}
-
-impl Loss {
-    /// Mean over targets.
-    pub fn nats_per_token(&self) -> f64 {
-        self.nats / self.tokens.max(1) as f64
-    }
-
-    /// Bits for each byte of text, special tokens counted in.
-    pub fn bits_per_byte(&self) -> f64 {
-        self.nats / std::f64::consts::LN_2 / self.bytes.max(1) as f64
-    }
-}
-
-/// Measures at most so many rows of a source, spread over all of it.
-pub fn measure(
-    learner: &Learner,
-    learnt: Learnt<'_>,
-    source: &Source,
-    data: &Dataset,
-    micro: usize,
-    most: usize,
-) -> Loss {
-    let count = source.rows().min(most);
-    let rows: Vec<&[u16]> =
-        (0..count).map(|i| source.row(i * source.rows() / count.max(1))).collect();
-    let groups: Vec<Batch> = rows.chunks(micro).map(Batch::new).collect();
-    let pairs = || rows.iter().flat_map(|row| row.windows(2));
-    Loss {
-        nats: learner.loss(learnt, &groups),
-        tokens: pairs().count() as u64,
-        bytes: pairs().map(|pair| u64::from(data.text_bytes(pair))).sum(),
     }
 }

@@ -14,7 +14,7 @@ use super::ingest::{Gathered, Request, digest, gather};
 use super::readers::{DateOrder, Hints};
 use super::senders::{Sender, list, senders};
 use super::{Message, canonical};
-use crate::report::{Report, html, terminal};
+use crate::report::{Report, counted, html, terminal};
 use crate::terminal::Terminal;
 use crate::{Result, cli};
 
@@ -128,9 +128,9 @@ fn ask(
 fn question(senders: &[Sender]) -> String {
     let mut question = "Who is the persona?\n\n".to_owned();
     for (index, sender) in senders.iter().enumerate() {
-        let Sender { name, messages, chats } = sender;
-        question +=
-            &format!("{:>4}  {name:<30} {messages:>8} messages in {chats} chats\n", index + 1);
+        let Sender { name, messages, .. } = sender;
+        let chats = counted(sender.chats as u64, "chat");
+        question += &format!("{:>4}  {name:<30} {messages:>8} messages in {chats}\n", index + 1);
     }
     question + "\nNumber or name: "
 }

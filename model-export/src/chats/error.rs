@@ -3,6 +3,8 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::report::counted;
+
 /// What can be wrong with exports of chats. The codes are stable.
 #[derive(Debug, Error, Diagnostic)]
 #[non_exhaustive]
@@ -63,7 +65,7 @@ pub enum ChatError {
     )]
     TooLong { file: String, limit: u64 },
 
-    #[error("no chat export found: {looked_at} files, none of a known format")]
+    #[error("no chat export found: {}, none of a known format", counted(*looked_at as u64, "file"))]
     #[diagnostic(
         code(wisp_model::chats::nothing_found),
         help(
@@ -125,9 +127,7 @@ pub enum ChatError {
     )]
     UnknownPersona { name: String, senders: usize, names: String },
 
-    #[error(
-        "only one side writes: nobody answers {name}, or {name} answers nobody ({chats} chats)"
-    )]
+    #[error("only one side writes: nobody answers {name}, or {name} answers nobody (in {})", counted(*chats as u64, "chat"))]
     #[diagnostic(
         code(wisp_model::chats::one_sided),
         help(

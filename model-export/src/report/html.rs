@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::plot::{Bar, HALF, WIDE, columns, escape, rows};
-use super::{ChatReport, GAPS, Report, grouped, percent};
+use super::{ChatReport, GAPS, Report, counted, grouped, percent};
 use crate::chats::clean::Reason;
 use crate::chats::rhythm::{LONGEST_BURST, share};
 
@@ -108,11 +108,11 @@ fn dropped(report: &Report) -> String {
     }
     let mut facts = Vec::new();
     if report.links_cut > 0 {
-        facts.push(format!("Links were cut out of {} messages.", grouped(report.links_cut)));
+        facts.push(format!("Links were cut out of {}.", counted(report.links_cut, "message")));
     }
     for (why, count) in &report.left_out {
-        let (chats, lines) = (grouped(count.chats as u64), grouped(count.lines));
-        facts.push(format!("Left out whole: {} ({chats}, with {lines} lines).", why.name()));
+        let (chats, lines) = (grouped(count.chats as u64), counted(count.lines, "line"));
+        facts.push(format!("Left out whole: {} ({chats}, with {lines}).", why.name()));
     }
     body += &facts.iter().map(|fact| format!("<p>{fact}</p>")).collect::<String>();
     section(
@@ -207,14 +207,15 @@ fn chats(report: &Report) -> String {
 fn files(report: &Report) -> String {
     let mut body = String::new();
     for (service, count) in &report.services {
-        let (chats, lines) = (grouped(count.chats as u64), grouped(count.lines));
-        let _ = write!(body, "<li>{service}: {lines} lines in {chats} chats</li>");
+        let (chats, lines) = (counted(count.chats as u64, "chat"), counted(count.lines, "line"));
+        let _ = write!(body, "<li>{service}: {lines} in {chats}</li>");
     }
     let Report { files, unknown_files, skipped_files, .. } = report;
     let _ = write!(
         body,
-        "<li>{files} files read ({:.1} MB), {unknown_files} that hold no chat, {skipped_files} of other \
-         kinds not opened</li>",
+        "<li>{} read ({:.1} MB), {unknown_files} that hold no chat, {skipped_files} of other kinds not \
+         opened</li>",
+        counted(*files as u64, "file"),
         report.bytes as f64 / 1e6,
     );
     let zone = escape(&report.time_zone);

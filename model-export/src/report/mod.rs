@@ -156,6 +156,12 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
+/// So many of something: `1 chat`, `1,204 chats`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
+
 /// A share as `81.4 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)

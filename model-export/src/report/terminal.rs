@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{GAPS, Report, grouped, percent};
+use super::{GAPS, Report, counted, grouped, percent};
 use crate::chats::clean::Reason;
 use crate::chats::rhythm::{LONGEST_BURST, share};
 
@@ -22,11 +22,12 @@ pub fn page(report: &Report) -> String {
 
 fn head(page: &mut String, report: &Report) -> std::fmt::Result {
     let Report { persona, files, bytes, .. } = report;
+    let files = counted(*files as u64, "file");
     writeln!(page, "persona       {persona}")?;
-    writeln!(page, "read          {files} files, {:.1} MB", *bytes as f64 / 1e6)?;
+    writeln!(page, "read          {files}, {:.1} MB", *bytes as f64 / 1e6)?;
     for (service, count) in &report.services {
-        let (chats, lines) = (count.chats, grouped(count.lines));
-        writeln!(page, "              {service}: {lines} lines in {chats} chats")?;
+        let (chats, lines) = (counted(count.chats as u64, "chat"), counted(count.lines, "line"));
+        writeln!(page, "              {service}: {lines} in {chats}")?;
     }
     writeln!(page, "time zone     {}", report.time_zone)?;
     let kept = share(report.kept, report.read);
@@ -52,14 +53,14 @@ fn what_was_dropped(page: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(page, "  nothing")?;
     }
     if report.links_cut > 0 {
-        writeln!(page, "links cut out of {} messages", grouped(report.links_cut))?;
+        writeln!(page, "links cut out of {}", counted(report.links_cut, "message"))?;
     }
     if !report.left_out.is_empty() {
         writeln!(page, "\nleft out")?;
     }
     for (why, count) in &report.left_out {
-        let (chats, lines) = (count.chats, grouped(count.lines));
-        writeln!(page, "  {}: {chats} ({lines} lines)", why.name())?;
+        let (chats, lines) = (count.chats, counted(count.lines, "line"));
+        writeln!(page, "  {}: {chats} ({lines})", why.name())?;
     }
     Ok(())
 }
