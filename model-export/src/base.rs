@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use model_format::AlignedBytes;
+use serde_json::Value;
 use tokenizer::Encoder;
 
 use crate::chats::Message;
-use crate::hugging_face::{FloatType, export};
+use crate::hugging_face::{FloatType, export, tokenizer_json};
 use crate::{Result, persona_file};
 
 /// The file, as `import hf` and `quantise` made it.
@@ -47,6 +48,16 @@ impl Base {
         export(&model, &table, &self.output, FloatType::F32)?;
         Ok(format!("wrote {} ({})\n", self.output.display(), model.persona().provenance.training))
     }
+}
+
+/// Its tokenizer.json.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn tokenizer() -> Result<Value> {
+    let file = AlignedBytes::copy_of(FILE);
+    let (_, table) = persona_file::open(Path::new(NAME), &file)?;
+    Ok(tokenizer_json(&table)?)
 }
 
 /// Whether the base knows the language of these chats: told by how many bytes its tokens hold.

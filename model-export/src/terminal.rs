@@ -1,6 +1,6 @@
 //! The terminal: questions to the person at it, and foreign text that must not command it.
 
-use std::io::{BufRead, IsTerminal, StderrLock, StdinLock, Write};
+use std::io::{BufRead, IsTerminal, Stderr, StdinLock, Write};
 use std::path::Path;
 
 use crate::{Error, Result};
@@ -12,11 +12,12 @@ pub(crate) struct Terminal<R, W> {
     has_person: bool,
 }
 
-impl Terminal<StdinLock<'static>, StderrLock<'static>> {
+impl Terminal<StdinLock<'static>, Stderr> {
     /// The one that the program was started from.
     pub(crate) fn standard() -> Self {
         let has_person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        let (input, output) = (std::io::stdin().lock(), std::io::stderr().lock());
+        // Not locked: Ctrl-C while a question is open says something there, too.
+        let (input, output) = (std::io::stdin().lock(), std::io::stderr());
         Self { input, output, has_person }
     }
 }

@@ -73,6 +73,7 @@ fn import_and_export() {
     survives(folder, &llama2c, &["s.bin", "s.tok"]);
     survives(folder, &["export", "gguf", "p.wisp", "-o", "p.gguf"], &["p.gguf"]);
     assert!(refused(folder, &["export", "hf", "p.wisp", "-o", "hf"]) > 1);
+    assert!(refused(folder, &["base", "-o", "base"]) > 1);
     for [from, what, to] in [["hf", "hf", "h.wisp"], ["gguf", "p.gguf", "g.wisp"]] {
         survives(folder, &["import", from, what, "-o", to], &[to]);
     }

@@ -37,6 +37,9 @@ fn bad_chats_are_refused() {
     is(with(&|it| it.vocabulary = Some(60_000)), |it| {
         matches!(it, PrepareError::Vocabulary { .. })
     });
+    is(with(&|it| it.licences = "x".repeat(60_001)), |it| {
+        matches!(it, PrepareError::Licences { bytes: 60_001 })
+    });
     assert!(matches!(with(&|it| it.chats = "/nowhere".into()), Error::Read { .. }));
     let only_moth = chat.iter().filter(|it| it["sender"] == "Moth").cloned().collect::<Vec<_>>();
     is(Place::new(&only_moth).fails(), |it| matches!(it, PrepareError::OneSided { .. }));

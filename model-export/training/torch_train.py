@@ -86,6 +86,8 @@ def schedule(step, total, options):
 def optimisers_of(model, kind, decay):
     """Matrices decay, norms do not. Muon (Jordan et al., 2024) takes the layers' matrices, with steps as long
     as AdamW's would be (Liu et al.: Muon is scalable, 2025), so that one rate serves both."""
+    if kind == "muon" and not hasattr(torch.optim, "Muon"):
+        sys.exit(f"error: PyTorch {torch.__version__} has no Muon: pip install --upgrade torch")
     matrices = [w for name, w in model.named_parameters() if w.dim() > 1 and "layers" in name]
     others = [w for name, w in model.named_parameters() if w.dim() > 1 and "layers" not in name]
     norms = [w for w in model.parameters() if w.dim() == 1]
@@ -173,11 +175,13 @@ def main():
            "best": math.inf, "best_step": 0, "worse": 0, "records": []}
     if options.resume:
         saved = torch.load(checkpoint, map_location=options.device, weights_only=True)
+        if saved.get("optimiser") != options.optimiser:
+            sys.exit(f"error: {checkpoint} is of a run with --optimiser {saved.get('optimiser')}")
         model.load_state_dict(saved["model"])
         for optimiser, state in zip(optimisers, saved["optimisers"]):
             optimiser.load_state_dict(state)
         run, mixture.state = saved["run"], saved["mixture"]
-    learner = torch.compile(model) if half and not options.no_compile else model
+    learner = torch.compile(model) if (cuda or half) and not options.no_compile else model
     learner = nn.parallel.DistributedDataParallel(learner) if world > 1 else learner
     shares = [data.shares(options.chats_share), data.shares(options.finetune_chats_share)]
     before = run["seconds"]
@@ -226,7 +230,8 @@ def main():
         return nats["chats"]
 
     def save():
-        state = {"model": model.state_dict(), "optimisers": [optimiser.state_dict() for optimiser in optimisers], "mixture": mixture.state, "run": run}
+        state = {"model": model.state_dict(), "optimisers": [optimiser.state_dict() for optimiser in optimisers], "mixture": mixture.state, "run": run,
+                 "optimiser": options.optimiser}
         write(checkpoint, lambda part: torch.save(state, part))
 
     if rank == 0 and not options.resume:

@@ -3,45 +3,39 @@
 use std::io::Result;
 use std::path::Path;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// Who may read a file (on Unix; elsewhere the folder decides).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// It is an ordinary file.
+    /// It is an ordinary file: whom the umask allows.
     Everybody,
     /// It is private.
     Owner,
 }
 
-/// Temporary files are for their owner only.
-#[cfg(unix)]
-pub(crate) fn allow(file: &NamedTempFile, readers: Readers) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
+/// A temporary file in this folder. What `tempfile` makes of itself is for its owner only.
+pub(crate) fn file_in(folder: &Path, readers: Readers) -> Result<NamedTempFile> {
     match readers {
-        Readers::Everybody => {
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
-        }
-        Readers::Owner => Ok(()),
+        Readers::Everybody => ordinary(0o666).tempfile_in(folder),
+        Readers::Owner => NamedTempFile::new_in(folder),
     }
 }
 
-#[cfg(not(unix))]
-pub(crate) fn allow(_: &NamedTempFile, _: Readers) -> Result<()> {
-    Ok(())
+/// A temporary folder in this folder, for whom the umask allows.
+pub(crate) fn folder_in(folder: &Path) -> Result<TempDir> {
+    ordinary(0o777).prefix(".wisp-").tempdir_in(folder)
 }
 
-/// So are temporary folders; everybody may read this one, and all files in it.
 #[cfg(unix)]
-pub(crate) fn allow_folder(folder: &Path) -> Result<()> {
+fn ordinary(mode: u32) -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
-    for entry in std::fs::read_dir(folder)? {
-        std::fs::set_permissions(entry?.path(), std::fs::Permissions::from_mode(0o644))?;
-    }
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::fs::Permissions::from_mode(mode));
+    builder
 }
 
 #[cfg(not(unix))]
-pub(crate) fn allow_folder(_: &Path) -> Result<()> {
-    Ok(())
+fn ordinary(_: u32) -> tempfile::Builder<'static, 'static> {
+    tempfile::Builder::new()
 }

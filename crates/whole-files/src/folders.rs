@@ -17,7 +17,7 @@ pub fn write_folder(
 ) -> Result<(), WriteError> {
     let failed = WriteError::at(path);
     let made = Made::all_of(parent(path))?;
-    let folder = tempfile::Builder::new().prefix(".wisp-").tempdir_in(parent(path));
+    let folder = access::folder_in(parent(path));
     let folder = folder.map_err(|error| failed(without_path(error)))?;
     // Nobody knows the place where it was made.
     let known = |error: WriteError| match error.path.strip_prefix(folder.path()) {
@@ -25,7 +25,6 @@ pub fn write_folder(
         Err(_) => error,
     };
     fill(folder.path()).map_err(known)?;
-    access::allow_folder(folder.path()).map_err(&failed)?;
     for entry in std::fs::read_dir(folder.path()).map_err(&failed)? {
         let file = entry.and_then(|entry| File::open(entry.path()));
         file.and_then(|file| file.sync_all()).map_err(&failed)?;

@@ -99,7 +99,7 @@ impl Draft {
             let cause = Error::new(ErrorKind::AlreadyExists, "something of that name is no file");
             return Err(failed(cause).into());
         }
-        let new = NamedTempFile::new_in(folders::parent(path));
+        let new = access::file_in(folders::parent(path), readers);
         let mut file = new.map_err(|error| failed(folders::without_path(error)))?;
         // The file itself: errors of `NamedTempFile` tell its name, which nobody knows.
         let mut buffered = BufWriter::with_capacity(1 << 16, file.as_file_mut());
@@ -109,7 +109,6 @@ impl Draft {
             return Err(error);
         }
         buffered.into_inner().map_err(|error| failed(error.into_error()))?;
-        access::allow(&file, readers).map_err(&failed)?;
         file.as_file().sync_all().map_err(&failed)?;
         Ok(Self { file, path: path.to_owned() })
     }

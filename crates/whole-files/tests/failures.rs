@@ -80,7 +80,7 @@ fn a_folder_is_there_when_it_is_full() {
 
 #[cfg(unix)]
 #[test]
-fn private_files_are_for_their_owner_and_others_for_everybody() {
+fn private_files_are_for_their_owner_and_others_for_whom_the_umask_allows() {
     use std::os::unix::fs::PermissionsExt;
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("both");
@@ -94,6 +94,10 @@ fn private_files_are_for_their_owner_and_others_for_everybody() {
     .unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.join("mine")), 0o600);
-    assert_eq!(mode(&folder.join("ours")), 0o644);
-    assert_eq!((mode(&whole), mode(&whole.join("a"))), (0o755, 0o644));
+    let plain = place.path().join("plain");
+    std::fs::create_dir(&plain).unwrap();
+    std::fs::write(plain.join("a"), "x").unwrap();
+    assert_eq!(mode(&folder.join("ours")), mode(&plain.join("a")));
+    assert_eq!((mode(&whole), mode(&whole.join("a"))), (mode(&plain), mode(&plain.join("a"))));
+    assert_ne!(mode(&folder.join("ours")), 0o600, "with this umask the test shows nothing");
 }

@@ -27,11 +27,9 @@ impl Command {
 
     /// Does it in this process.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
-        // Our own words; if one is wrong after all, clap says which.
-        let arguments = Arguments::try_parse_from(&self.words).map_err(|error| {
-            let (path, what) = (PathBuf::from("this command"), error.to_string());
-            MakeError::Damaged { path, what }
-        })?;
+        // Our own words and names of files; if one is wrong after all, clap says which.
+        let arguments = Arguments::try_parse_from(&self.words)
+            .map_err(|error| MakeError::Option { what: error.to_string() })?;
         let Some(path) = self.page else { return arguments.run(out) };
         let mut page = Vec::new();
         arguments.run(&mut page)?;

@@ -44,6 +44,13 @@ pub enum MakeError {
     )]
     Name { bytes: usize },
 
+    #[error("this command cannot be given: {what}")]
+    #[diagnostic(
+        code(wisp_model::make::option),
+        help("Give `wisp-model make-persona` again with another option or name there.")
+    )]
+    Option { what: String },
+
     #[error("stopped before the end")]
     #[diagnostic(
         code(wisp_model::make::stopped),

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use clap::Args;
 use model_format::WeightFormat;
 
+use crate::stream::command::{SIZES, weighed};
 use crate::train::Size;
 use crate::weight_format::FormatName;
 use crate::{Result, cli, interrupt};
@@ -41,21 +42,22 @@ pub struct MakePersona {
     /// The size of a model that begins with nothing.
     #[arg(long, value_enum, conflicts_with = "from")]
     preset: Option<Size>,
-    /// Minutes to train; otherwise two hours for a small model, ten for one of 15M.
-    #[arg(long)]
+    /// Minutes to train; otherwise two hours for a small model or one that is gone on with, ten for
+    /// a new one of 15M.
+    #[arg(long, value_parser = above_zero)]
     minutes: Option<f64>,
     /// Millions of tokens to see, instead: the same again gives the same model.
-    #[arg(long, conflicts_with = "minutes")]
+    #[arg(long, conflicts_with = "minutes", value_parser = above_zero)]
     tokens: Option<f64>,
     /// A general corpus to learn the language from, and its weight. May be given again.
-    #[arg(long, value_name = "FILE[=WEIGHT]")]
+    #[arg(long, value_name = "FILE[=WEIGHT]", value_parser = corpus)]
     corpus: Vec<String>,
     /// Leave out the messages in this file: remember.jsonl of an earlier one. May be given again.
     #[arg(long, value_name = "FILE")]
     without: Vec<PathBuf>,
     /// Number of tokens in the vocabulary of a model that begins with nothing; otherwise 2048, or fewer
     /// where the chats give no more.
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long, conflicts_with = "from", value_parser = clap::value_parser!(u32).range(SIZES))]
     vocabulary: Option<u32>,
     /// A file with licences and attributions of chats and corpora.
     #[arg(long, value_name = "FILE")]
@@ -73,6 +75,18 @@ pub struct MakePersona {
     /// How weights are stored: fp8, int8 or int4.
     #[arg(long, default_value = "fp8")]
     format: FormatName,
+}
+
+fn above_zero(argument: &str) -> std::result::Result<f64, String> {
+    match argument.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("give a number above 0".to_owned()),
+    }
+}
+
+/// A corpus as `prepare` takes it: looked at now, not after the chats were cleaned.
+fn corpus(argument: &str) -> std::result::Result<String, String> {
+    weighed(argument).map(|_| argument.to_owned())
 }
 
 impl MakePersona {

@@ -95,6 +95,8 @@ impl Notes {
             (Step::Prepare, self.licences == begun.licences, "--licences"),
             (Step::Prepare, self.from == begun.from, "--from"),
             (Step::Prepare, self.from_nothing == begun.from_nothing, "--from-nothing"),
+            // A size of its own means no base: decided when the tokens are packed.
+            (Step::Prepare, self.preset.is_some() == begun.preset.is_some(), "--preset"),
             (Step::Train, self.preset == begun.preset, "--preset"),
             (Step::Train, self.minutes == begun.minutes, "--minutes"),
             (Step::Train, self.tokens == begun.tokens, "--tokens"),
@@ -148,21 +150,23 @@ mod tests {
         assert_eq!(with(&["--vocabulary", "300", "--without", "list", "--corpus", "a"]), None);
         assert_eq!(with(&["--vocabulary", "400", "--licences", "b"]), None);
         done(&folder, "dataset/dataset.json");
-        for changed in ["--vocabulary", "--without", "--corpus", "--from"] {
-            let found = with(&[changed, "500", "--licences", "b"]).unwrap();
-            // The vocabulary is another too.
-            assert!(found == changed || found == "--vocabulary", "{changed}: {found}");
+        let packed = ["--vocabulary", "400", "--licences", "b"];
+        for (changed, options) in [
+            ("--vocabulary", &["--vocabulary", "500", "--licences", "b"][..]),
+            ("--licences", &["--vocabulary", "400"]),
+            ("--without", &[&packed[..], &["--without", "list"]].concat()),
+            ("--corpus", &[&packed[..], &["--corpus", "a"]].concat()),
+            ("--from-nothing", &[&packed[..], &["--from-nothing"]].concat()),
+            ("--preset", &[&packed[..], &["--preset", "3M"]].concat()),
+        ] {
+            assert_eq!(with(options), Some(changed));
         }
-        let with = |more: &[&str]| {
-            let same = ["Anna", "--vocabulary", "400", "--licences", "b"];
-            again(&folder, &[&begin[..], &same, more].concat())
-        };
-        assert_eq!(with(&["--minutes", "9", "--preset", "3M"]), None);
+        let with = |more: &[&str]| again(&folder, &[&begin[..], &["Anna"], &packed, more].concat());
+        assert_eq!(with(&["--minutes", "9"]), None);
         done(&folder, "model/checkpoint.safetensors");
-        assert_eq!(with(&["--minutes", "8", "--preset", "3M"]), Some("--minutes"));
-        assert_eq!(with(&["--minutes", "9", "--preset", "15M"]), Some("--preset"));
-        assert_eq!(with(&["--tokens", "9", "--preset", "3M"]), Some("--minutes"));
-        let train = ["--minutes", "9", "--preset", "3M"];
+        assert_eq!(with(&["--minutes", "8"]), Some("--minutes"));
+        assert_eq!(with(&["--tokens", "9"]), Some("--minutes"));
+        let train = ["--minutes", "9"];
         assert_eq!(with(&[&train[..], &["--format", "int8"]].concat()), None);
         done(&folder, "persona.wisp");
         assert_eq!(with(&train), Some("--format"));
@@ -170,6 +174,23 @@ mod tests {
         assert_eq!(with(&[&made[..], &["--conversations", "7"]].concat()), None);
         done(&folder, "samples.md");
         assert_eq!(with(&made), Some("--conversations"));
+    }
+
+    #[test]
+    fn what_a_model_begins_with_is_decided_before_its_tokens_are_packed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("anna");
+        let with = |more: &[&str]| again(&folder, &[&["chats", "--name", "Anna"], more].concat());
+        for begin in [&["--from", "a"][..], &["--from-nothing"], &["--preset", "3M"]] {
+            assert_eq!(with(begin), None);
+        }
+        done(&folder, "dataset/dataset.json");
+        assert_eq!(with(&["--preset", "15M"]), None, "the tokens are the same");
+        assert_eq!(with(&[]), Some("--preset"));
+        assert_eq!(with(&["--preset", "15M", "--from-nothing"]), Some("--from-nothing"));
+        assert_eq!(with(&["--from", "a"]), Some("--from"));
+        done(&folder, "model/checkpoint.safetensors");
+        assert_eq!(with(&["--preset", "3M"]), Some("--preset"));
     }
 
     #[test]

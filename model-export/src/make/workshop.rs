@@ -49,8 +49,11 @@ impl Workshop {
         if let Some(why) = self.asks_for_another() {
             return Ok(Some(why));
         }
-        if self.is_begun(Step::Prepare) && !self.is_begun(Step::Base) {
-            return Ok(Some("the tokens were packed without"));
+        if self.is_begun(Step::Prepare) {
+            // Decided already. The base itself can be had again at any time.
+            let tokenizer = read_json(&self.path("dataset/tokenizer.json"))?;
+            let is_other = tokenizer != base::tokenizer()?;
+            return Ok(is_other.then_some("the tokens were packed without"));
         }
         let chats = canonical::read(&self.path("chats"))?;
         Ok(match base::knows_language_of(&chats)? {
@@ -73,10 +76,13 @@ impl Workshop {
         }
     }
 
-    /// The model that is gone on with, once the step that decides on the base is over.
-    fn beginning(&self) -> Option<PathBuf> {
-        let is_base = self.asks_for_another().is_none() && self.is_begun(Step::Base);
-        self.make.from.clone().or_else(|| is_base.then(|| self.path("base")))
+    /// The model that is gone on with; the chats are there.
+    fn beginning(&self) -> Result<Option<PathBuf>> {
+        Ok(match (&self.make.from, self.why_no_base()?) {
+            (Some(folder), _) => Some(folder.clone()),
+            (None, None) => Some(self.path("base")),
+            (None, Some(_)) => None,
+        })
     }
 
     /// The command of a step, for which the steps before are done.
@@ -99,7 +105,7 @@ impl Workshop {
                 for corpus in &self.make.corpus {
                     words.extend(["--corpus".into(), corpus.into()]);
                 }
-                if let Some(folder) = self.beginning() {
+                if let Some(folder) = self.beginning()? {
                     words.extend(["--like".into(), folder.into()]);
                 }
                 if let Some(size) = self.make.vocabulary {
@@ -176,7 +182,7 @@ impl Workshop {
     }
 
     fn add_recipe(&self, words: &mut Vec<OsString>) -> Result<()> {
-        let minutes = match self.beginning() {
+        let minutes = match self.beginning()? {
             Some(folder) => {
                 words.extend(["--from".into(), folder.into()]);
                 120.0
@@ -231,7 +237,7 @@ mod tests {
 
     use super::{MakePersona, Step, Workshop};
 
-    /// A folder in which chats and dataset are done: the dataset has so many tokens.
+    /// A folder in which chats and dataset are done, without the base: the dataset has so many tokens.
     fn folder(tokens: u64) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, json: serde_json::Value| {
@@ -243,6 +249,7 @@ mod tests {
         let sources = [tokens / 4, tokens - tokens / 4];
         let sources = sources.map(|tokens| serde_json::json!({"train": {"tokens": tokens}}));
         write("dataset/dataset.json", serde_json::json!({ "sources": sources }));
+        write("dataset/tokenizer.json", serde_json::json!({}));
         folder
     }
 
@@ -280,13 +287,14 @@ mod tests {
     #[test]
     fn a_base_that_was_taken_is_begun_with_unless_something_else_is_asked_for() {
         let folder = folder(9);
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
         let commands = |options: &[&str]| {
             [Step::Prepare, Step::Train].map(|step| shown(folder.path(), step, options))
         };
         let without = commands(&[]);
         assert!(without.iter().all(|shown| !shown.contains("base")), "{without:?}");
-        std::fs::create_dir(folder.path().join("base")).unwrap();
-        std::fs::write(folder.path().join("base/model.safetensors"), "").unwrap();
+        write("dataset/tokenizer.json", crate::base::tokenizer().unwrap().to_string().as_bytes())
+            .unwrap();
         let [prepare, train] = commands(&[]);
         assert!(prepare.contains("--like base"), "{prepare}");
         assert!(train.ends_with("--from base --minutes 120"), "{train}");
@@ -296,6 +304,20 @@ mod tests {
         }
         let [_, train] = commands(&["--from", "older"]);
         assert!(train.ends_with("--from older --minutes 120"), "{train}");
+
+        // Before tokens were packed, the chats decide, whatever is left of another try.
+        std::fs::remove_file(folder.path().join("dataset/dataset.json")).unwrap();
+        std::fs::create_dir(folder.path().join("base")).unwrap();
+        write("base/model.safetensors", b"").unwrap();
+        for (text, is_english) in [
+            ("did you see what the cat did to my shoes today?", true),
+            ("ich hab heute keine Lust mehr auf Kartoffeln", false),
+        ] {
+            let line = serde_json::json!({"time": 1, "sender": "a", "text": text, "chat": "a"});
+            write("chats/chats.jsonl", format!("{line}\n").as_bytes()).unwrap();
+            let prepare = shown(folder.path(), Step::Prepare, &[]);
+            assert_eq!(prepare.contains("--like base"), is_english, "{prepare}");
+        }
     }
 
     #[test]

@@ -14,14 +14,16 @@ use crate::chats::{Message, canonical};
 /// Files that cannot be read, lists for other chats.
 pub fn leave_out(messages: &mut Vec<Message>, without: &[PathBuf]) -> Result<usize> {
     let before = messages.len();
+    let mut unwanted = HashSet::new();
     for path in without {
-        let unwanted: HashSet<Message> = canonical::read_any(path)?.into_iter().collect();
-        let is_there = messages.iter().any(|message| unwanted.contains(message));
-        if !is_there && !unwanted.is_empty() {
+        let listed: HashSet<Message> = canonical::read_any(path)?.into_iter().collect();
+        if !listed.is_empty() && !messages.iter().any(|message| listed.contains(message)) {
             return Err(PrepareError::NothingLeftOut { path: path.clone() }.into());
         }
-        messages.retain(|message| !unwanted.contains(message));
+        // Lists of two reports may name the same.
+        unwanted.extend(listed);
     }
+    messages.retain(|message| !unwanted.contains(message));
     Ok(before - messages.len())
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +12,9 @@ use super::dataset::About;
 use super::prepare::{Request, Step, prepare};
 use crate::bpe::SMALLEST;
 use crate::{Result, cli};
+
+/// How many tokens there can be.
+pub(crate) const SIZES: RangeInclusive<i64> = SMALLEST as i64 + 1..=65536;
 
 /// Pack chats and corpora as tokens to train on.
 ///
@@ -39,7 +43,7 @@ pub struct Prepare {
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=16384))]
     context: u16,
     /// Number of tokens; otherwise 2048, or fewer where the texts give no more.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(SMALLEST as i64 + 1..=65536))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(SIZES))]
     vocabulary: Option<u32>,
     /// Take the tokenizer of this model, to go on training it: a folder that `wisp-model train` or
     /// `wisp-model export hf` wrote.
@@ -89,7 +93,7 @@ impl Prepare {
 }
 
 /// `NAME` or `NAME=WEIGHT`.
-fn weighed(argument: &str) -> std::result::Result<(String, f64), String> {
+pub(crate) fn weighed(argument: &str) -> std::result::Result<(String, f64), String> {
     let Some((name, weight)) = argument.rsplit_once('=') else {
         return Ok((argument.to_owned(), 1.0));
     };

@@ -132,6 +132,13 @@ pub enum PrepareError {
     )]
     Model { path: PathBuf, cause: serde_json::Error },
 
+    #[error("the licences have {bytes} bytes together, and a persona's file has room for 60,000")]
+    #[diagnostic(
+        code(wisp_model::prepare::licences),
+        help("Shorten the file of --licences: names of licences and addresses are enough.")
+    )]
+    Licences { bytes: usize },
+
     #[error("the tokens cannot be stored: {cause}")]
     #[diagnostic(
         code(wisp_model::prepare::store),

@@ -98,6 +98,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         Some(folder) => Words::of_model(folder)?,
         None => train_words(&sources, request.vocabulary)?,
     };
+    let licences = joined(&words.licences, &request.licences)?;
     progress(Step::Trained);
     let tokenizer = words::open(&words.table)?;
     let vocabulary = tokenizer.vocabulary();
@@ -135,7 +136,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         left_out,
         special_tokens: Marks::default(),
         source: Source::list(&about),
-        licences: joined(&words.licences, &request.licences),
+        licences,
         statistics: Statistics::of(&messages, &request.persona),
         sources: about,
     };
@@ -143,11 +144,19 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     Ok(about)
 }
 
-/// Licences of the model that is gone on with, and of what is added.
-fn joined(before: &str, added: &str) -> String {
-    match before.is_empty() || added.is_empty() || before == added {
-        true => [added, before].into_iter().find(|text| !text.is_empty()).unwrap_or("").to_owned(),
-        false => format!("{added}\n\n{before}"),
+/// A persona's file has room for 64 KiB of what is told of it.
+const LONGEST_LICENCES: usize = 60_000;
+
+/// Licences of the model that is gone on with, and of what is added, if it is not there already.
+fn joined(before: &str, added: &str) -> Result<String> {
+    let joined = match () {
+        () if before.contains(added) => before.to_owned(),
+        () if before.is_empty() => added.to_owned(),
+        () => format!("{added}\n\n{before}"),
+    };
+    match joined.len() > LONGEST_LICENCES {
+        true => Err(PrepareError::Licences { bytes: joined.len() }.into()),
+        false => Ok(joined),
     }
 }
 
