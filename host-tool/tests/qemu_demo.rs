@@ -47,7 +47,7 @@ async fn a_newcomer_types_a_message_and_the_model_answers() {
     }
     let Some(browser) = Browser::start().await else { return };
     let mut program = Command::new(env!("CARGO_BIN_EXE_wisp"))
-        .args(["demo", "--no-browser", "--persona"])
+        .args(["demo", "--no-browser", "--upload", "--persona"])
         .arg(persona)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -17,6 +17,9 @@ pub(super) struct DemoArguments {
     board: BoardArguments,
     #[command(flatten)]
     images: ImageOptions,
+    /// Send the persona over the emulated cable, instead of starting with it as from an SD card
+    #[arg(long)]
+    upload: bool,
     #[command(flatten)]
     history: HistoryOptions,
     #[command(flatten)]
@@ -29,7 +32,9 @@ pub(super) struct DemoArguments {
 
 /// Emulates a board and serves it until Ctrl-C.
 pub(super) fn run(arguments: DemoArguments) -> Result<()> {
-    let wanted = arguments.images.complete(arguments.board.board.kind)?;
+    let kind = arguments.board.board.kind;
+    let images = arguments.images.completed(kind)?;
+    let wanted = images.named()?;
     let options = ClientOptions {
         wanted,
         keeping: arguments.history.keeping_if_named()?,
@@ -37,11 +42,9 @@ pub(super) fn run(arguments: DemoArguments) -> Result<()> {
     };
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;
-    let mut board = arguments.board.start(None)?;
-    out::line(&format!(
-        "An emulated {} boots the real bootloader. It is slow: be patient.",
-        arguments.board.board.kind
-    ));
+    let mut board = arguments.board.with_wanted(&images, arguments.upload).start(None)?;
+    let slow = if arguments.upload { " A persona takes minutes to send." } else { "" };
+    out::line(&format!("An emulated {kind} boots the real bootloader.{slow}"));
     let way = arguments.noise.on(Box::new(board.connector()));
     serve(way, options, &arguments.page, &interrupt, move || board.check())
 }

@@ -168,7 +168,7 @@ impl ImageOptions {
 
     /// What was named, and what the build made for the rest.
     pub(super) fn complete(&self, board: BoardKind) -> Result<Wanted> {
-        Ok(Wanted { always_compare: true, ..self.completed(board)?.named()? })
+        self.completed(board)?.named()
     }
 }
 
@@ -194,9 +194,9 @@ pub(super) struct BoardArguments {
 }
 
 impl BoardArguments {
-    /// The same board with a persona in memory from the start, as the Pi's boot stage could put it
-    /// there: an upload then finds everything there already.
-    pub(super) fn with_persona(&self, persona: &Path) -> Self {
+    /// The same board with a persona in memory from the start, as the Pi's boot stage brings it from an
+    /// SD card: an upload then finds everything there already.
+    fn with_persona(&self, persona: &Path) -> Self {
         // QEMU ends a value at a comma, unless there are two.
         let file = persona.display().to_string().replace(',', ",,");
         let address = image::PERSONA_ADDRESS;
@@ -204,6 +204,14 @@ impl BoardArguments {
         board.extra.push("-device".to_string());
         board.extra.push(format!("loader,file={file},addr={address:#x},force-raw=on"));
         board
+    }
+
+    /// The same board with the wanted persona in memory, unless that is to come over the cable.
+    pub(super) fn with_wanted(&self, images: &ImageOptions, upload: bool) -> Self {
+        match &images.persona {
+            Some(persona) if !upload => self.with_persona(persona),
+            _ => self.clone(),
+        }
     }
 
     pub(super) fn start(&self, socket: Option<PathBuf>) -> Result<Board> {

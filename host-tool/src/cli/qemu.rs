@@ -24,6 +24,9 @@ pub(super) struct QemuArguments {
     images: ImageOptions,
     #[command(flatten)]
     noise: CableNoiseOptions,
+    /// Send the persona over the emulated cable, instead of starting with it as from an SD card
+    #[arg(long, conflicts_with = "bare")]
+    upload: bool,
     /// Only run the board; other verbs reach it with --port unix:PATH
     #[arg(long)]
     bare: bool,
@@ -34,19 +37,18 @@ pub(super) struct QemuArguments {
 
 /// Runs the board until the friend leaves.
 pub(super) fn run(arguments: QemuArguments) -> Result<()> {
-    let wanted = if arguments.bare {
-        None
-    } else {
-        Some(arguments.images.complete(arguments.board.board.kind)?)
-    };
+    let kind = arguments.board.board.kind;
+    let mut board = arguments.board.clone();
+    let mut wanted = None;
+    if !arguments.bare {
+        let images = arguments.images.completed(kind)?;
+        wanted = Some(images.named()?);
+        board = board.with_wanted(&images, arguments.upload);
+    }
     // Before the board starts: a Ctrl-C in between would leave it behind.
     let interrupt = Interrupt::listen()?;
-    let mut board = arguments.board.start(arguments.socket)?;
-    out::line(&format!(
-        "An emulated {} runs; its serial line is {}",
-        arguments.board.board.kind,
-        board.address()
-    ));
+    let mut board = board.start(arguments.socket)?;
+    out::line(&format!("An emulated {kind} runs; its serial line is {}", board.address()));
     let Some(wanted) = wanted else {
         out::line(&format!(
             "Reach it with `wisp load --port {}`. Ctrl-C ends it.",

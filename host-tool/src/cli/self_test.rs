@@ -16,6 +16,9 @@ use crate::self_test::{PATIENCE_SECONDS, SelfTest, Stage};
 /// Microseconds of silence on one port after which the next is tried, where there are several.
 const LOOK_MICROS: u64 = 4_000_000;
 
+/// What passes before the next port is tried, after one that cannot be used.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Arguments of `wisp self-test`.
 #[derive(Debug, Args)]
 pub(super) struct SelfTestArguments {
@@ -53,11 +56,11 @@ pub(super) fn run(arguments: &SelfTestArguments) -> Result<()> {
     Ok(())
 }
 
-/// Leads the board to its test and back, on whichever port it answers; `None` when that was
-/// interrupted. Where there are several ports, the next is tried after so many microseconds.
+/// Leads the board to its test and back, on whichever port it answers; `None` when the test was
+/// interrupted. Where there are several ports, the next is tried after so many microseconds, or if one fails.
 ///
 /// # Errors
-/// No port can be opened, nobody answers on any, the board does not test itself, or is not sound.
+/// No port can be opened, the search was interrupted, nobody answers on any, the board does not test itself, or is not sound.
 fn lead(
     connector: &mut dyn Connector,
     look_micros: u64,
@@ -67,7 +70,15 @@ fn lead(
     let began = Instant::now();
     let mut tried: Vec<String> = Vec::new();
     loop {
-        let port = connector.connect()?;
+        let has_time = began.elapsed() < Duration::from_secs(PATIENCE_SECONDS);
+        let port = match connector.connect() {
+            Err(_) if has_time && connector.has_alternatives() && !is_interrupted() => {
+                std::thread::sleep(PAUSE);
+                connector.note(false);
+                continue;
+            }
+            port => port?,
+        };
         let name = connector.describe();
         if !tried.contains(&name) {
             tried.push(name.clone());
@@ -79,9 +90,15 @@ fn lead(
             |test: &SelfTest, now: link::Instant| test.is_found() || now.0 < look_micros;
         while may_be_here(&test, exchange.now()) || !connector.has_alternatives() {
             if is_interrupted() {
-                return Ok(None);
+                return if test.is_found() { Ok(None) } else { Err(WispError::Cancelled) };
             }
-            exchange.round(&mut test)?;
+            match exchange.round(&mut test) {
+                Err(_) if !test.is_found() && connector.has_alternatives() => {
+                    std::thread::sleep(PAUSE);
+                    break;
+                }
+                result => result?,
+            }
             match test.stage(exchange.now()) {
                 Stage::Silent => return Err(silent()),
                 Stage::Unheeded => return Err(WispError::NotTested),
@@ -91,7 +108,7 @@ fn lead(
                 Stage::Sound { all, is_back } => return Ok(Some(Sound { all, is_back })),
             }
         }
-        if began.elapsed() >= Duration::from_secs(PATIENCE_SECONDS) {
+        if !has_time {
             return Err(silent());
         }
         connector.note(false);
@@ -136,6 +153,19 @@ mod tests {
         }
     }
 
+    /// A port that vanishes.
+    struct Vanishing;
+
+    impl Port for Vanishing {
+        fn receive(&mut self, _: &mut [u8], _: Duration) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn send(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
     /// A board whose memory is bad.
     struct Bad(Session, Instant);
 
@@ -176,7 +206,10 @@ mod tests {
         fn connect(&mut self) -> Result<Box<dyn Port>> {
             self.opened += 1;
             if self.opened <= self.silent {
-                return Ok(Box::new(Nobody));
+                return Ok(match self.opened % 2 {
+                    1 => Box::new(Nobody),
+                    _ => Box::new(Vanishing),
+                });
             }
             let role = Role::Firmware;
             let identity = Identity { role, boot: 2, version: [0; 3], persona: None };
@@ -205,8 +238,8 @@ mod tests {
         let began = Instant::now();
         let is_late = || began.elapsed() > Duration::from_millis(50);
         let mut ports = Ports { silent: usize::MAX, opened: 0 };
-        let found = lead(&mut ports, 10_000, &is_late, &mut |_, _| {});
-        assert_eq!(found.unwrap(), None);
+        let error = lead(&mut ports, 10_000, &is_late, &mut |_, _| {}).unwrap_err();
+        assert_eq!(error.code_text(), "wisp::load::cancelled");
         assert!(ports.opened > 1);
     }
 }

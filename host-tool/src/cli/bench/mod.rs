@@ -59,10 +59,7 @@ pub(super) fn run(arguments: BenchArguments) -> Result<()> {
     let folder = Folder::create(&path, table.as_ref())?;
 
     let interrupt = Interrupt::listen()?;
-    let mut emulated = match &images.persona {
-        Some(persona) => arguments.board.with_persona(persona),
-        None => arguments.board.clone(),
-    };
+    let mut emulated = arguments.board.with_wanted(&images, false);
     if arguments.instructions {
         emulated.extra.extend(["-icount", "shift=0"].map(String::from));
     }
