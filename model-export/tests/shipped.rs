@@ -1,4 +1,4 @@
-//! What the project ships in `models/`: the persona, its page and figures, and its own chats.
+//! What the project ships in `models/`: the personas, their page and figures, and their chats.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use wisp_model::chats::readers::Hints;
 use wisp_model::persona_file;
 use wisp_model::sample::{Voice, answers};
 
+/// What a board gets if no persona is named, and its small sibling.
+const PERSONAS: [&str; 2] = ["wisp-15m", "wisp-3m"];
+
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
@@ -22,10 +25,15 @@ fn text(name: &str) -> String {
 }
 
 #[test]
-fn the_persona_is_whole_and_says_where_it_is_from() {
-    let path = models().join("wisp-3m.wisp");
-    let file = persona_file::read(&path).unwrap();
-    let (model, tokenizer) = persona_file::open(&path, &file).unwrap();
+fn each_persona_is_whole_and_says_where_it_is_from() {
+    for name in PERSONAS {
+        is_whole(&models().join(name).with_extension("wisp"));
+    }
+}
+
+fn is_whole(path: &Path) {
+    let file = persona_file::read(path).unwrap();
+    let (model, tokenizer) = persona_file::open(path, &file).unwrap();
     let persona = model.persona();
     assert_eq!(persona.name, "Wisp");
     assert!(matches!(persona.style, Style::Chat { .. }));
@@ -45,42 +53,48 @@ fn the_persona_is_whole_and_says_where_it_is_from() {
 
 #[test]
 fn page_figures_and_samples_are_of_this_very_file() {
-    let file = std::fs::read(models().join("wisp-3m.wisp")).unwrap();
-    let sha256: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
-    let figures: Value = serde_json::from_str(&text("wisp-3m.json")).unwrap();
-    assert_eq!(figures["sha256"], sha256);
-    assert_eq!(figures["bytes"], file.len());
-    let samples = text("samples.md");
-    assert!(samples.contains(&sha256));
-    assert_eq!(samples.matches("\n## ").count(), 51, "50 conversations and their rhythm");
-    let page = text("README.md");
-    assert!(page.contains(&sha256));
-    for figure in ["/f32/bits_per_byte", "/fp8/bits_per_byte"] {
-        let bits = figures.pointer(figure).and_then(Value::as_f64).unwrap();
-        assert!(page.contains(&format!("{bits:.3}")), "{figure} {bits}");
-    }
-}
-
-/// Rounded to a byte, it predicts as well as before: half a percent of perplexity is allowed. What it
-/// was measured at is shown with the other figures; measuring takes minutes.
-#[test]
-fn fp8_costs_next_to_nothing() {
-    let figures: Value = serde_json::from_str(&text("wisp-3m.json")).unwrap();
-    let figure = |path: &str| figures.pointer(path).and_then(Value::as_f64).unwrap();
-    for format in ["f32", "fp8"] {
-        let bits = figure(&format!("/{format}/bits_per_byte"));
-        println!("wisp: shipped_{format}_bits_per_byte {bits:.4} bits");
-    }
-    for rate in ["reply_rate", "burst_length", "first_speech_rate"] {
-        let held_back = figure(&format!("/rhythm/held_back/{rate}"));
-        for way in ["told_when", "by_itself"] {
-            let percent = 100.0 * (figure(&format!("/rhythm/{way}/{rate}")) / held_back - 1.0);
-            println!("wisp: shipped_{rate}_{way}_to_chats {percent:.1} %");
+    let (page, samples) = (text("README.md"), text("samples.md"));
+    for name in PERSONAS {
+        let file = std::fs::read(models().join(name).with_extension("wisp")).unwrap();
+        let sha256: String =
+            Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let figures: Value = serde_json::from_str(&text(&format!("{name}.json"))).unwrap();
+        assert_eq!(figures["sha256"], sha256);
+        assert_eq!(figures["bytes"], file.len());
+        assert!(page.contains(&sha256));
+        assert_eq!(samples.contains(&sha256), name == PERSONAS[0]);
+        for figure in ["/f32/bits_per_byte", "/fp8/bits_per_byte"] {
+            let bits = figures.pointer(figure).and_then(Value::as_f64).unwrap();
+            assert!(page.contains(&format!("{bits:.3}")), "{figure} {bits}");
         }
     }
-    let percent = figure("/fp8/perplexity_difference");
-    println!("wisp: shipped_fp8_perplexity_to_f32 {percent:.3} %");
-    assert!(percent < 0.5, "{percent}");
+    assert_eq!(samples.matches("\n## ").count(), 51, "50 conversations and their rhythm");
+}
+
+/// Better than a compressor by far; and rounded to a byte, they predict as well as before: half a percent
+/// of perplexity is allowed. What they were measured at is shown with the other figures; measuring takes minutes.
+#[test]
+fn fp8_costs_next_to_nothing() {
+    for name in PERSONAS {
+        let figures: Value = serde_json::from_str(&text(&format!("{name}.json"))).unwrap();
+        let figure = |path: &str| figures.pointer(path).and_then(Value::as_f64).unwrap();
+        let label = name.replace('-', "_");
+        for format in ["f32", "fp8"] {
+            let bits = figure(&format!("/{format}/bits_per_byte"));
+            println!("wisp: {label}_{format}_bits_per_byte {bits:.4} bits");
+            assert!(bits < 1.65, "{name} {bits}");
+        }
+        for rate in ["reply_rate", "burst_length", "first_speech_rate"] {
+            let held_back = figure(&format!("/rhythm/held_back/{rate}"));
+            for way in ["told_when", "by_itself"] {
+                let percent = 100.0 * (figure(&format!("/rhythm/{way}/{rate}")) / held_back - 1.0);
+                println!("wisp: {label}_{rate}_{way}_to_chats {percent:.1} %");
+            }
+        }
+        let percent = figure("/fp8/perplexity_difference");
+        println!("wisp: {label}_fp8_perplexity_to_f32 {percent:.3} %");
+        assert!(percent < 0.5, "{name} {percent}");
+    }
 }
 
 /// What a persona of anybody's English chats begins with.
@@ -100,7 +114,7 @@ fn the_base_is_whole_and_says_where_it_is_from() {
 /// A greeting is answered more often than not, in words that can be shown.
 #[test]
 fn it_answers_a_greeting() {
-    let path = models().join("wisp-3m.wisp");
+    let path = models().join("wisp-15m.wisp");
     let file = persona_file::read(&path).unwrap();
     let (model, tokenizer) = persona_file::open(&path, &file).unwrap();
     let mut voice = Voice::new(&path, &model, tokenizer).unwrap();
@@ -148,5 +162,5 @@ fn everything_shipped_is_small() {
     }
     let bytes = size(&models());
     println!("wisp: shipped_models {bytes} bytes");
-    assert!(bytes < 12 << 20, "{bytes}");
+    assert!(bytes < 26 << 20, "{bytes}");
 }

@@ -1,4 +1,4 @@
-//! The figures of the shipped persona: from what `wisp-model` measured into the page that tells them.
+//! The figures of a shipped persona: from what `wisp-model` measured into the page that tells them.
 //!
 //! `wisp-model eval --json` and `wisp-model memory-report` write down what they found; by hand stand
 //! only the sampler and how the persona was trained. A test compares page and figures.
@@ -10,10 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->\n";
 
-/// `wisp-3m.json`: all that the page tells.
+/// `wisp-15m.json`: all that the page tells of it.
 #[derive(Deserialize, Serialize)]
 struct Figures {
     file: String,
@@ -172,17 +171,23 @@ pub fn update(persona: &str, evaluation: &str, memory: &str) -> Result<()> {
     };
     figures.memory = read::<Report>(Path::new(memory))?.summary;
     let text = std::fs::read_to_string(&page)?;
-    let (before, after) = around(&text)?;
-    std::fs::write(&page, format!("{before}{BEGIN}{}{END}{after}", block(&figures)?))?;
+    let begin = begin(&figures.file);
+    let (before, _, after) = parts(&text, &begin)?;
+    std::fs::write(&page, format!("{before}{begin}{}{END}{after}", block(&figures)?))?;
     std::fs::write(&json, serde_json::to_string_pretty(&figures)? + "\n")?;
     Ok(())
 }
 
-/// The page before and after its figures.
-fn around(page: &str) -> Result<(&str, &str)> {
-    let (before, rest) = page.split_once(BEGIN).context("the page has no place for figures")?;
-    let (_, after) = rest.split_once(END).context("the figures on the page have no end")?;
-    Ok((before, after))
+/// The line before the figures of a file.
+fn begin(file: &str) -> String {
+    format!("<!-- figures of {file} -->\n")
+}
+
+/// The page before the figures that begin so, the figures, and the page after them.
+fn parts<'a>(page: &'a str, begin: &str) -> Result<(&'a str, &'a str, &'a str)> {
+    let (before, rest) = page.split_once(begin).context("the page has no place for its figures")?;
+    let (figures, after) = rest.split_once(END).context("the figures on the page have no end")?;
+    Ok((before, figures, after))
 }
 
 /// The figures as the page shows them.
@@ -292,11 +297,12 @@ mod tests {
     #[test]
     fn the_page_tells_the_figures() {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-        let figures: Figures = read(&models.join("wisp-3m.json")).unwrap();
         let page = std::fs::read_to_string(models.join("README.md")).unwrap();
-        let (before, after) = around(&page).unwrap();
-        let told = &page[before.len() + BEGIN.len()..page.len() - after.len() - END.len()];
-        assert_eq!(told, block(&figures).unwrap());
+        for name in ["wisp-15m", "wisp-3m"] {
+            let figures: Figures = read(&models.join(name).with_extension("json")).unwrap();
+            let (_, told, _) = parts(&page, &begin(&figures.file)).unwrap();
+            assert_eq!(told, block(&figures).unwrap(), "{name}");
+        }
     }
 
     #[test]
@@ -304,7 +310,7 @@ mod tests {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        for name in ["wisp-3m.json", "README.md"] {
+        for name in ["wisp-15m.json", "README.md"] {
             std::fs::copy(models.join(name), at(name)).unwrap();
         }
         let rates =
@@ -324,15 +330,15 @@ mod tests {
         std::fs::write(at("eval.json"), evaluation.to_string()).unwrap();
         std::fs::write(at("memory.json"), memory.to_string()).unwrap();
 
-        std::fs::write(at("wisp-3m.wisp"), b"another file").unwrap();
-        let wrong = update(&at("wisp-3m.wisp"), &at("eval.json"), &at("memory.json"));
+        std::fs::write(at("wisp-15m.wisp"), b"another file").unwrap();
+        let wrong = update(&at("wisp-15m.wisp"), &at("eval.json"), &at("memory.json"));
         assert!(wrong.unwrap_err().to_string().contains("another file: 5 bytes, not 12"));
 
-        std::fs::write(at("wisp-3m.wisp"), b"wisp!").unwrap();
-        update(&at("wisp-3m.wisp"), &at("eval.json"), &at("memory.json")).unwrap();
+        std::fs::write(at("wisp-15m.wisp"), b"wisp!").unwrap();
+        update(&at("wisp-15m.wisp"), &at("eval.json"), &at("memory.json")).unwrap();
         let page = std::fs::read_to_string(at("README.md")).unwrap();
         for line in [
-            "wisp-3m.wisp, 5 bytes |",
+            "wisp-15m.wisp, 5 bytes |",
             "| 12.500 (+0.25 %; KL 0.2500, top-1 0.250) |",
             "| in a row | 1.250 | 1.250 | 1.250 | +0 % | 1.250 | +0 % |",
             "What it remembers: nothing that was found.",
@@ -340,7 +346,7 @@ mod tests {
         ] {
             assert!(page.contains(line), "{line}");
         }
-        let figures: Figures = read(Path::new(&at("wisp-3m.json"))).unwrap();
+        let figures: Figures = read(Path::new(&at("wisp-15m.json"))).unwrap();
         assert_eq!((figures.bytes, figures.held_back_tokens), (5, 9));
         assert!(page.contains(&figures.sha256));
     }

@@ -6,7 +6,7 @@ use crate::board_kind::BoardKind;
 use crate::errors::{Result, WispError};
 
 /// The persona that a board gets when none is named, in the project's folder.
-const SHIPPED: &str = "models/wisp-3m.wisp";
+const SHIPPED: &str = "models/wisp-15m.wisp";
 
 /// Finds what the build made and what the project ships: next to the program that runs, or below the current folder.
 #[derive(Clone, Debug)]
