@@ -57,7 +57,7 @@ impl Base {
 pub fn tokenizer() -> Result<Value> {
     let file = AlignedBytes::copy_of(FILE);
     let (_, table) = persona_file::open(Path::new(NAME), &file)?;
-    Ok(tokenizer_json(&table)?)
+    tokenizer_json(&table)
 }
 
 /// Whether the base knows the language of these chats: told by how many bytes its tokens hold.
