@@ -9,7 +9,7 @@ mod logits;
 mod small;
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gguf_file::{Entry, GgufFile, numbers};
 use miette::Diagnostic;
@@ -17,20 +17,9 @@ use model_format::{AlignedBytes, ArchitectureSpec, Model, Style};
 use proptest::prelude::*;
 use tokenizer::{Splitter, Tokenizer};
 use wisp_model::gguf::{self, Cause, Gguf, GgufError, GgufType, TensorType};
-use wisp_model::import::Destination;
-
-fn destination() -> Destination {
-    Destination {
-        output: PathBuf::new(),
-        format: "f32".parse().unwrap(),
-        name: None,
-        source: None,
-        licence: None,
-    }
-}
 
 fn import(bytes: &[u8]) -> wisp_model::Result<AlignedBytes> {
-    gguf::import_from(Path::new("folder/model.gguf"), Cursor::new(bytes), &destination())
+    gguf::import_from(Path::new("folder/model.gguf"), Cursor::new(bytes), &small::destination())
 }
 
 /// The code of the error that this file gives; the message names `part`, and there is a next step.

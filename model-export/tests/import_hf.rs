@@ -9,7 +9,7 @@ mod logits;
 #[path = "common/small.rs"]
 mod small;
 
-use folders::{destination, edit, folder, import, persona};
+use folders::{edit, folder, import, persona};
 use miette::Diagnostic;
 use model_format::{ArchitectureSpec, Model, Rhythm, Style};
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ fn what_wisp_json_says_goes_into_the_persona() {
             "anything": "else"
         });
     });
-    let wishes = Destination { source: Some("my chats".into()), ..destination() };
+    let wishes = Destination { source: Some("my chats".into()), ..small::destination() };
     let file = hugging_face::import(folder.path(), &wishes).unwrap();
     let persona = *Model::open(&file).unwrap().persona();
     assert_eq!((persona.name, persona.style), ("Kim", small::CHAT));

@@ -69,10 +69,10 @@ fn lead(
 ) -> Result<Option<Sound>> {
     let began = Instant::now();
     let mut tried: Vec<String> = Vec::new();
+    let has_time = || began.elapsed() < Duration::from_secs(PATIENCE_SECONDS);
     loop {
-        let has_time = began.elapsed() < Duration::from_secs(PATIENCE_SECONDS);
         let port = match connector.connect() {
-            Err(_) if has_time && connector.has_alternatives() && !is_interrupted() => {
+            Err(_) if has_time() && connector.has_alternatives() && !is_interrupted() => {
                 std::thread::sleep(PAUSE);
                 connector.note(false);
                 continue;
@@ -108,7 +108,7 @@ fn lead(
                 Stage::Sound { all, is_back } => return Ok(Some(Sound { all, is_back })),
             }
         }
-        if !has_time {
+        if !has_time() {
             return Err(silent());
         }
         connector.note(false);

@@ -149,10 +149,12 @@ const LONGEST_LICENCES: usize = 60_000;
 
 /// Licences of the model that is gone on with, and of what is added, if it is not there already.
 fn joined(before: &str, added: &str) -> Result<String> {
-    let joined = match () {
-        () if before.contains(added) => before.to_owned(),
-        () if before.is_empty() => added.to_owned(),
-        () => format!("{added}\n\n{before}"),
+    let joined = if before.contains(added) {
+        before.to_owned()
+    } else if before.is_empty() {
+        added.to_owned()
+    } else {
+        format!("{added}\n\n{before}")
     };
     match joined.len() > LONGEST_LICENCES {
         true => Err(PrepareError::Licences { bytes: joined.len() }.into()),

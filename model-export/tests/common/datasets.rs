@@ -82,7 +82,7 @@ impl Place {
 /// The folder, read back by other means than it was written with.
 pub struct Dataset {
     pub about: Value,
-    library: tokenizers::Tokenizer,
+    reference: tokenizers::Tokenizer,
     packed: Vec<u8>,
 }
 
@@ -97,7 +97,7 @@ impl Dataset {
         let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
         Self {
             about: serde_json::from_slice(&file("dataset.json")).unwrap(),
-            library: tokenizers::Tokenizer::from_bytes(file("tokenizer.json")).unwrap(),
+            reference: tokenizers::Tokenizer::from_bytes(file("tokenizer.json")).unwrap(),
             packed: file("dataset.safetensors"),
         }
     }
@@ -132,8 +132,8 @@ impl Dataset {
         let mut shown = String::new();
         for run in row.chunk_by(|one, other| *one > 8 && *other > 8) {
             match run {
-                [mark] if *mark < 9 => shown += &self.library.id_to_token(*mark).unwrap(),
-                text => shown += &self.library.decode(text, false).unwrap(),
+                [mark] if *mark < 9 => shown += &self.reference.id_to_token(*mark).unwrap(),
+                text => shown += &self.reference.decode(text, false).unwrap(),
             }
         }
         shown
@@ -151,7 +151,7 @@ impl Dataset {
                 if text.is_empty() {
                     continue; // How the chat goes on, at the end of a row.
                 }
-                messages.push((*gap, *speaker, self.library.decode(text, false).unwrap()));
+                messages.push((*gap, *speaker, self.reference.decode(text, false).unwrap()));
             }
         }
         messages

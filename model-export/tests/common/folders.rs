@@ -1,26 +1,15 @@
 //! Hugging Face folders of a small model, to be changed and imported.
 #![allow(dead_code, clippy::unwrap_used)] // Each test program uses a part.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use model_format::{AlignedBytes, ArchitectureSpec, Model};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokenizer::{Splitter, Tokenizer};
 use wisp_model::hugging_face::{self, FloatType};
-use wisp_model::import::Destination;
 
-use crate::small;
-
-pub fn destination() -> Destination {
-    Destination {
-        output: PathBuf::new(),
-        format: "f32".parse().unwrap(),
-        name: None,
-        source: None,
-        licence: None,
-    }
-}
+use crate::small::{self, destination};
 
 pub fn persona(spec: ArchitectureSpec) -> AlignedBytes {
     small::persona(spec, small::CHAT, &small::chat_table(Splitter::Gpt2, 300))

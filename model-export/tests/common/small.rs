@@ -1,11 +1,25 @@
 //! Small made-up personas of every kind: chats, byte-level tokens, untied, pruned.
 #![allow(dead_code, clippy::unwrap_used)] // Each test program uses a part.
 
+use std::path::PathBuf;
+
 use model_format::{
     AlignedBytes, ArchitectureSpec, Persona, Provenance, SamplerDefaults, Style, WeightFormat,
     WispBuilder,
 };
 use tokenizer::{Kind, Splitter, TableBuilder};
+use wisp_model::import::Destination;
+
+/// Where an import writes to when nothing is asked for: nowhere, in f32.
+pub fn destination() -> Destination {
+    Destination {
+        output: PathBuf::new(),
+        format: "f32".parse().unwrap(),
+        name: None,
+        source: None,
+        licence: None,
+    }
+}
 
 /// Numbers that look random and are the same everywhere (PCG's multiplier, upper bits).
 pub struct Dice(pub u64);
