@@ -27,7 +27,7 @@ help:
 	@echo "  make setup       install what is missing (demo and test call it)"
 	@echo "  make build       host tools, bootloader, firmware and the tests' personas"
 	@echo "  make zero2w      bootloader and firmware of the second board, the Raspberry Pi Zero 2 W"
-	@echo "  make sdcard [PERSONA=FILE]  an SD card that needs no computer to start (docs/sd-card.md)"
+	@echo "  make sdcard [PERSONA=FILE] [BOARD=zero2w]  an SD card that needs no computer to start (docs/sd-card.md)"
 	@echo "  make fmt         format the code"
 	@echo "  make clean       remove everything that was built"
 
@@ -69,9 +69,9 @@ personas:
 # else: the tests have made-up ones.
 sdcard: export BOOT_FILES := $(BOOT_FILES)
 sdcard: export PERSONA := $(PERSONA)
-sdcard: setup announce bootloader firmware
+sdcard: setup announce $(if $(filter zero2w,$(BOARD)),zero2w,bootloader firmware)
 	@scripts/boot-files "$$BOOT_FILES"
-	@$(WISP) sdcard --boot-files "$$BOOT_FILES" $${PERSONA:+--persona "$$PERSONA"}
+	@$(WISP) sdcard $(if $(filter zero2w,$(BOARD)),--board zero2w) --boot-files "$$BOOT_FILES" $${PERSONA:+--persona "$$PERSONA"}
 
 # The persona is in models/, ready made: nothing that trains is built for it.
 demo: setup announce bootloader firmware

@@ -43,6 +43,14 @@ impl BoardKind {
         }
     }
 
+    /// What the Pi's boot stage looks for on a card: the bootloader, with the firmware behind it.
+    pub fn kernel_file(self) -> &'static str {
+        match self {
+            Self::Zero => "kernel.img",
+            Self::Zero2W => "kernel8.img",
+        }
+    }
+
     /// What `make` is told to build a program for it.
     pub(crate) fn make(self, program: &'static str) -> &'static str {
         match self {

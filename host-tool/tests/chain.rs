@@ -15,6 +15,7 @@ use cable::Fault;
 use link::conversation::MessageKey;
 use link::message::{Settings, Speaker};
 use story::{SAID, SETTINGS};
+use wisp::board_kind::BoardKind;
 use wisp::client::{Command, Phase, ReplyState, TransferPhase, Update};
 
 /// Cold boot, an upload that is killed five times, a chat, a second load, a crash, the chat again.
@@ -226,7 +227,7 @@ fn boots_from_every_kind_of_image() {
         ("kernel.img", vec!["-kernel".into(), raw.display().to_string()]),
         ("bios", vec!["-bios".into(), raw.display().to_string()]),
     ] {
-        let bench = Bench::start_with(&arguments);
+        let bench = Bench::start_with(BoardKind::Zero, &arguments);
         let mut client = bench.listen(Fault::None);
         let phase = client.wait_for("the bootloader", |update| match update {
             Update::Link { link } if link.phase == Phase::Loading => Some(link.phase),

@@ -14,12 +14,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bench::{Artefacts, artefacts};
+use bench::{Artefacts, artefacts, artefacts_for};
 use boot_core::card::{BLOCK_SIZE, find};
 use card::{boot_files, files, made, partition, sdcard};
+use wisp::board_kind::BoardKind;
 use wisp::image;
 
 const CONFIG: &str = include_str!("golden/config.txt");
+const CONFIG_ZERO2W: &str = include_str!("golden/config-zero2w.txt");
 
 /// Makes an image of these and returns its path.
 fn make(artefacts: &Artefacts, folder: &Path, name: &str, more: &[&str]) -> std::path::PathBuf {
@@ -154,6 +156,31 @@ fn without_a_persona_the_card_says_so() {
     let kernel = file(&files, "kernel.img");
     let bootloader = image::kernel(&artefacts.bootloader).unwrap();
     assert_eq!(find(&kernel[bootloader.len()..]).unwrap().card.persona, None);
+}
+
+#[test]
+fn the_second_board_gets_its_own_programs_and_no_other() {
+    let Some(artefacts) = artefacts_for(BoardKind::Zero2W, "fp8") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let persona = artefacts.persona.to_str().unwrap();
+    let more = ["--board", "zero2w", "--persona", persona];
+    let files = files(&make(&artefacts, folder.path(), "card.img", &more));
+    assert!(!names(&files).contains(&"kernel.img"));
+    assert_eq!(String::from_utf8_lossy(file(&files, "config.txt")), CONFIG_ZERO2W);
+    let bootloader = image::kernel(&artefacts.bootloader).unwrap();
+    let (first, area) = file(&files, "kernel8.img").split_at(bootloader.len());
+    assert!(first == bootloader);
+    let card = find(area).unwrap().card;
+    let firmware = image::firmware(&artefacts.firmware).unwrap();
+    assert_eq!(card.firmware, firmware.info);
+    assert!(area[BLOCK_SIZE..] == firmware.bytes);
+
+    // As a Zero's, which is what nobody says, they are refused.
+    let [bootloader, firmware] =
+        [&artefacts.bootloader, &artefacts.firmware].map(|path| path.to_str().unwrap());
+    let output = sdcard(&["--bootloader", bootloader, "--firmware", firmware]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("Raspberry Pi Zero 2 W"), "{error}");
 }
 
 #[test]

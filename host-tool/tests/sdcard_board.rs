@@ -17,10 +17,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bench::{Artefacts, Bench, artefacts};
+use bench::{Artefacts, Bench, artefacts, artefacts_for};
 use cable::Fault;
 use card::{boot_files, files, made};
 use link::message::{CHUNK_SIZE, Role, Settings, SlotState};
+use wisp::board_kind::BoardKind;
 use wisp::client::{Command, Update};
 use wisp::doctor::{Heard, gather};
 use wisp::image;
@@ -39,15 +40,27 @@ const SETTINGS: Settings = Settings {
 
 const SAID: &str = "Once upon a time, there was a little ghost";
 
+/// How the emulator loads what is on a card.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// To 0x8000, as the Pi does; only a Zero's.
+    Bios,
+    /// To 0x10000; only a Zero's.
+    Kernel,
+    /// To 0x8000, because `config.txt` says so: a Zero 2 W's would go to 0x80000 otherwise.
+    Loader,
+}
+
 /// What the boot stage takes from a card: two files, out of the image.
 struct Card {
+    board: BoardKind,
     kernel: PathBuf,
     persona: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Card {
-    fn new(artefacts: &Artefacts) -> Self {
+    fn new(board: BoardKind, artefacts: &Artefacts) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let image = folder.path().join("card.img");
         let paths = [
@@ -60,6 +73,8 @@ impl Card {
         let [bootloader, firmware, persona, boot, output] =
             paths.map(|path| path.to_str().unwrap());
         made(&[
+            "--board",
+            board.option(),
             "--bootloader",
             bootloader,
             "--firmware",
@@ -75,7 +90,8 @@ impl Card {
             fs::write(folder.path().join(name), bytes).unwrap();
         }
         let place = |name: &str| folder.path().join(name);
-        Self { kernel: place("kernel.img"), persona: place("persona.wisp"), _folder: folder }
+        let (kernel, persona) = (place(board.kernel_file()), place("persona.wisp"));
+        Self { board, kernel, persona, _folder: folder }
     }
 
     /// Changes one bit of a file, in the middle.
@@ -86,17 +102,25 @@ impl Card {
         fs::write(path, bytes).unwrap();
     }
 
-    /// Power on. `kind` is QEMU's way to load: `-bios` to 0x8000 as the Pi does, `-kernel` to
-    /// 0x10000.
-    fn start(&self, kind: &str) -> Bench {
-        let address = image::PERSONA_ADDRESS;
-        let persona = self.persona.display();
-        Bench::start_with(&[
-            kind.to_string(),
-            self.kernel.display().to_string(),
-            "-device".to_string(),
-            format!("loader,file={persona},addr={address:#x},force-raw=on"),
-        ])
+    /// Power on. `way` is how QEMU loads the kernel.
+    fn start(&self, way: Way) -> Bench {
+        let loader = |file: &Path, address: u32, more: &str| {
+            let file = file.display();
+            ["-device".into(), format!("loader,file={file},addr={address:#x},force-raw=on{more}")]
+        };
+        let kernel = self.kernel.display().to_string();
+        let mut arguments: Vec<String> = match way {
+            Way::Bios => vec!["-bios".into(), kernel],
+            Way::Kernel => vec!["-kernel".into(), kernel],
+            Way::Loader => {
+                // The other three cores begin at 0: there they wait (`wfi`, `b .-4`).
+                let wait = "loader,addr=0,data=0x17ffffffd503207f,data-len=8".into();
+                let first = loader(&self.kernel, image::FIRMWARE_ADDRESS, ",cpu-num=0");
+                first.into_iter().chain(["-device".into(), wait]).collect()
+            }
+        };
+        arguments.extend(loader(&self.persona, image::PERSONA_ADDRESS, ""));
+        Bench::start_with(self.board, &arguments)
     }
 }
 
@@ -121,13 +145,25 @@ fn firmware_came_up(bench: &Bench) -> Heard {
 #[test]
 fn a_card_starts_a_board_alone_and_a_host_joins_later() {
     let Some(artefacts) = artefacts("fp8") else { return };
-    let card = Card::new(&artefacts);
-    for kind in ["-bios", "-kernel"] {
-        let bench = card.start(kind);
+    starts_alone(BoardKind::Zero, &artefacts, &[Way::Bios, Way::Kernel]);
+    println!("wisp: sdcard_starts_in_qemu 2 kinds");
+}
+
+#[test]
+fn a_card_starts_the_second_board_too() {
+    let Some(artefacts) = artefacts_for(BoardKind::Zero2W, "fp8") else { return };
+    starts_alone(BoardKind::Zero2W, &artefacts, &[Way::Loader]);
+    println!("wisp: sdcard_starts_zero2w_in_qemu 1 kinds");
+}
+
+fn starts_alone(board: BoardKind, artefacts: &Artefacts, ways: &[Way]) {
+    let card = Card::new(board, artefacts);
+    for kind in ways {
+        let bench = card.start(*kind);
         let heard = firmware_came_up(&bench);
         let digest = image::persona(&artefacts.persona).unwrap().info.digest;
-        assert_eq!(heard.peer.unwrap().persona, Some(digest), "{kind}");
-        assert_eq!((heard.refused, heard.crash), (None, None), "{kind}");
+        assert_eq!(heard.peer.unwrap().persona, Some(digest), "{kind:?}");
+        assert_eq!((heard.refused, heard.crash), (None, None), "{kind:?}");
 
         // A client that brings nothing.
         let mut client = bench.listen(Fault::None);
@@ -135,8 +171,8 @@ fn a_card_starts_a_board_alone_and_a_host_joins_later() {
         client.send(Command::Configure(SETTINGS));
         let reply = client.say_and_wait(SAID);
         let expected = reference::replies(&artefacts.persona, SETTINGS, &[SAID]);
-        assert_eq!(reply.text, expected[0], "{kind}");
-        assert_eq!(client.view().card.clone().unwrap().name, "Stories", "{kind}");
+        assert_eq!(reply.text, expected[0], "{kind:?}");
+        assert_eq!(client.view().card.clone().unwrap().name, "Stories", "{kind:?}");
 
         // A crash: the boot stage loads the card again, and the chat goes on.
         client.send(Command::PlantPanic);
@@ -145,16 +181,15 @@ fn a_card_starts_a_board_alone_and_a_host_joins_later() {
             _ => None,
         });
         client.wait_until_online();
-        assert_eq!(client.chunks_sent(), 0, "{kind}");
+        assert_eq!(client.chunks_sent(), 0, "{kind:?}");
     }
-    println!("wisp: sdcard_starts_in_qemu 2 kinds");
 }
 
 #[test]
 fn a_persona_that_came_by_cable_lasts_until_the_next_reset() {
     let (Some(artefacts), Some(others)) = (artefacts("fp8"), artefacts("int8")) else { return };
-    let card = Card::new(&artefacts);
-    let bench = card.start("-bios");
+    let card = Card::new(BoardKind::Zero, &artefacts);
+    let bench = card.start(Way::Bios);
     let weights = |client: &bench::Watched| client.view().card.clone().unwrap().weights;
     // It replaces the card's, whether the bootloader or the firmware is met.
     let mut client = bench.connect(Fault::None, &others);
@@ -178,9 +213,9 @@ fn a_persona_that_came_by_cable_lasts_until_the_next_reset() {
 #[test]
 fn a_damaged_persona_is_not_started_and_one_chunk_mends_it() {
     let Some(artefacts) = artefacts("fp8") else { return };
-    let card = Card::new(&artefacts);
+    let card = Card::new(BoardKind::Zero, &artefacts);
     card.damage(&card.persona);
-    let bench = card.start("-bios");
+    let bench = card.start(Way::Bios);
     for seconds in &LEFT_ALONE[..2] {
         std::thread::sleep(Duration::from_secs(*seconds));
         let heard = ask(&bench);
@@ -197,10 +232,10 @@ fn a_damaged_persona_is_not_started_and_one_chunk_mends_it() {
 #[test]
 fn damaged_firmware_is_not_started() {
     let Some(artefacts) = artefacts("fp8") else { return };
-    let card = Card::new(&artefacts);
+    let card = Card::new(BoardKind::Zero, &artefacts);
     // Beyond the bootloader, which is a third of it.
     card.damage(&card.kernel);
-    let bench = card.start("-bios");
+    let bench = card.start(Way::Bios);
     std::thread::sleep(Duration::from_secs(LEFT_ALONE[0]));
     let heard = ask(&bench);
     assert_eq!(heard.peer.unwrap().role, Role::Bootloader);

@@ -9,11 +9,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::interrupt::Interrupt;
-use super::options::ImageOptions;
+use super::options::{ImageOptions, KindOption};
 use super::out;
 use super::progress::amount;
 use crate::board::Artefacts;
-use crate::board_kind::BoardKind;
 use crate::errors::{Result, WispError};
 use crate::image;
 use crate::sdcard::boot_files::BootFiles;
@@ -27,6 +26,8 @@ use crate::sdcard::{SdCardError, image as card_image};
 /// Arguments of `wisp sdcard`.
 #[derive(Debug, Args)]
 pub(super) struct SdCardArguments {
+    #[command(flatten)]
+    board: KindOption,
     #[command(flatten)]
     images: ImageOptions,
     /// The bootloader: its ELF file
@@ -68,11 +69,12 @@ pub(super) fn run(arguments: &SdCardArguments) -> Result<()> {
 
 fn make(arguments: &SdCardArguments) -> Result<()> {
     let artefacts = Artefacts::discover();
+    let board = arguments.board.kind;
     let named = |path: &Option<PathBuf>, built: Result<PathBuf>| path.clone().map_or(built, Ok);
-    let bootloader = named(&arguments.bootloader, artefacts.bootloader())?;
-    let firmware = named(&arguments.images.firmware, artefacts.firmware())?;
+    let bootloader = named(&arguments.bootloader, artefacts.bootloader_for(board))?;
+    let firmware = named(&arguments.images.firmware, artefacts.firmware_for(board))?;
     for program in [&bootloader, &firmware] {
-        image::expect_board(program, BoardKind::Zero)?;
+        image::expect_board(program, board)?;
     }
     let firmware = image::firmware(&firmware)?;
     let persona = match arguments.without_persona {
@@ -81,7 +83,7 @@ fn make(arguments: &SdCardArguments) -> Result<()> {
     };
     let boot = BootFiles::read(&arguments.boot_files)?;
     let name = persona.as_ref().map(|persona| persona.name.clone());
-    let contents = Contents::new(boot, &image::kernel(&bootloader)?, &firmware, persona)?;
+    let contents = Contents::new(board, boot, &image::kernel(&bootloader)?, &firmware, persona)?;
     for file in &contents.0 {
         out::line(&format!("  {:18} {:>9}", file.name, amount(file.bytes.len() as u64)));
     }

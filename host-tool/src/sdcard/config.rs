@@ -1,10 +1,8 @@
 //! `config.txt`: what the Pi's boot stage is told, every line explained in the file itself.
 
 use super::boot_files::Variant;
+use crate::board_kind::BoardKind;
 use crate::image::{FIRMWARE_ADDRESS, PERSONA_ADDRESS};
-
-/// Name of the bootloader and firmware on the card.
-pub const KERNEL: &str = "kernel.img";
 
 /// Name of the persona on the card.
 pub const PERSONA: &str = "persona.wisp";
@@ -12,8 +10,19 @@ pub const PERSONA: &str = "persona.wisp";
 /// Name of the file itself.
 pub const CONFIG: &str = "config.txt";
 
-/// The text, for these boot files, and whether the persona lies on the card too.
-pub fn config(variant: Variant, has_persona: bool) -> String {
+/// The text, for this board and these boot files, and whether the persona lies on the card too.
+pub fn config(board: BoardKind, variant: Variant, has_persona: bool) -> String {
+    let (boards, with_bluetooth, processor) = match board {
+        BoardKind::Zero => ("Zero or Zero W", "Zero W", ""),
+        BoardKind::Zero2W => (
+            "Zero 2 W",
+            "Zero 2 W",
+            "# The bootloader and the firmware are for 64 bits.\n\
+             arm_64bit=1\n\
+             \n",
+        ),
+    };
+    let kernel = board.kernel_file();
     let persona = match has_persona {
         true => format!(
             "# The persona, to where the firmware looks for it. (This line has no \"=\".)\n\
@@ -37,11 +46,12 @@ pub fn config(variant: Variant, has_persona: bool) -> String {
         }
     };
     format!(
-        "# Wisp on a Raspberry Pi Zero or Zero W, written by `wisp sdcard`.\n\
+        "# Wisp on a Raspberry Pi {boards}, written by `wisp sdcard`.\n\
          # Made from the manuals: not run on a board yet.\n\
          \n\
+         {processor}\
          # The bootloader, with the firmware behind it, and where it is loaded to.\n\
-         kernel={KERNEL}\n\
+         kernel={kernel}\n\
          kernel_address={FIRMWARE_ADDRESS:#x}\n\
          \n\
          {persona}\
@@ -50,7 +60,7 @@ pub fn config(variant: Variant, has_persona: bool) -> String {
          device_tree=\n\
          \n\
          # The serial port on pins 8 and 10 of the header. Its clock in Hz makes every\n\
-         # rate up to 3 Mbaud. A Zero W needs nothing more: Wisp takes the port away\n\
+         # rate up to 3 Mbaud. A {with_bluetooth} needs nothing more: Wisp takes the port away\n\
          # from Bluetooth.\n\
          enable_uart=1\n\
          init_uart_clock=48000000\n\
@@ -71,9 +81,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_the_golden_one() {
-        let golden = include_str!("../../tests/golden/config.txt");
-        assert_eq!(config(Variant::CutDown, true), golden);
+    fn the_files_are_the_golden_ones() {
+        let zero = include_str!("../../tests/golden/config.txt");
+        assert_eq!(config(BoardKind::Zero, Variant::CutDown, true), zero);
+        let zero2w = include_str!("../../tests/golden/config-zero2w.txt");
+        assert_eq!(config(BoardKind::Zero2W, Variant::CutDown, true), zero2w);
     }
 
     #[test]
@@ -82,6 +94,7 @@ mod tests {
             let is_setting = |line: &&str| !line.is_empty() && !line.starts_with('#');
             text.lines().filter(is_setting).map(String::from).collect()
         };
+        let config = |variant, has_persona| config(BoardKind::Zero, variant, has_persona);
         let usual = lines(config(Variant::CutDown, true));
         let alone = lines(config(Variant::CutDown, false));
         let without = |name: &'static str| {
@@ -98,9 +111,11 @@ mod tests {
     fn no_line_is_longer_than_the_boot_stage_reads() {
         for variant in [Variant::CutDown, Variant::Whole] {
             for has_persona in [false, true] {
-                let text = config(variant, has_persona);
-                assert!(text.is_ascii());
-                assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+                for board in [BoardKind::Zero, BoardKind::Zero2W] {
+                    let text = config(board, variant, has_persona);
+                    assert!(text.is_ascii());
+                    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+                }
             }
         }
     }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::SdCardError;
 use super::boot_files::BootFiles;
-use super::config::{CONFIG, KERNEL, PERSONA, config};
+use super::config::{CONFIG, PERSONA, config};
 use super::kernel::kernel;
+use crate::board_kind::BoardKind;
 use crate::image::Image;
 
 /// One file.
@@ -23,21 +24,22 @@ pub struct CardFile {
 pub struct Contents(pub Vec<CardFile>);
 
 impl Contents {
-    /// Puts a card together. `bootloader` is as [`crate::image::kernel`] makes it.
+    /// Puts a card for this board together. `bootloader` is as [`crate::image::kernel`] makes it.
     ///
     /// # Errors
     /// [`SdCardError::KernelTooLarge`].
     pub fn new(
+        board: BoardKind,
         boot: BootFiles,
         bootloader: &[u8],
         firmware: &Image,
         persona: Option<Image>,
     ) -> Result<Self, SdCardError> {
-        let text = config(boot.variant, persona.is_some());
+        let text = config(board, boot.variant, persona.is_some());
         let mut files = boot.files;
         let mut add = |name: &str, bytes| files.push(CardFile { name: name.to_string(), bytes });
         add(CONFIG, text.into_bytes());
-        add(KERNEL, kernel(bootloader, firmware, persona.as_ref())?);
+        add(board.kernel_file(), kernel(bootloader, firmware, persona.as_ref())?);
         if let Some(persona) = persona {
             add(PERSONA, persona.bytes);
         }

@@ -1,4 +1,4 @@
-//! `kernel.img`: the bootloader's raw image, the card block, the firmware's raw image.
+//! `kernel.img` (of a Zero 2 W, `kernel8.img`): the bootloader's raw image, the card block, the firmware's raw image.
 
 use boot_core::card::Card;
 

@@ -120,12 +120,12 @@ impl Bench {
         Self { address, connector: board.connector(), _board: Running::Tool(board) }
     }
 
-    /// Boots with these arguments instead of the tool's `-kernel`.
-    pub fn start_with(arguments: &[String]) -> Self {
+    /// Boots this board with these arguments instead of the tool's `-kernel`.
+    pub fn start_with(board: BoardKind, arguments: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("serial");
-        let process = std::process::Command::new(wisp::board::QEMU)
-            .args(["-M", "raspi0", "-display", "none", "-monitor", "none", "-serial"])
+        let process = std::process::Command::new(board.emulator())
+            .args(["-M", board.machine(), "-display", "none", "-monitor", "none", "-serial"])
             .arg(format!("unix:{},server=on,wait=off", socket.display()))
             .args(arguments)
             .spawn()
