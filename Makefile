@@ -47,7 +47,7 @@ bootloader:
 firmware:
 	@scripts/fw-cargo build --quiet --profile firmware -p firmware
 
-# Emulated only: target/debug/wisp demo --board zero2w
+# For `wisp demo`, `load` and `sdcard` with `--board zero2w`. Run in the emulator only.
 zero2w:
 	@scripts/fw-cargo --board zero2w build --quiet --profile firmware -p bootloader -p firmware
 
@@ -69,9 +69,10 @@ personas:
 # else: the tests have made-up ones.
 sdcard: export BOOT_FILES := $(BOOT_FILES)
 sdcard: export PERSONA := $(PERSONA)
+sdcard: export BOARD := $(BOARD)
 sdcard: setup announce $(if $(filter zero2w,$(BOARD)),zero2w,bootloader firmware)
 	@scripts/boot-files "$$BOOT_FILES"
-	@$(WISP) sdcard $(if $(filter zero2w,$(BOARD)),--board zero2w) --boot-files "$$BOOT_FILES" $${PERSONA:+--persona "$$PERSONA"}
+	@$(WISP) sdcard $${BOARD:+--board "$$BOARD"} --boot-files "$$BOOT_FILES" $${PERSONA:+--persona "$$PERSONA"}
 
 # The persona is in models/, ready made: nothing that trains is built for it.
 demo: setup announce bootloader firmware

@@ -117,6 +117,24 @@ impl fmt::Display for BoardKind {
     }
 }
 
+/// The name behind a revision code: bits 4 to 11 of one with bit 23 set (Raspberry Pi's
+/// documentation, "Raspberry Pi revision codes").
+pub(crate) fn model_name(revision: u32) -> &'static str {
+    match (revision >> 23 & 1, revision >> 4 & 0xFF) {
+        (0, _) => "",
+        (_, 0x00) => "Raspberry Pi A",
+        (_, 0x01) => "Raspberry Pi B",
+        (_, 0x02) => "Raspberry Pi A+",
+        (_, 0x03) => "Raspberry Pi B+",
+        (_, 0x06) => "Compute Module 1",
+        (_, 0x08) => "Raspberry Pi 3B",
+        (_, 0x09) => "Raspberry Pi Zero",
+        (_, 0x0C) => "Raspberry Pi Zero W",
+        (_, 0x12) => "Raspberry Pi Zero 2 W",
+        _ => "Raspberry Pi of another kind",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,5 +169,12 @@ mod tests {
         for other in [&b"# A text"[..], b"WISP", &[0xff; 3], "Ա Ա Ա Ա".as_bytes()] {
             assert_eq!(BoardKind::of_raw(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn boards_have_names() {
+        assert_eq!(model_name(0x90_00C1), "Raspberry Pi Zero W");
+        assert_eq!(model_name(0x90_2120), "Raspberry Pi Zero 2 W");
+        assert_eq!(model_name(0xA0_2082), "Raspberry Pi 3B");
     }
 }

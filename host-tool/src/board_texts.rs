@@ -68,7 +68,7 @@ pub fn refusal(refusal: Refusal, detail: u32) -> Text {
         Refusal::WrongSize if detail == 0 => Text {
             message: "the firmware is empty or larger than its place (992 KiB)",
             code: "wisp::refused::wrong_size",
-            help: "Build the firmware in its small profile: `make firmware`.",
+            help: "Build the firmware in its small profile: `make firmware`, for a Zero 2 W `make zero2w`.",
         },
         Refusal::WrongSize => Text {
             message: "the persona is empty or larger than its place (384 MiB)",
@@ -169,7 +169,7 @@ pub fn crash(kind: CrashKind) -> Text {
         CrashKind::UndefinedInstruction => Text {
             message: "met an instruction that the processor does not know",
             code: "wisp::crash::undefined_instruction",
-            help: "It has restarted. Firmware built for another processor? Build it with `make firmware`.",
+            help: "It has restarted. Firmware built for another processor? `make firmware` builds a Zero's, `make zero2w` a Zero 2 W's.",
         },
         CrashKind::PrefetchAbort => Text {
             message: "jumped to where there is no program",

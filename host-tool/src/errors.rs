@@ -112,7 +112,9 @@ pub enum WispError {
     #[error("the emulated board stopped ({status}): {output}")]
     #[diagnostic(
         code(wisp::qemu::stopped),
-        help("QEMU says why above. Was the bootloader built? `make firmware bootloader`.")
+        help(
+            "QEMU says why above. Was the bootloader built? `make bootloader`, for a Zero 2 W `make zero2w`."
+        )
     )]
     QemuStopped { status: String, output: String },
 
@@ -153,10 +155,12 @@ pub enum WispError {
     )]
     PersonaMissing { looked_for: &'static str },
 
-    #[error("{path} cannot be used as firmware: {cause}", path = path.display())]
+    #[error("{path} cannot be used on the board: {cause}", path = path.display())]
     #[diagnostic(
         code(wisp::file::firmware),
-        help("Give the ELF file or the raw image that `make firmware` built.")
+        help(
+            "Give what `make bootloader firmware` built; for a Zero 2 W what `make zero2w` built, with `--board zero2w`."
+        )
     )]
     BadFirmware { path: PathBuf, cause: String },
 

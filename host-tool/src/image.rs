@@ -78,7 +78,8 @@ pub fn firmware(path: &Path) -> Result<Image> {
     Image::new(&stem(path), FIRMWARE_ADDRESS, raw).ok_or(wrong("it is too large".to_string()))
 }
 
-/// Makes the raw image of the bootloader out of its ELF file: how the `kernel.img` of a card begins.
+/// Makes the raw image of the bootloader out of its ELF file: how the `kernel.img` or
+/// `kernel8.img` of a card begins.
 ///
 /// # Errors
 /// The file cannot be read, or is not a program for this board.

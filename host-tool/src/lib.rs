@@ -17,6 +17,7 @@
 //! | [`self_test`] | leads a board to the test of its memory and back |
 //! | [`sdcard`] | SD cards: what is on them, their image, how it is written |
 //! | [`errors`], [`board_texts`] | every error: message, code, next step |
+//! | [`text`] | dates and digests as text |
 //! | [`sanitise`] | makes the board's text harmless for a terminal |
 #![forbid(unsafe_code)]
 
@@ -38,3 +39,4 @@ pub mod report;
 pub mod sanitise;
 pub mod sdcard;
 pub mod self_test;
+pub mod text;

@@ -1,17 +1,17 @@
 //! The whole chain with the real programs: bootloader and firmware in QEMU, the cable between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "chain/bench.rs"]
-mod bench;
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
-#[path = "chain/reference.rs"]
+#[path = "common/emulated.rs"]
+mod emulated;
+#[path = "common/reference.rs"]
 mod reference;
 #[path = "common/story.rs"]
 mod story;
 
-use bench::{Bench, CHUNKS_IN_FLIGHT, Watched, artefacts};
 use cable::Fault;
+use emulated::{Bench, CHUNKS_IN_FLIGHT, Watched, artefacts};
 use link::conversation::MessageKey;
 use link::message::{Settings, Speaker};
 use story::{SAID, SETTINGS};

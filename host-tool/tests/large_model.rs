@@ -5,26 +5,27 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/bench.rs"]
-mod bench;
-#[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
 #[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/reference.rs"]
+#[path = "common/emulated.rs"]
+mod emulated;
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "common/reference.rs"]
 mod reference;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use bench::{Bench, artefacts};
 use cable::Fault;
 use device::Plan;
+use emulated::{Bench, artefacts};
 use link::message::Settings;
 use model_format::{ArchitectureSpec, Model, TensorRole};
 use safetensors::{Dtype, View};
 use serde_json::json;
+use wisp::board_kind::BoardKind;
 use wisp::client::Command;
 use wisp_model::hugging_face;
 use wisp_model::import::Destination;
@@ -202,12 +203,15 @@ fn a_model_of_135_million_weights_runs_on_the_board() {
         let Some(artefacts) = artefacts("fp8") else { continue };
         let path = destination.output.display();
         let address = wisp::image::PERSONA_ADDRESS;
-        let bench = Bench::start_with(&[
-            "-kernel".into(),
-            artefacts.firmware.display().to_string(),
-            "-device".into(),
-            format!("loader,file={path},addr={address:#x},force-raw=on"),
-        ]);
+        let bench = Bench::start_with(
+            BoardKind::Zero,
+            &[
+                "-kernel".into(),
+                artefacts.firmware.display().to_string(),
+                "-device".into(),
+                format!("loader,file={path},addr={address:#x},force-raw=on"),
+            ],
+        );
         let expected = reference::replies(&destination.output, SETTINGS, &["hi"]);
         let mut client = bench.listen(Fault::None);
         client.wait_until_online();

@@ -2,22 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
 
 #[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/bench.rs"]
-mod bench;
-#[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
 #[path = "common/debugger.rs"]
 mod debugger;
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "common/emulated.rs"]
+mod emulated;
 
 use std::path::Path;
 use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use bench::{Artefacts, Bench, artefacts};
 use cable::Fault;
 use debugger::Debugger;
+use emulated::{Artefacts, Bench, artefacts};
 
 /// Behind all that a start looks at, and before the end of the persona's region.
 const FAR_BEHIND: u32 = 0x1200_0000;

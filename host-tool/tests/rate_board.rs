@@ -3,15 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, reason = "another test uses the rest of the bench")]
 
-#[path = "chain/bench.rs"]
-mod bench;
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
+#[path = "common/emulated.rs"]
+mod emulated;
 
 use std::time::Instant;
 
-use bench::{Bench, Watched, artefacts};
 use cable::Fault;
+use emulated::{Bench, Watched, artefacts};
 use wisp::client::{CableCounters, Command, Update};
 
 /// Waits until the line has this speed.

@@ -2,21 +2,21 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
 
 #[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/bench.rs"]
-mod bench;
-#[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
 #[path = "common/card.rs"]
 mod card;
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "common/emulated.rs"]
+mod emulated;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bench::{Artefacts, artefacts, artefacts_for};
 use boot_core::card::{BLOCK_SIZE, find};
 use card::{boot_files, files, made, partition, sdcard};
+use emulated::{Artefacts, artefacts, artefacts_for};
 use wisp::board_kind::BoardKind;
 use wisp::image;
 
@@ -180,7 +180,22 @@ fn the_second_board_gets_its_own_programs_and_no_other() {
         [&artefacts.bootloader, &artefacts.firmware].map(|path| path.to_str().unwrap());
     let output = sdcard(&["--bootloader", bootloader, "--firmware", firmware]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && error.contains("Raspberry Pi Zero 2 W"), "{error}");
+    assert!(!output.status.success() && error.contains("for a Raspberry Pi Zero 2 W"), "{error}");
+    let Some(other) = artefacts_for(BoardKind::Zero, "fp8") else { return };
+    let [bootloader, firmware] =
+        [&other.bootloader, &other.firmware].map(|path| path.to_str().unwrap());
+    let zeros = ["--bootloader", bootloader, "--firmware", firmware];
+    let output = sdcard(&[&["--board", "zero2w"], &zeros[..]].concat());
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("for a Raspberry Pi Zero,"), "{error}");
+
+    // Writing takes what was made, whatever it is for.
+    let options: [&[&str]; 3] = [&zeros[..2], &["--board", "zero2w"], &["--without-persona"]];
+    for option in options {
+        let output = sdcard(&[&["--write", "no-such-drive"][..], option].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains("cannot be used with"), "{error}");
+    }
 }
 
 #[test]

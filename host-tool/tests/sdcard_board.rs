@@ -3,23 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests to us, not to clippy.
 
 #[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/bench.rs"]
-mod bench;
-#[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
 #[path = "common/card.rs"]
 mod card;
-#[path = "chain/reference.rs"]
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "common/emulated.rs"]
+mod emulated;
+#[path = "common/reference.rs"]
 mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bench::{Artefacts, Bench, artefacts, artefacts_for};
 use cable::Fault;
 use card::{boot_files, files, made};
+use emulated::{Artefacts, Bench, artefacts, artefacts_for};
 use link::message::{CHUNK_SIZE, Role, Settings, SlotState};
 use wisp::board_kind::BoardKind;
 use wisp::client::{Command, Update};
@@ -190,7 +190,7 @@ fn a_persona_that_came_by_cable_lasts_until_the_next_reset() {
     let (Some(artefacts), Some(others)) = (artefacts("fp8"), artefacts("int8")) else { return };
     let card = Card::new(BoardKind::Zero, &artefacts);
     let bench = card.start(Way::Bios);
-    let weights = |client: &bench::Watched| client.view().card.clone().unwrap().weights;
+    let weights = |client: &emulated::Watched| client.view().card.clone().unwrap().weights;
     // It replaces the card's, whether the bootloader or the firmware is met.
     let mut client = bench.connect(Fault::None, &others);
     client.wait_until_online();

@@ -3,19 +3,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/bench.rs"]
-mod bench;
-#[allow(dead_code)] // The tests of the chain use the rest.
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
+#[allow(dead_code)] // The tests of the chain use the rest.
+#[path = "common/emulated.rs"]
+mod emulated;
 
 use std::path::Path;
 
-use bench::{Bench, artefacts};
 use cable::Fault;
+use emulated::{Bench, artefacts};
 use link::message::{Settings, Speaker};
 use model_format::SamplerDefaults;
 use wisp::board::Artefacts;
+use wisp::board_kind::BoardKind;
 use wisp::client::Command;
 use wisp_model::persona_file;
 use wisp_model::sample::{Voice, answers};
@@ -35,12 +36,15 @@ fn the_shipped_persona_chats_on_the_board_as_on_the_host() {
 
     // The emulator puts the persona into memory, as the Pi's boot stage does with `initramfs`.
     let address = wisp::image::PERSONA_ADDRESS;
-    let bench = Bench::start_with(&[
-        "-kernel".into(),
-        artefacts.firmware.display().to_string(),
-        "-device".into(),
-        format!("loader,file={},addr={address:#x},force-raw=on", persona.display()),
-    ]);
+    let bench = Bench::start_with(
+        BoardKind::Zero,
+        &[
+            "-kernel".into(),
+            artefacts.firmware.display().to_string(),
+            "-device".into(),
+            format!("loader,file={},addr={address:#x},force-raw=on", persona.display()),
+        ],
+    );
     let mut client = bench.listen(Fault::None);
     client.wait_until_online();
     client.send(Command::Configure(settings));

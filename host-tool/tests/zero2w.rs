@@ -1,13 +1,13 @@
 //! The whole chain on the second board: bootloader and firmware of the Zero 2 W in QEMU's raspi3b.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code)] // The chain's tests use all of it.
-#[path = "chain/bench.rs"]
-mod bench;
 #[allow(dead_code)]
-#[path = "chain/cable.rs"]
+#[path = "common/cable.rs"]
 mod cable;
-#[path = "chain/reference.rs"]
+#[allow(dead_code)] // The chain's tests use all of it.
+#[path = "common/emulated.rs"]
+mod emulated;
+#[path = "common/reference.rs"]
 mod reference;
 #[path = "common/story.rs"]
 mod story;
@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use bench::{Artefacts, Bench, artefacts_for};
 use cable::Fault;
+use emulated::{Artefacts, Bench, artefacts_for};
 use story::{SAID, SETTINGS};
 use wisp::board_kind::BoardKind;
 use wisp::client::Command as Order;

@@ -8,11 +8,11 @@ use link::conversation::Message;
 use link::message::Speaker;
 
 use super::out;
-use crate::bench::facts::{hexadecimal, utc};
 use crate::errors::{Result, WispError};
 use crate::history::export::{self, Conversation, Format, Said};
 use crate::history::{Chat, History, HistoryError, Reader, mentions, place};
 use crate::sanitise;
+use crate::text::{hexadecimal, utc};
 
 /// Arguments of `wisp history`.
 #[derive(Debug, Args)]

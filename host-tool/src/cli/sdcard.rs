@@ -23,6 +23,9 @@ use crate::sdcard::judgement::{is_candidate, judge};
 use crate::sdcard::writing::{self, Step};
 use crate::sdcard::{SdCardError, image as card_image};
 
+/// What only says what an image is made of.
+const WHAT_IS_MADE: [&str; 5] = ["kind", "firmware", "persona", "bootloader", "without_persona"];
+
 /// Arguments of `wisp sdcard`.
 #[derive(Debug, Args)]
 pub(super) struct SdCardArguments {
@@ -46,10 +49,10 @@ pub(super) struct SdCardArguments {
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["list", "write"])]
     folder: Option<PathBuf>,
     /// List the drives that may be cards, and say of each whether it can be written to
-    #[arg(long, conflicts_with = "write")]
+    #[arg(long, conflicts_with_all = WHAT_IS_MADE, conflicts_with = "write")]
     list: bool,
     /// Write the image that was made before over all that is on this drive (sdb, /dev/sdb)
-    #[arg(long, value_name = "DRIVE")]
+    #[arg(long, value_name = "DRIVE", conflicts_with_all = WHAT_IS_MADE)]
     write: Option<PathBuf>,
     /// Do not ask before writing
     #[arg(long, requires = "write")]
@@ -87,6 +90,7 @@ fn make(arguments: &SdCardArguments) -> Result<()> {
     for file in &contents.0 {
         out::line(&format!("  {:18} {:>9}", file.name, amount(file.bytes.len() as u64)));
     }
+    out::line(&format!("  The card is for a {board}."));
     match name {
         Some(name) => out::line(&format!("  The persona is {name}.")),
         None => out::line("  No persona: `wisp load` brings one, each time after power was off."),

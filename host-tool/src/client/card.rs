@@ -4,7 +4,7 @@ use link::conversation::PersonaCard;
 use link::message::{CardFigures, Digest, MAX_CARD_TEXT};
 use serde::Serialize;
 
-use crate::bench::facts::hexadecimal;
+use crate::text::hexadecimal;
 
 /// Most bytes of a text that are shown. It is less than a card has room for, so a text that the
 /// board has cut is cut here too, and seen to be.

@@ -1,6 +1,7 @@
-//! QEMU: whether it is there, and has a Raspberry Pi Zero.
+//! QEMU: whether it is there, and has both kinds of board.
 
 use super::{Area, Finding, Level, Problem};
+use crate::board_kind::BoardKind;
 use crate::errors::WispError;
 
 /// What was found out about QEMU.
@@ -12,6 +13,8 @@ pub struct EmulatorFacts {
     pub version: Result<String, String>,
     /// The boards that it has, one a line, as it lists them.
     pub machines: String,
+    /// Those of the program for 64 bits; empty if that is not there.
+    pub machines_of_64_bits: String,
     /// Whether anything fails without it: in the source tree the tests do.
     pub is_needed: bool,
 }
@@ -26,11 +29,16 @@ pub(super) fn examine(facts: &EmulatorFacts) -> Finding {
             return Finding::of(Area::Qemu, level, &WispError::QemuMissing { program, cause });
         }
     };
-    let has_board =
-        facts.machines.lines().any(|line| line.split_whitespace().next() == Some("raspi0"));
-    if !has_board {
+    let has = |machines: &str, board: BoardKind| {
+        machines.lines().any(|line| line.split_whitespace().next() == Some(board.machine()))
+    };
+    if !has(&facts.machines, BoardKind::Zero) {
         let version = version.clone();
         return Finding::of(Area::Qemu, level, &Problem::NoRaspi0 { version });
+    }
+    // Who emulates a Zero only needs no other.
+    if facts.is_needed && !has(&facts.machines_of_64_bits, BoardKind::Zero2W) {
+        return Finding::of(Area::Qemu, level, &Problem::NoRaspi3b);
     }
     Finding::fine(Area::Qemu, &format!("{version}, with raspi0"))
 }
@@ -44,6 +52,7 @@ mod tests {
             program: "qemu-system-arm".into(),
             version: Ok("QEMU emulator version 7.2.0".into()),
             machines: "raspi0               Raspberry Pi Zero\nraspi2b   Raspberry Pi 2B\n".into(),
+            machines_of_64_bits: "raspi3b              Raspberry Pi 3B\n".into(),
             is_needed: true,
         }
     }
@@ -69,5 +78,16 @@ mod tests {
         let machines = "raspi0-like   Another\nraspi2b   Raspberry Pi 2B\n".into();
         let finding = examine(&EmulatorFacts { machines, ..facts() });
         assert_eq!((finding.level, finding.code.as_str()), (Level::Wrong, "wisp::qemu::no_raspi0"));
+    }
+
+    #[test]
+    fn the_second_board_is_missed_where_the_tests_need_it() {
+        let one = EmulatorFacts { machines_of_64_bits: String::new(), ..facts() };
+        let finding = examine(&one);
+        assert_eq!(
+            (finding.level, finding.code.as_str()),
+            (Level::Wrong, "wisp::qemu::no_raspi3b")
+        );
+        assert_eq!(examine(&EmulatorFacts { is_needed: false, ..one }).level, Level::Fine);
     }
 }

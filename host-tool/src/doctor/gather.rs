@@ -9,13 +9,15 @@ use super::{
     Compiler, EmulatorFacts, Heard, HistoryFacts, HistorySummary, PersonaFacts, PersonaSummary,
     PortFacts, PortsFacts, Probe, ToolchainFacts,
 };
-use crate::bench::facts::{FileFacts, hexadecimal};
+use crate::bench::facts::FileFacts;
 use crate::board::{Artefacts, QEMU};
+use crate::board_kind::BoardKind;
 use crate::client::random;
 use crate::errors::{Result, WispError};
 use crate::history;
 use crate::image;
 use crate::port::{self, Exchange, PortAddress, PortState, Speed, USUAL_BAUD};
+use crate::text::hexadecimal;
 
 /// How long it may take to leave a line at the speed that everybody begins with.
 const LEAVING_MICROS: u64 = 200_000;
@@ -105,6 +107,8 @@ pub fn emulator() -> EmulatorFacts {
         program: QEMU.to_string(),
         version,
         machines: output(QEMU, &["-M", "help"]).unwrap_or_default(),
+        machines_of_64_bits: output(BoardKind::Zero2W.emulator(), &["-M", "help"])
+            .unwrap_or_default(),
         is_needed: source_tree().is_some(),
     }
 }

@@ -5,11 +5,12 @@ use link::message::{Identity, Role, SlotState};
 
 use super::probe::PATIENCE_SECONDS;
 use super::{Area, Finding, Heard, Level, Problem};
-use crate::bench::facts::{Hardware, hexadecimal};
+use crate::bench::facts::Hardware;
 use crate::board_texts;
 use crate::client::missing;
 use crate::errors::{Reported, WispError};
 use crate::port::speed_in_words;
+use crate::text::hexadecimal;
 
 /// What was found out about all ports.
 #[derive(Debug, Default)]

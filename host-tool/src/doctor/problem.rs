@@ -44,7 +44,7 @@ pub enum Problem {
     #[diagnostic(
         code(wisp::port::other_device),
         help(
-            "If that is the board, its SD card starts something else: `make sdcard` makes the one that belongs there. If it is another device, name the board's port with `--port`."
+            "If that is the board, its SD card starts something else: `make sdcard` (for a Zero 2 W `make sdcard BOARD=zero2w`) makes the one that belongs there. If it is another device, name the board's port with `--port`."
         )
     )]
     OtherDevice { port: String, bytes: u64 },
@@ -80,7 +80,7 @@ pub enum Problem {
     #[diagnostic(
         code(wisp::board::version),
         help(
-            "They understand each other. To bring the firmware up to date: `wisp load --firmware FILE`; the bootloader: `make sdcard`, for the SD card."
+            "They understand each other. To bring the firmware up to date: `wisp load --firmware FILE`; the bootloader: `make sdcard` (`BOARD=zero2w` for a Zero 2 W), for the SD card."
         )
     )]
     OtherVersion { port: String, program: &'static str, theirs: String, ours: String },
@@ -93,6 +93,15 @@ pub enum Problem {
         )
     )]
     NoRaspi0 { version: String },
+
+    #[error("there is no QEMU with the board `raspi3b`, which stands for a Zero 2 W")]
+    #[diagnostic(
+        code(wisp::qemu::no_raspi3b),
+        help(
+            "The tests and `--board zero2w` need it: run `make setup`, or install what has `qemu-system-aarch64`."
+        )
+    )]
+    NoRaspi3b,
 
     #[error("there is no Rust")]
     #[diagnostic(
@@ -145,6 +154,7 @@ mod tests {
             Problem::NoBoard { port: text() },
             Problem::OtherVersion { port: text(), program: "", theirs: text(), ours: text() },
             Problem::NoRaspi0 { version: text() },
+            Problem::NoRaspi3b,
             Problem::RustMissing,
             Problem::RustOld { found: text(), needed: text() },
             Problem::CoreSources,

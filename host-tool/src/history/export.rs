@@ -6,8 +6,8 @@ use link::conversation::Message;
 use link::message::Speaker;
 use serde::Serialize;
 
-use crate::bench::facts::utc;
 use crate::sanitise;
+use crate::text::utc;
 
 /// What an export looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

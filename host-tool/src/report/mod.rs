@@ -8,8 +8,8 @@ use serde::Serialize;
 pub use redaction::Redaction;
 pub use system::System;
 
-use crate::bench::facts::utc;
 use crate::doctor::{Finding, Level};
+use crate::text::utc;
 
 /// Said in the report itself, and to whoever has it written.
 pub const CONTENTS: &str = "It holds the doctor's findings, versions, the kind of computer, and the \

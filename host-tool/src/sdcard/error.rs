@@ -24,7 +24,7 @@ pub enum SdCardError {
     #[diagnostic(
         code(wisp::sdcard::kernel_size),
         help(
-            "Build both with `make bootloader firmware`, which makes them small, and give those."
+            "Build both with `make bootloader firmware` (a Zero 2 W's with `make zero2w`), which makes them small, and give those."
         )
     )]
     KernelTooLarge { bytes: usize, limit: usize },

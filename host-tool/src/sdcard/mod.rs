@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`kernel`] | `kernel.img`: bootloader, card block, firmware |
+//! | [`kernel`] | `kernel.img` or `kernel8.img`: bootloader, card block, firmware |
 //! | [`boot_files`] | the Raspberry Pi's own boot files, out of a folder |
 //! | [`config`] | `config.txt`, every line explained |
 //! | [`contents`] | all files of the card, and how they become a folder |

@@ -3,8 +3,8 @@
 use link::message::Settings;
 use wisp::client::{Command, Update};
 
-use crate::bench::{Artefacts, Bench, Watched};
 use crate::cable::Fault;
+use crate::emulated::{Artefacts, Bench, Watched};
 use crate::reference;
 
 /// Greedy, and short enough that a test need not wait for a long story.

@@ -1,4 +1,4 @@
-//! Room for whole numbers in lane order, where a line of the cache begins.
+//! Buffers of whole numbers in lane order, aligned to the processor's cache lines.
 //!
 //! Kernels load two or four numbers at a time and could not begin anywhere else; and a line of its own
 //! is fetched once.

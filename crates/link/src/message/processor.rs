@@ -1,4 +1,4 @@
-//! What programs a board can run.
+//! Which processor a board has, and so which programs it runs.
 
 /// A board's processor, by the programs that it runs: each bare-metal program knows its own, because
 /// it would not have come far on another.

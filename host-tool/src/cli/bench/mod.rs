@@ -17,7 +17,7 @@ use super::interrupt::Interrupt;
 use super::out;
 use super::progress::Progress;
 use super::qemu::without_emulator;
-use crate::bench::facts::{Choices, FileFacts, Hardware, PersonaFacts, Run, hexadecimal, utc};
+use crate::bench::facts::{Choices, FileFacts, Hardware, PersonaFacts, Run};
 use crate::bench::folder::{self, Folder};
 use crate::bench::meter::{Halt, Meter};
 use crate::bench::prompts::Prompts;
@@ -28,6 +28,7 @@ use crate::board::Board;
 use crate::client::{Client, ClientOptions, Update, Wanted};
 use crate::errors::{Result, WispError};
 use crate::monitor::LogTable;
+use crate::text::{hexadecimal, utc};
 
 /// Measures, or compares.
 pub(super) fn run(arguments: BenchArguments) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A board in QEMU and a client on it, as the tests of the chain want them.
 
 #[allow(dead_code)] // Each test file uses its part.
-#[path = "../common/built.rs"]
+#[path = "built.rs"]
 mod built;
 
 use std::collections::{BTreeMap, BTreeSet};
