@@ -78,7 +78,7 @@ fn an_error_shows_its_code_and_the_next_step_and_fails() {
         (
             &["chat", "--no-history", "--firmware", "/dev/null"],
             "wisp::file::firmware",
-            "make firmware",
+            "make bootloader firmware",
         ),
         (&["chat", "--history", "/dev/null"], "wisp::history::", "--history FILE"),
         (

@@ -221,6 +221,25 @@ fn english_chats_begin_with_the_base_and_keep_its_licences() {
 
 #[cfg(unix)]
 #[test]
+fn a_persona_that_exists_is_gone_on_with() {
+    const PERSONA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/wisp-3m.wisp");
+    let place = tempfile::tempdir().unwrap();
+    let (exports, folder) = (export(place.path()), place.path().join("moth"));
+    let page = make_until("== 4/9", &exports, &folder, &["--from", PERSONA]);
+    assert!(page.contains("wisp-model export hf ") && page.contains(" --like "), "{page}");
+    let train = page.lines().last().unwrap();
+    assert!(train.starts_with("wisp-model train") && train.contains("/base "), "{train}");
+    let tokens = |part: &str| std::fs::read(folder.join(part).join("tokenizer.json")).unwrap();
+    assert!(tokens("base") == tokens("dataset"), "the dataset has other tokens");
+    let about = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    assert!(about("base/wisp.json").contains("Wisp"), "another model");
+    let dataset = about("dataset/dataset.json");
+    assert!(dataset.contains("Self-dialogue Corpus"), "licences of the persona are lost");
+    assert!(dataset.contains("Moth") && !dataset.contains("\"Wisp\""), "{dataset}");
+}
+
+#[cfg(unix)]
+#[test]
 fn chats_in_another_language_begin_with_nothing() {
     const SAID: [&str; 5] = [
         "kommst du heute noch vorbei? ich habe kuchen gebacken",

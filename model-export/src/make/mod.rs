@@ -62,9 +62,9 @@ pub struct MakePersona {
     /// A file with licences and attributions of chats and corpora.
     #[arg(long, value_name = "FILE")]
     licences: Option<PathBuf>,
-    /// Go on from this model instead of the base that this program brings: a folder that `wisp-model
-    /// train` or `wisp-model export hf` wrote.
-    #[arg(long, value_name = "FOLDER")]
+    /// Go on from this model instead of the base that this program brings: a persona file, or a folder
+    /// that `wisp-model train` or `wisp-model export hf` wrote.
+    #[arg(long, value_name = "MODEL")]
     from: Option<PathBuf>,
     /// Begin with nothing, although the chats are in English, as the base is.
     #[arg(long, conflicts_with = "from")]

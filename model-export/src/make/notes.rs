@@ -89,6 +89,7 @@ impl Notes {
         let options = [
             (Step::Ingest, self.exports == begun.exports, "list of exports"),
             (Step::Ingest, self.name == begun.name, "--name"),
+            (Step::Base, self.from == begun.from, "--from"),
             (Step::Prepare, self.corpora == begun.corpora, "--corpus"),
             (Step::Prepare, self.without == begun.without, "--without"),
             (Step::Prepare, self.vocabulary == begun.vocabulary, "--vocabulary"),
@@ -191,6 +192,14 @@ mod tests {
         assert_eq!(with(&["--from", "a"]), Some("--from"));
         done(&folder, "model/checkpoint.safetensors");
         assert_eq!(with(&["--preset", "3M"]), Some("--preset"));
+
+        // A base that was taken is of the file that was given then.
+        let folder = place.path().join("ben");
+        let with = |more: &[&str]| again(&folder, &[&["chats", "--name", "Ben"], more].concat());
+        assert_eq!(with(&["--from", "a.wisp"]), None);
+        assert_eq!(with(&["--from", "b.wisp"]), None);
+        done(&folder, "base/model.safetensors");
+        assert_eq!(with(&["--from", "c.wisp"]), Some("--from"));
     }
 
     #[test]

@@ -41,11 +41,14 @@ impl Workshop {
         self.path("persona.wisp")
     }
 
-    /// Why the model does not begin with the base, if it does not; the chats are there.
+    /// Why no base is taken into the folder, if none is; the chats are there.
     ///
     /// # Errors
     /// Chats that cannot be read.
     pub fn why_no_base(&self) -> Result<Option<&'static str>> {
+        if self.from_file().is_some() {
+            return Ok(None);
+        }
         if let Some(why) = self.asks_for_another() {
             return Ok(Some(why));
         }
@@ -62,7 +65,12 @@ impl Workshop {
         })
     }
 
-    /// What was said against the base.
+    /// The persona file that is gone on with; it becomes the base.
+    fn from_file(&self) -> Option<&Path> {
+        self.make.from.as_deref().filter(|path| path.is_file())
+    }
+
+    /// What was said against a base.
     fn asks_for_another(&self) -> Option<&'static str> {
         let make = &self.make;
         if make.from.is_some() {
@@ -78,10 +86,9 @@ impl Workshop {
 
     /// The model that is gone on with; the chats are there.
     fn beginning(&self) -> Result<Option<PathBuf>> {
-        Ok(match (&self.make.from, self.why_no_base()?) {
-            (Some(folder), _) => Some(folder.clone()),
-            (None, None) => Some(self.path("base")),
-            (None, Some(_)) => None,
+        Ok(match self.why_no_base()? {
+            None => Some(self.path("base")),
+            Some(_) => self.make.from.clone(),
         })
     }
 
@@ -98,7 +105,13 @@ impl Workshop {
                 }
                 words.extend(["-o".into(), self.path("chats").into()]);
             }
-            Step::Base => words.extend(["base".into(), "-o".into(), self.path("base").into()]),
+            Step::Base => {
+                match self.from_file() {
+                    Some(file) => words.extend(["export".into(), "hf".into(), file.into()]),
+                    None => words.push("base".into()),
+                }
+                words.extend(["-o".into(), self.path("base").into()]);
+            }
             Step::Prepare => {
                 words.push("prepare".into());
                 self.add_chats(&mut words)?;
@@ -304,6 +317,17 @@ mod tests {
         }
         let [_, train] = commands(&["--from", "older"]);
         assert!(train.ends_with("--from older --minutes 120"), "{train}");
+
+        // A persona file is made a base; the base of the program is not.
+        write("older.wisp", b"").unwrap();
+        let file = folder.path().join("older.wisp");
+        let from = ["--from", file.to_str().unwrap()];
+        let begin = shown(folder.path(), Step::Base, &from);
+        assert_eq!(begin, "wisp-model export hf older.wisp -o base");
+        assert_eq!(shown(folder.path(), Step::Base, &[]), "wisp-model base -o base");
+        let [prepare, train] = commands(&from);
+        assert!(prepare.contains("--like base"), "{prepare}");
+        assert!(train.ends_with("--from base --minutes 120"), "{train}");
 
         // Before tokens were packed, the chats decide, whatever is left of another try.
         std::fs::remove_file(folder.path().join("dataset/dataset.json")).unwrap();
