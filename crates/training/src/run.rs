@@ -44,7 +44,7 @@ const MEASURED: usize = 128;
 /// Steps before the first that is timed.
 const WARMING: u64 = 1;
 /// A run that is given a time is planned after so many timed steps, and at each measurement.
-const PLANNED_AFTER: [u64; 3] = [2, 8, 40];
+const PLANNED_AFTER: [u64; 3] = [1, 8, 40];
 /// Part of the time given that is planned for; the rest is a reserve.
 const PLANNED: f64 = 0.97;
 
