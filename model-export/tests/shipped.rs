@@ -79,10 +79,11 @@ fn fp8_costs_next_to_nothing() {
         let figures: Value = serde_json::from_str(&text(&format!("{name}.json"))).unwrap();
         let figure = |path: &str| figures.pointer(path).and_then(Value::as_f64).unwrap();
         let label = name.replace('-', "_");
+        let most = if name == "wisp-15m" { 1.55 } else { 1.65 };
         for format in ["f32", "fp8"] {
             let bits = figure(&format!("/{format}/bits_per_byte"));
             println!("wisp: {label}_{format}_bits_per_byte {bits:.4} bits");
-            assert!(bits < 1.65, "{name} {bits}");
+            assert!(bits < most, "{name} {bits}");
         }
         for rate in ["reply_rate", "burst_length", "first_speech_rate"] {
             let held_back = figure(&format!("/rhythm/held_back/{rate}"));
@@ -144,12 +145,18 @@ fn its_own_chats_are_an_export_that_is_read() {
     };
     let gathered = gather(&request, &mut |_| ()).unwrap();
     let (messages, report) = digest(&request, gathered, &["Wisp".to_owned()]).unwrap();
-    assert_eq!((report.files, report.read, report.kept), (12, 104_965, 104_802));
-    assert_eq!(messages.len(), 104_802);
-    assert_eq!((report.rhythm.own, report.rhythm.others), (52_052, 52_750));
+    assert_eq!((report.files, report.read, report.kept), (27, 243_234, 243_065));
+    assert_eq!(messages.len(), 243_065);
+    assert_eq!((report.rhythm.own, report.rhythm.others), (115_171, 127_894));
     let chats: Vec<_> =
         report.chats.iter().map(|chat| (&chat.name[..], chat.read, chat.kept)).collect();
-    assert_eq!(chats, [("friend_quick", 61_146, 61_146), ("friend_15", 43_819, 43_656)]);
+    let expected = [
+        ("friend_16", 82_882, 82_876),
+        ("friend_quick", 61_146, 61_146),
+        ("friend_17", 55_387, 55_387),
+        ("friend_15", 43_819, 43_656),
+    ];
+    assert_eq!(chats, expected);
 }
 
 #[test]
@@ -162,5 +169,5 @@ fn everything_shipped_is_small() {
     }
     let bytes = size(&models());
     println!("wisp: shipped_models {bytes} bytes");
-    assert!(bytes < 26 << 20, "{bytes}");
+    assert!(bytes < 28 << 20, "{bytes}");
 }
