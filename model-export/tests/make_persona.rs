@@ -225,6 +225,11 @@ fn a_persona_that_exists_is_gone_on_with() {
     const PERSONA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/wisp-3m.wisp");
     let place = tempfile::tempdir().unwrap();
     let (exports, folder) = (export(place.path()), place.path().join("moth"));
+    let mut missing = Command::new(env!("CARGO_BIN_EXE_wisp-model"));
+    missing.arg("make-persona").arg(&exports).args(["--from", "/nowhere/a.wisp", "-o"]);
+    let said = text(&missing.arg(&folder).output().unwrap().stderr);
+    assert!(said.contains("wisp_model::make::from") && !folder.exists(), "{said}");
+
     let page = make_until("== 4/9", &exports, &folder, &["--from", PERSONA]);
     assert!(page.contains("wisp-model export hf ") && page.contains(" --like "), "{page}");
     let train = page.lines().last().unwrap();
@@ -232,7 +237,8 @@ fn a_persona_that_exists_is_gone_on_with() {
     let tokens = |part: &str| std::fs::read(folder.join(part).join("tokenizer.json")).unwrap();
     assert!(tokens("base") == tokens("dataset"), "the dataset has other tokens");
     let about = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
-    assert!(about("base/wisp.json").contains("Wisp"), "another model");
+    let base: serde_json::Value = serde_json::from_str(&about("base/wisp.json")).unwrap();
+    assert_eq!(base["name"], "Wisp", "another model");
     let dataset = about("dataset/dataset.json");
     assert!(dataset.contains("Self-dialogue Corpus"), "licences of the persona are lost");
     assert!(dataset.contains("Moth") && !dataset.contains("\"Wisp\""), "{dataset}");

@@ -4,10 +4,12 @@
     python3 mean.py first=0.3 second=0.7 -o mean
 
 Tensor by tensor, with the shares given, which are made to add up to one (Wortsman et al.: Model soups, 2022).
-It is a model as any other, to go on from or to import.
+It is a model as any other, to go on from or to import. The first model's notes on data and rhythm are kept:
+give the one that has seen the most first.
 """
 import argparse
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -15,12 +17,13 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from files import same_tokenizer, write
+from llama import Shape
 
 
 def part(argument):
     """FOLDER=SHARE."""
     folder, _, share = argument.rpartition("=")
-    if not folder or not float(share) > 0:
+    if not folder or not 0 < float(share) < math.inf:
         raise ValueError(argument)
     return Path(folder), float(share)
 
@@ -37,21 +40,21 @@ def main():
     mean, licences = {}, []
     for folder, share in options.part:
         weights = load_file(folder / "model.safetensors")
-        shapes = {name: weight.shape for name, weight in weights.items()}
-        if mean and shapes != {name: weight.shape for name, weight in mean.items()}:
-            sys.exit(f"error: {folder} has other weights than {first}")
+        # Weights of the same sizes may mean other heads.
+        if Shape.read(folder) != Shape.read(first) or (mean and set(weights) != set(mean)):
+            sys.exit(f"error: {folder} has another shape than {first}")
         if not same_tokenizer(first, folder):
             sys.exit(f"error: {folder} has another tokenizer than {first}")
         for name, weight in weights.items():
             mean[name] = mean.get(name, 0) + share / total * weight.double()
         about = json.loads((folder / "wisp.json").read_text())
-        if about.get("licences") not in (None, *licences):
-            licences.append(about["licences"])
+        if not any(about.get("licences", "") in text for text in licences):
+            licences.append(about.get("licences", ""))
     about = json.loads((first / "wisp.json").read_text())
     about.pop("training_run", None)
-    about["training"] = f"the mean of {len(options.part)} models; the first has {about.get('training', 'no notes')}"
-    if licences:
-        about["licences"] = "\n\n".join(licences)
+    shares = ", ".join(f"{share / total:.2f}" for _, share in options.part)
+    about["training"] = f"the mean of {len(options.part)} models ({shares}); the first: {about.get('training', '')}"
+    about["licences"] = "\n\n".join(filter(None, licences))
     options.output.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json"):
         shutil.copy(first / name, options.output / name)

@@ -251,7 +251,7 @@ def main():
         steady = steady or (step, now)  # compiling is over
         rate_now = (step - steady[0]) / (now - steady[1]) if step > steady[0] else None
         every = max(10, run["total"] // options.evaluations // 10 * 10)
-        if options.minutes and rate_now and (step % every == 0 or step - steady[0] in (3, 10, 50)):
+        if options.minutes and rate_now and (step % every == 0 or step - steady[0] in (1, 10, 50)):
             left = options.minutes * 58 - before - (now - began)  # two seconds of each minute in reserve
             run["total"] = max(step + 1, round(step + left * rate_now))
         measuring = step % every == 0 or step == run["total"]

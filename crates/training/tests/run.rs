@@ -247,6 +247,9 @@ fn a_time_given_decides_the_number_of_steps() {
     assert_eq!(outcome, Outcome::Finished);
     assert_eq!(state.step, state.total);
     assert!(state.best.is_some(), "the last step is measured");
+    // What is told first is of 1.2 seconds too, not of all those tokens.
+    assert!(follower.most_left.as_secs() < 60, "{:?}", follower.most_left);
+    assert!(!follower.most_left.is_zero());
 }
 
 #[test]

@@ -30,6 +30,13 @@ pub enum MakeError {
     )]
     Stale { path: PathBuf },
 
+    #[error("there is no model at {}", path.display())]
+    #[diagnostic(
+        code(wisp_model::make::from),
+        help("Give --from a persona file, or a folder that `wisp-model train` or `export hf` wrote.")
+    )]
+    From { path: PathBuf },
+
     #[error("a persona is not stored as f32")]
     #[diagnostic(code(wisp_model::make::format), help("Give --format fp8, int8 or int4."))]
     Format,

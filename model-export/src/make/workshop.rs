@@ -67,7 +67,23 @@ impl Workshop {
 
     /// The persona file that is gone on with; it becomes the base.
     fn from_file(&self) -> Option<&Path> {
-        self.make.from.as_deref().filter(|path| path.is_file())
+        let is_made = self.is_begun(Step::Base);
+        self.make.from.as_deref().filter(|path| path.is_file() || (is_made && !path.exists()))
+    }
+
+    /// Looks for the model that is gone on with, before hours go by; what was made of it is enough.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn look_for_from(&self) -> Result<()> {
+        match &self.make.from {
+            Some(path)
+                if !path.exists() && !self.is_begun(Step::Base) && !self.is_begun(Step::Train) =>
+            {
+                Err(MakeError::From { path: path.clone() }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What was said against a base.
@@ -289,8 +305,12 @@ mod tests {
         assert_eq!(train(&few, &["--preset", "42M"]), "--preset 42M --minutes 1500");
         assert_eq!(train(&few, &["--minutes", "7.5"]), "--preset 3M --minutes 7.5");
         assert_eq!(train(&few, &["--tokens", "0.5"]), "--preset 3M --tokens 0.5");
-        assert_eq!(train(&many, &["--from", "older"]), "--from older --minutes 120");
-        assert_eq!(train(&many, &["--from", "older", "--tokens", "9"]), "--from older --tokens 9");
+        let older = many.path().join("older");
+        std::fs::create_dir(&older).unwrap();
+        let from = ["--from", older.to_str().unwrap()];
+        assert_eq!(train(&many, &from), "--from older --minutes 120");
+        let longer = [&from[..], &["--tokens", "9"]].concat();
+        assert_eq!(train(&many, &longer), "--from older --tokens 9");
         // With a checkpoint, the options are those it was begun with.
         std::fs::create_dir(many.path().join("model")).unwrap();
         std::fs::write(many.path().join("model/checkpoint.safetensors"), "").unwrap();
@@ -311,11 +331,14 @@ mod tests {
         let [prepare, train] = commands(&[]);
         assert!(prepare.contains("--like base"), "{prepare}");
         assert!(train.ends_with("--from base --minutes 120"), "{train}");
+        std::fs::create_dir(folder.path().join("older")).unwrap();
+        let older = folder.path().join("older");
+        let from_folder = ["--from", older.to_str().unwrap()];
         for other in [&["--from-nothing"][..], &["--preset", "3M"], &["--vocabulary", "512"]] {
             let [prepare, train] = commands(other);
             assert!(!prepare.contains("--like") && !train.contains("--from"), "{other:?}");
         }
-        let [_, train] = commands(&["--from", "older"]);
+        let [_, train] = commands(&from_folder);
         assert!(train.ends_with("--from older --minutes 120"), "{train}");
 
         // A persona file is made a base; the base of the program is not.
@@ -347,6 +370,8 @@ mod tests {
     #[test]
     fn what_is_given_reaches_the_step_it_is_for() {
         let folder = folder(9);
+        std::fs::create_dir(folder.path().join("older")).unwrap();
+        let older = folder.path().join("older");
         let prepare = |options: &[&str]| shown(folder.path(), Step::Prepare, options);
         let begin = "wisp-model prepare --chats chats '--persona=Anna Berg'";
         assert_eq!(prepare(&[]), format!("{begin} -o dataset"));
@@ -355,7 +380,7 @@ mod tests {
             format!("{begin} --corpus a.jsonl=0.5 --corpus b.jsonl.gz --vocabulary 512 -o dataset")
         );
         assert_eq!(
-            prepare(&["--from", "older", "--licences", "who wrote.txt"]),
+            prepare(&["--from", older.to_str().unwrap(), "--licences", "who wrote.txt"]),
             format!("{begin} --like older --licences 'who wrote.txt' -o dataset")
         );
         let command = |step, options: &[&str]| shown(folder.path(), step, options);

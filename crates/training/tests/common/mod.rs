@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)] // Each test program uses a part.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use training::checkpoint::State;
@@ -56,6 +57,8 @@ pub struct Follower {
     pub step: u64,
     pub saved: Vec<u64>,
     pub measured: Vec<u64>,
+    /// The longest time left that was told.
+    pub most_left: Duration,
 }
 
 impl Watcher for Follower {
@@ -66,6 +69,7 @@ impl Watcher for Follower {
         assert_eq!(progress.step, self.step + 1);
         assert!(progress.loss > 0.0 && progress.gradient > 0.0);
         self.step = progress.step;
+        self.most_left = self.most_left.max(progress.left.unwrap_or_default());
     }
     fn measures(&mut self, record: &Record, _: bool) {
         self.measured.push(record.step);
