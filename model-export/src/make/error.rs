@@ -33,7 +33,9 @@ pub enum MakeError {
     #[error("there is no model at {}", path.display())]
     #[diagnostic(
         code(wisp_model::make::from),
-        help("Give --from a persona file, or a folder that `wisp-model train` or `export hf` wrote.")
+        help(
+            "Give --from a persona file, or a folder that `wisp-model train` or `export hf` wrote."
+        )
     )]
     From { path: PathBuf },
 
