@@ -33,6 +33,21 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+#[test]
+fn a_model_that_is_gone_on_with_sees_16_rows_in_a_step() {
+    let place = tempfile::tempdir().unwrap();
+    let fixture = fixture().display().to_string();
+    let steps = |name: &str, more: &[&str]| {
+        let given = [&["--from", &fixture, "--tokens", "0.00768"], more].concat();
+        let output = train(&given, &place.path().join(name)).output().unwrap();
+        let page = text(&output.stdout);
+        page.rsplit_once("after ").and_then(|(_, end)| Some(end.split_once(' ')?.0.to_owned()))
+    };
+    // A row has 24 tokens.
+    assert_eq!(steps("usual", &[]).as_deref(), Some("20"));
+    assert_eq!(steps("given", &["--batch", "8"]).as_deref(), Some("40"));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_and_resume_end_with_the_model_of_an_uninterrupted_run() {

@@ -41,7 +41,7 @@ def arguments():
     add("--from", dest="start", type=Path, help="begin with the weights in this Hugging Face folder")
     add("--teacher", type=Path, action="append", default=[], help="learn from this model too; several are averaged")
     add("--teacher-share", type=float, default=0.7, help="the teachers' part of the loss")
-    add("--batch", type=int, help="rows in a step")
+    add("--batch", type=int, help="rows in a step: the preset's, or 16 with --from")
     add("--micro", type=int, help="rows at a time, where memory is short")
     add("--lr", type=float, help="peak learning rate")
     add("--finetune-lr", type=float, help="peak learning rate of fine-tuning; otherwise a third of the other")
@@ -63,7 +63,7 @@ def arguments():
     add("--bf16", action="store_true", help="bf16 on a processor: twice as fast where it has AVX-512 BF16 or AMX")
     options = parser.parse_args()
     _, _, _, _, batch, lr, tokens = PRESETS[options.preset]
-    options.batch, options.lr = options.batch or batch, options.lr or lr
+    options.batch, options.lr = options.batch or (16 if options.start else batch), options.lr or lr
     options.tokens = options.tokens or tokens
     options.micro = options.micro or (options.batch if options.device.startswith("cuda") else 4)
     options.finetune_lr = options.finetune_lr or options.lr / 3

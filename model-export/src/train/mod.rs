@@ -43,6 +43,9 @@ pub struct Train {
     lora: LoraArguments,
 }
 
+/// Rows in a step of a model that is gone on with: few tokens are many steps then (docs/training.md).
+const FINETUNED_ROWS: usize = 16;
+
 /// What may be changed in the recipe; what is not given is the preset's.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Recipe")]
@@ -56,7 +59,7 @@ struct Recipe {
     /// Decides first weights, order and dropout.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Rows in a step.
+    /// Rows in a step: those of the preset, or 16 with --from.
     #[arg(long)]
     batch: Option<usize>,
     /// Rows that a core works on at a time.
@@ -173,6 +176,7 @@ impl From<Size> for Preset {
 impl Recipe {
     fn options(self, preset: Preset, from: bool) -> Options {
         let (batch, rate, tokens) = preset.recipe();
+        let batch = if from { FINETUNED_ROWS } else { batch };
         let rate = self.lr.unwrap_or(rate);
         Options {
             seed: self.seed,
