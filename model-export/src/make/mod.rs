@@ -100,7 +100,7 @@ impl MakePersona {
         }
         let notes = Notes::of(&self)?;
         let workshop = Workshop::new(self);
-        workshop.look_for_from()?;
+        workshop.look_for_beginning()?;
         notes.agree(&workshop)?;
         let count = Step::ALL.len();
         for (number, step) in (1..).zip(Step::ALL) {

@@ -46,7 +46,7 @@ impl Workshop {
     /// # Errors
     /// Chats that cannot be read.
     pub fn why_no_base(&self) -> Result<Option<&'static str>> {
-        if self.from_file().is_some() {
+        if self.given_file().is_some() {
             return Ok(None);
         }
         if let Some(why) = self.asks_for_another() {
@@ -66,7 +66,7 @@ impl Workshop {
     }
 
     /// The persona file that is gone on with; it becomes the base.
-    fn from_file(&self) -> Option<&Path> {
+    fn given_file(&self) -> Option<&Path> {
         let is_made = self.is_begun(Step::Base);
         self.make.from.as_deref().filter(|path| path.is_file() || (is_made && !path.exists()))
     }
@@ -75,7 +75,7 @@ impl Workshop {
     ///
     /// # Errors
     /// When it is not there.
-    pub fn look_for_from(&self) -> Result<()> {
+    pub fn look_for_beginning(&self) -> Result<()> {
         match &self.make.from {
             Some(path)
                 if !path.exists() && !self.is_begun(Step::Base) && !self.is_begun(Step::Train) =>
@@ -122,7 +122,7 @@ impl Workshop {
                 words.extend(["-o".into(), self.path("chats").into()]);
             }
             Step::Base => {
-                match self.from_file() {
+                match self.given_file() {
                     Some(file) => words.extend(["export".into(), "hf".into(), file.into()]),
                     None => words.push("base".into()),
                 }
