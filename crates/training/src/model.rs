@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use burn_tensor::activation::{log_softmax, silu};
-use burn_tensor::module::{attention, embedding, linear};
-use burn_tensor::ops::AttentionModuleOptions;
+use burn_tensor::module::{embedding, linear};
 use burn_tensor::{Device, Int, Tensor, TensorData};
 
 use crate::shape::{Shape, names};
+
+/// Queries whose attention is computed at a time.
+const BLOCK: usize = 64;
 
 /// Weights on the device by name, `[rows, columns]`; norms are `[1, dim]`.
 pub type Tensors = BTreeMap<String, Tensor<2>>;
@@ -56,6 +58,12 @@ impl Batch {
             batch.counts.extend(real.chain(std::iter::repeat_n(0.0, padding)));
         }
         batch
+    }
+
+    /// Batches of at most so many rows, those of about one length together: fewer places are padded.
+    pub fn of_similar_length(mut rows: Vec<&[u16]>, most: usize) -> Vec<Self> {
+        rows.sort_by_key(|row| row.len());
+        rows.chunks(most.max(1)).map(Self::new).collect()
     }
 
     /// Number of targets that count.
@@ -112,8 +120,7 @@ impl Model {
             let q = rotate(heads(names::QUERY, shape.heads), &cosines, &sines);
             let k = rotate(heads(names::KEY, shape.kv_heads), &cosines, &sines);
             let (k, v) = (self.repeat(k), self.repeat(heads(names::VALUE, shape.kv_heads)));
-            let causal = AttentionModuleOptions { is_causal: true, ..Default::default() };
-            let mixed = attention(q, k, v, None, None, causal).swap_dims(1, 2);
+            let mixed = attend(q, &k, &v).swap_dims(1, 2);
             let mixed = mixed.reshape([batch.rows, batch.length, shape.dim]);
             x = x + dropout.drop(linear(mixed, weight(names::OUTPUT).transpose(), None));
             let normed = self.norm(x.clone(), weight(names::FEED_FORWARD_NORM));
@@ -154,6 +161,33 @@ impl Model {
         let x = x.reshape([rows, heads, 1, length, head]).repeat_dim(2, times);
         x.reshape([rows, heads * times, length, head])
     }
+}
+
+/// Causal attention, [`BLOCK`] queries at a time, which leaves out most of what they may not see.
+/// All are `[rows, heads, length, head]`. What is as large as the scores takes most of the time; so
+/// the sums divide what was mixed, and no gradient goes through the largest score.
+fn attend(q: Tensor<4>, k: &Tensor<4>, v: &Tensor<4>) -> Tensor<4> {
+    let [_, _, length, head] = q.dims();
+    let q = q / (head as f32).sqrt();
+    let mixed = (0..length).step_by(BLOCK).map(|begin| {
+        let (queries, end) = (BLOCK.min(length - begin), length.min(begin + BLOCK));
+        let keys = k.clone().narrow(2, 0, end).swap_dims(2, 3);
+        let scores =
+            q.clone().narrow(2, begin, queries).matmul(keys) + hidden(begin, end, &q.device());
+        let largest = scores.clone().detach().max_dim(3);
+        let shares = (scores - largest).exp();
+        let sums = shares.clone().sum_dim(3);
+        shares.matmul(v.clone().narrow(2, 0, end)) / sums
+    });
+    Tensor::cat(mixed.collect(), 2)
+}
+
+/// What hides from the queries of a block the keys that come after them: `[1, 1, queries, keys]`.
+fn hidden(begin: usize, end: usize, device: &Device) -> Tensor<4> {
+    let seen = |query: usize, key: usize| if key > query { f32::NEG_INFINITY } else { 0.0 };
+    let values: Vec<f32> =
+        (begin..end).flat_map(|query| (0..end).map(move |key| seen(query, key))).collect();
+    Tensor::from_data(TensorData::new(values, [1, 1, end - begin, end]), device)
 }
 
 /// Rotary position embedding.

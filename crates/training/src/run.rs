@@ -151,11 +151,11 @@ impl<'a> Run<'a> {
             Phase::FineTuning => (&self.shares[1], options.finetune_dropout),
         };
         let picks = self.mixture.draw(shares, options.batch);
-        let rows: Vec<&[u16]> = picks
+        let rows = picks
             .iter()
             .filter_map(|pick| Some(self.data.train.get(pick.source)?.row(pick.row)))
             .collect();
-        let groups: Vec<Batch> = rows.chunks(options.micro).map(Batch::new).collect();
+        let groups = Batch::of_similar_length(rows, options.micro);
         let learnt =
             Learnt { weights: &self.checkpoint.weights, adapters: &self.checkpoint.adapters };
         let dicing = Dicing { part, seed: options.seed, step };

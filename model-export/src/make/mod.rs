@@ -4,10 +4,13 @@
 //! whose result is there, and no older than what it is made of, is not done again: so the same command
 //! goes on where it was interrupted.
 
+mod beginning;
 mod command;
 mod error;
 mod notes;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod workshop;
 
 use std::io::Write;
