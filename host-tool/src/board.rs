@@ -3,6 +3,7 @@
 mod artefacts;
 
 use std::fs::File;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -64,6 +65,12 @@ impl Board {
             // QEMU would take its place, and nobody could reach the other one any more.
             let path = format!("unix:{}", socket.display());
             return Err(WispError::PortBusy { path, holder: " by another emulated board".into() });
+        }
+        // QEMU would put its socket in the place of a file, and this program takes it away at the end.
+        if let Some(path) = &options.socket
+            && std::fs::metadata(path).is_ok_and(|it| !it.file_type().is_socket())
+        {
+            return Err(WispError::FileExists { path: path.clone() });
         }
         let qemu = options.qemu.clone().unwrap_or_else(|| PathBuf::from(kind.emulator()));
         let program = qemu.display().to_string();

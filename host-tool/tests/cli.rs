@@ -154,9 +154,12 @@ fn a_chat_over_a_bad_cable_is_complete_and_says_what_was_damaged() {
 
 #[test]
 fn manners_out_of_range_are_refused() {
-    for (option, value) in
-        [("--talkativeness", "11"), ("--talkativeness", "nan"), ("--most-unanswered", "0")]
-    {
+    for (option, value) in [
+        ("--talkativeness", "11"),
+        ("--talkativeness", "nan"),
+        ("--most-unanswered", "0"),
+        ("--quiet", "22:00-22:00"),
+    ] {
         let output = wisp(&["chat", "--port", "unix:/nowhere", option, value], "");
         assert_eq!(output.status.code(), Some(2), "{option} {value}");
         assert!(text(&output.stderr).contains(option));

@@ -10,6 +10,7 @@ pub mod chats;
 pub mod cli;
 pub mod compress;
 pub mod conversation;
+pub mod encoding;
 pub mod error;
 pub mod eval;
 pub mod export;

@@ -60,6 +60,21 @@ pub(crate) fn printable_lines(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A word as a shell reads it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let word = printable(word);
+    let is_plain = |it: char| it.is_alphanumeric() || "-_./=:,%+~".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// A path as a shell reads it.
+pub(crate) fn shell_path(path: &Path) -> String {
+    shell_word(&path.to_string_lossy())
+}
+
 #[cfg(test)]
 impl<'a> Terminal<&'a [u8], Vec<u8>> {
     /// One at which somebody types this; nobody is there if it is `None`.

@@ -10,10 +10,11 @@ use engine::SamplerSettings;
 use model_format::AlignedBytes;
 use safetensors::SafeTensors;
 use wisp_model::chats::{Message, canonical};
+use wisp_model::conversation::style_of;
 use wisp_model::memory_report::command::{FILES, write};
 use wisp_model::memory_report::exposure::Candidates;
 use wisp_model::memory_report::material::Material;
-use wisp_model::memory_report::prompter::{Prompter, chat_style};
+use wisp_model::memory_report::prompter::Prompter;
 use wisp_model::memory_report::prompting::{self, Rivals};
 use wisp_model::memory_report::report::Report;
 use wisp_model::memory_report::rows::{Row, rows};
@@ -61,7 +62,7 @@ impl Place {
 
     fn prompter(&self) -> (Prompter<'_>, Vec<Row>) {
         let (model, tokenizer) = persona_file::open(&self.path, &self.file).unwrap();
-        let style = chat_style(model.persona().style).unwrap();
+        let style = style_of(&model).unwrap();
         let rows = rows(&self.material, &tokenizer, model.architecture().context);
         (Prompter::new(&self.path, &model, tokenizer, style).unwrap(), rows)
     }
@@ -194,7 +195,7 @@ fn prompts_are_the_rows_that_prepare_packs() {
         corpora: Vec::new(),
         without: Vec::new(),
         apart: Vec::new(),
-        context: 128,
+        context: Some(128),
         vocabulary: Some(384),
         like: None,
         licences: String::new(),

@@ -114,7 +114,7 @@ fn every_message_is_there_whole_and_never_in_both_splits() {
 fn rows_begin_where_a_conversation_begins_or_was_cut() {
     let chat = long_chat("home", 60);
     let mut place = Place::new(&chat);
-    place.request.context = 160;
+    place.request.context = Some(160);
     let dataset = place.run();
     let rows = dataset.rows("train.chats");
     let (mut begun, mut cut, mut silent) = (0, 0, 0);
@@ -251,6 +251,31 @@ fn a_models_tokenizer_is_taken_as_it_is() {
     assert_eq!(again.about["source"], format!("chats ({tokens} tokens)"));
     let shown = again.messages("train.chats");
     assert!(shown.iter().any(|(.., text)| text.contains("another one with other words")));
+}
+
+#[test]
+fn rows_are_as_long_as_the_model_sees_and_licences_are_whole_paragraphs() {
+    let first = Place::new(&long_chat("hut", 30));
+    let dataset = first.run();
+    let model = model_with(&first.request.output, dataset.about["special_tokens"].clone());
+    let path = model.path();
+    std::fs::write(path.join("config.json"), r#"{"max_position_embeddings": 48}"#).unwrap();
+    let about = std::fs::read(path.join("wisp.json")).unwrap();
+    let mut about: serde_json::Value = serde_json::from_slice(&about).unwrap();
+    about["licences"] = "All of it is MIT.\n\nOr not.".into();
+    std::fs::write(path.join("wisp.json"), about.to_string()).unwrap();
+    let like = |context, licences: &str| {
+        let mut place = Place::new(&long_chat("hut", 30));
+        place.request.like = Some(path.to_owned());
+        (place.request.context, place.request.licences) = (context, licences.into());
+        let about = place.run().about;
+        (about["context"].as_u64().unwrap(), about["licences"].as_str().unwrap().to_owned())
+    };
+    // `MIT` stands in the other text, but says something else there.
+    let (context, licences) = like(None, "MIT");
+    assert_eq!((context, &licences[..]), (48, "MIT\n\nAll of it is MIT.\n\nOr not."));
+    let (context, licences) = like(Some(32), "Or not.");
+    assert_eq!((context, &licences[..]), (32, "All of it is MIT.\n\nOr not."));
 }
 
 #[test]

@@ -101,7 +101,10 @@ fn what_cannot_be_trained_is_refused_with_a_code_and_nothing_written() {
     let place = tempfile::tempdir().unwrap();
     let output = place.path().join("model");
     let fixture = fixture().display().to_string();
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 7] = [
+        // A run is resumed with the options it was begun with.
+        (&["--resume", "--minutes", "9"], "cannot be used with"),
+        (&["--resume", "--preset", "3M"], "cannot be used with"),
         (&["--resume"], "wisp_model::train::nothing_to_resume"),
         (&["--preset", "tiny", "--lr", "7"], "wisp_model::train::options"),
         (&["--from", "/nowhere"], "wisp_model::train::read"),

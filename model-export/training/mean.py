@@ -48,8 +48,8 @@ def main():
         for name, weight in weights.items():
             mean[name] = mean.get(name, 0) + share / total * weight.double()
         about = json.loads((folder / "wisp.json").read_text())
-        if not any(about.get("licences", "") in text for text in licences):
-            licences.append(about.get("licences", ""))
+        paragraphs = [paragraph.strip() for paragraph in about.get("licences", "").split("\n\n")]
+        licences += [paragraph for paragraph in paragraphs if paragraph not in licences]
     about = json.loads((first / "wisp.json").read_text())
     about.pop("training_run", None)
     shares = ", ".join(f"{share / total:.2f}" for _, share in options.part)

@@ -9,6 +9,7 @@ DATASET is a folder made by `wisp-model prepare`; MODEL becomes a Hugging Face L
 """
 import argparse
 import contextlib
+import hashlib
 import math
 import os
 import signal
@@ -21,7 +22,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from files import same_tokenizer, write, write_curve, write_model
 from llama import IGNORED, Llama, Shape, load
-from packed import Dataset, Mixture, batch_of, is_chats
+from packed import FILES, Dataset, Mixture, batch_of, is_chats
 from torch import nn
 
 # dim, layers, heads, hidden; rows in a step, peak learning rate, millions of tokens to see
@@ -118,6 +119,14 @@ def evaluate(model, data, autocast=contextlib.nullcontext, most=32):
     return nats, bits
 
 
+def recipe_of(options, shape):
+    """All that decides what comes of a run, as texts: a run that is resumed must have the same."""
+    free = ("dataset", "output", "start", "teacher", "resume", "device", "no_compile")
+    recipe = {"--" + name.replace("_", "-"): str(value) for name, value in vars(options).items() if name not in free}
+    data = hashlib.sha256(b"".join((options.dataset / name).read_bytes() for name in FILES)).hexdigest()
+    return recipe | {"shape": str(shape), "dataset": data}
+
+
 def main():
     options, began, stop = arguments(), time.monotonic(), []
 
@@ -173,10 +182,13 @@ def main():
     per_step = options.batch * data.context
     run = {"step": 0, "total": max(4, round(options.tokens * 1e6 / per_step)), "seconds": 0.0,
            "best": math.inf, "best_step": 0, "worse": 0, "records": []}
+    recipe = recipe_of(options, model.shape)
     if options.resume:
         saved = torch.load(checkpoint, map_location=options.device, weights_only=True)
-        if saved.get("optimiser") != options.optimiser:
-            sys.exit(f"error: {checkpoint} is of a run with --optimiser {saved.get('optimiser')}")
+        for name, value in recipe.items():
+            if saved.get("recipe", {}).get(name) != value:
+                sys.exit(f"error: {checkpoint} is of a run with another {name}: {saved.get('recipe', {}).get(name)}, "
+                         f"not {value}")
         model.load_state_dict(saved["model"])
         for optimiser, state in zip(optimisers, saved["optimisers"]):
             optimiser.load_state_dict(state)
@@ -231,7 +243,7 @@ def main():
 
     def save():
         state = {"model": model.state_dict(), "optimisers": [optimiser.state_dict() for optimiser in optimisers], "mixture": mixture.state, "run": run,
-                 "optimiser": options.optimiser}
+                 "recipe": recipe}
         write(checkpoint, lambda part: torch.save(state, part))
 
     if rank == 0 and not options.resume:

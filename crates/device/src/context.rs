@@ -41,6 +41,8 @@ pub(crate) struct Context {
     messages: VecDeque<Message>,
     /// Messages that were dropped since the conversation began.
     dropped_messages: u32,
+    /// Those of them that Wisp wrote since the friend's last.
+    dropped_unanswered: usize,
     #[cfg(test)]
     pub(crate) history: History,
 }
@@ -85,6 +87,7 @@ impl Context {
             to_shift: 0,
             messages,
             dropped_messages: 0,
+            dropped_unanswered: 0,
             #[cfg(test)]
             history: History::default(),
         })
@@ -154,8 +157,15 @@ impl Context {
         self.messages.back().copied()
     }
 
-    /// Messages of Wisp since the friend's last.
+    /// Messages of Wisp since the friend's last, dropped ones included.
     pub(crate) fn unanswered(&self) -> usize {
+        let kept = self.messages_since_question();
+        let dropped = if kept == self.messages.len() { self.dropped_unanswered } else { 0 };
+        kept.saturating_add(dropped)
+    }
+
+    /// Messages of Wisp at the end.
+    fn messages_since_question(&self) -> usize {
         let ours = |message: &&Message| message.speaker == Speaker::Wisp;
         self.messages.iter().rev().take_while(ours).count()
     }
@@ -172,6 +182,7 @@ impl Context {
         self.recompute_all();
         self.messages.clear();
         self.dropped_messages = 0;
+        self.dropped_unanswered = 0;
     }
 
     /// Begins a message at the end; its lead may stand there already, from a trial of silence.
@@ -261,13 +272,24 @@ impl Context {
         self.to_shift = self.to_shift.saturating_add(known);
         self.computed = self.computed.saturating_sub(known);
         self.tokens.drain(1..tokens.saturating_add(1));
-        self.messages.drain(..count);
+        for message in self.messages.drain(..count) {
+            self.dropped_unanswered = match message.speaker {
+                Speaker::You => 0,
+                Speaker::Wisp => self.dropped_unanswered.saturating_add(1),
+            };
+        }
         for message in &mut self.messages {
             message.start = message.start.saturating_sub(tokens);
         }
         // There are no more messages and tokens than u32 counts.
         self.dropped_messages = self.dropped_messages.saturating_add(count as u32);
         Some(tokens as u32)
+    }
+
+    /// Makes room for one more token of Wisp, but never by dropping what the friend said last, or
+    /// what Wisp said since: who asks for the answer again, or edits the question, finds it there.
+    pub(crate) fn make_room_to_speak(&mut self) -> Option<u32> {
+        self.make_room(1, self.messages_since_question().saturating_add(1))
     }
 
     #[cfg(test)]
@@ -364,6 +386,30 @@ mod tests {
         context.clear();
         assert_eq!((context.take_shift(), context.computed()), (0, 0));
         assert_eq!(context.tokens(), [1]);
+    }
+
+    #[test]
+    fn room_to_speak_is_not_made_of_what_was_not_answered() {
+        let mut context = Context::new(CHAT, 44).unwrap();
+        say(&mut context, Speaker::You, &[20; 8]);
+        say(&mut context, Speaker::You, &[21; 4]);
+        for _ in 0..2 {
+            say(&mut context, Speaker::Wisp, &[22; 8]);
+        }
+        // The older of the friend's two messages goes, the one that was answered stays.
+        assert_eq!(context.make_room_to_speak(), Some(11));
+        assert_eq!(context.tokens()[3], 21);
+        say(&mut context, Speaker::Wisp, &[23; 8]);
+        assert_eq!((context.make_room_to_speak(), context.unanswered()), (None, 3));
+        // A transcript of any length may be given back: what is dropped then is counted.
+        assert!(context.make_room(18, 0).is_some());
+        assert_eq!((context.messages_kept(), context.unanswered()), (1, 3));
+        say(&mut context, Speaker::You, &[24; 4]);
+        assert_eq!(context.unanswered(), 0);
+        context.take_back_message();
+        assert_eq!(context.unanswered(), 3);
+        context.clear();
+        assert_eq!(context.unanswered(), 0);
     }
 
     #[test]

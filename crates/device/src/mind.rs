@@ -54,6 +54,8 @@ enum Phase {
 struct Question {
     /// Which moment of the silence it is.
     moment: Moment,
+    /// The host waits for an answer, or to hear that there is none.
+    asked: bool,
     /// The friend insists on an answer.
     forced: bool,
     /// While the silence to try stands at the end of the context: the chance that the silence ends
@@ -63,7 +65,7 @@ struct Question {
 
 impl Question {
     fn new(moment: Moment) -> Self {
-        Self { moment, forced: false, trial: None }
+        Self { moment, asked: moment.number == AT_ONCE.number, forced: false, trial: None }
     }
 }
 
@@ -178,6 +180,7 @@ impl<'m, K: Kernels> Mind<'m, K> {
     /// Takes new manners.
     pub(crate) fn behave(&mut self, wanted: message::Manners) {
         self.manners = settings::manners(self.own_manners, wanted);
+        self.silence.reconsider();
     }
 
     /// The friend is typing: the persona does not begin to speak now.

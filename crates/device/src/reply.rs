@@ -9,9 +9,6 @@ use tokenizer::Utf8Stream;
 /// Most bytes of text that one token shows; what a longer token says beyond is not shown.
 pub(crate) const MAX_SHOWN_PER_TOKEN: usize = 1024;
 
-/// Tokens that the repetition penalty looks back.
-pub(crate) const REPETITION_WINDOW: usize = 64;
-
 /// Text that became visible.
 pub(crate) type Shown = String<MAX_SHOWN_PER_TOKEN>;
 

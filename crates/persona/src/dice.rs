@@ -30,6 +30,13 @@ pub struct Dice {
 }
 
 impl Dice {
+    /// Those of a moment in the silence that comes at this place. How often an answer was asked for
+    /// anew changes the answer alone: a board that comes back does not know it, and asks later
+    /// moments the same again.
+    pub fn at(self, moment: u32) -> Dice {
+        Dice { moment, roll: if moment == 0 { self.roll } else { 0 }, ..self }
+    }
+
     /// The seed for one use.
     pub fn seed_for(&self, purpose: Purpose) -> u64 {
         let place = u64::from(self.message) << 32 | u64::from(self.roll);

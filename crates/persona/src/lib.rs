@@ -19,7 +19,7 @@ pub use decision::{Decision, chance_of_gap, chance_of_wisp, decide};
 pub use dice::{Dice, Purpose};
 pub use manners::{HIGHEST_TALKATIVENESS_MILLI, MOST_UNANSWERED, Manners, QuietHours};
 pub use moments::moment;
-pub use reply::{ReplyEnd, ReplyRule};
+pub use reply::{REPETITION_WINDOW, ReplyEnd, ReplyRule};
 pub use silence::{Moment, Silence};
 pub use style::{GAP_LIMITS, GAPS, Lead, Speaker, Style, gap_bucket};
 pub use text::TextFilter;

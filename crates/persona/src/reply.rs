@@ -2,6 +2,9 @@
 
 use crate::Style;
 
+/// Tokens of a reply that the repetition penalty looks back on.
+pub const REPETITION_WINDOW: usize = 64;
+
 /// Why a reply ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyEnd {

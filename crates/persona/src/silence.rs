@@ -24,6 +24,8 @@ pub struct Silence {
     /// When that is, but for quiet hours and typing.
     due: u64,
     typing_until: u64,
+    /// When the quiet hours end that have put the next moment off.
+    quiet_until: u64,
     /// What the clock said, and when.
     clock: Option<(u64, u64)>,
 }
@@ -74,6 +76,12 @@ impl Silence {
     /// What time it is.
     pub fn set_clock(&mut self, now: u64, unix_seconds: u64) {
         self.clock = Some((now, unix_seconds));
+        self.reconsider();
+    }
+
+    /// The clock or the quiet hours are others now: whether they put the moment off is asked anew.
+    pub fn reconsider(&mut self) {
+        self.quiet_until = 0;
     }
 
     /// How long the silence has lasted, in seconds.
@@ -85,7 +93,7 @@ impl Silence {
 
     /// When the persona may next speak: never before that, but then the question may be put off.
     pub fn due(&self) -> Option<u64> {
-        self.since.map(|_| self.due.max(self.typing_until))
+        self.since.map(|_| self.due.max(self.typing_until).max(self.quiet_until))
     }
 
     /// The moment that has come, if one has. Puts it off over quiet hours.
@@ -94,7 +102,7 @@ impl Silence {
             return None;
         }
         if let Some(left) = self.quiet_seconds_left(now, manners) {
-            self.due = now.saturating_add(u64::from(left).saturating_mul(SECOND));
+            self.quiet_until = now.saturating_add(u64::from(left).saturating_mul(SECOND));
             return None;
         }
         Some(self.moment(now))
@@ -107,7 +115,7 @@ impl Silence {
 
     fn come_to(&mut self, number: u32, dice: Dice) {
         self.next = number;
-        let draw = Dice { moment: number, ..dice }.draw(Purpose::Moment);
+        let draw = dice.at(number).draw(Purpose::Moment);
         let seconds = u64::from(moment(number, draw));
         let left = seconds.saturating_mul(SECOND).saturating_sub(self.earlier);
         self.due = self.since.unwrap_or_default().saturating_add(left);
@@ -158,6 +166,23 @@ mod tests {
         }
         silence.end();
         assert_eq!(silence.due(), None);
+    }
+
+    #[test]
+    fn quiet_hours_that_are_switched_off_put_nothing_off_any_more() {
+        let quiet = Manners { quiet: QuietHours::new(0, 7 * 60), ..Manners::default() };
+        let mut silence = Silence::default();
+        silence.set_clock(0, 0);
+        silence.begin(0, 1, dice(1));
+        let due = silence.due().unwrap();
+        assert_eq!(silence.take(due, &quiet), None);
+        assert_eq!(silence.due(), Some(7 * 3600 * SECOND));
+        silence.reconsider();
+        assert_eq!(silence.take(due, &Manners::default()).map(|moment| moment.number), Some(1));
+        // And a clock that was wrong.
+        assert_eq!(silence.take(due, &quiet), None);
+        silence.set_clock(due, 8 * 3600);
+        assert!(silence.take(due, &quiet).is_some());
     }
 
     #[test]

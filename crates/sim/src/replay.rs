@@ -19,6 +19,7 @@ pub const CASE_VARIABLE: &str = "WISP_SIM_CASE";
 ///
 /// # Panics
 /// When a case fails: after repeating it with its journal printed.
+#[expect(clippy::panic, reason = "the way for a test to fail")]
 pub fn sweep<F>(name: &str, count: u64, run: F) -> u64
 where
     F: Fn(u64, Journal) -> Result<(), String> + Sync,
@@ -57,6 +58,7 @@ where
     if let Some((case, _)) = failures.first() {
         println!("{} of {count} cases of {name} failed; the first again:", failures.len());
         repeat(name, *case, &run);
+        panic!("{name}:{case} failed, and did not when it was done again");
     }
     count
 }

@@ -12,7 +12,7 @@ use crate::lora::Lora;
 use crate::mixture::Position;
 use crate::optimiser::AdamW;
 use crate::schedule::Options;
-use crate::shape::{Kind, Shape};
+use crate::shape::Shape;
 use crate::weights::Weight;
 use crate::{Error, Result, tensors};
 
@@ -46,8 +46,8 @@ pub struct State {
     pub records: Vec<Record>,
     /// Where the run stands in its data.
     pub position: Position,
-    /// Names and rows of the sources, to notice other data.
-    pub sources: Vec<(String, usize)>,
+    /// [`Dataset::digest`](crate::dataset::Dataset::digest) of its data, to notice other data.
+    pub data: String,
 }
 
 /// A run as it stands between two steps.
@@ -145,10 +145,6 @@ fn values(
 ) -> std::result::Result<Vec<f32>, String> {
     let name = format!("{prefix}{}", weight.slot.name);
     let view = file.tensor(&name).map_err(|_| format!("{name} is missing"))?;
-    let size = match weight.slot.kind {
-        Kind::Norm => vec![weight.slot.columns],
-        Kind::Matrix | Kind::Adding => vec![weight.slot.rows, weight.slot.columns],
-    };
-    let values = tensors::floats(&view).filter(|_| view.shape() == size);
+    let values = tensors::floats(&view).filter(|_| view.shape() == weight.slot.size());
     values.ok_or(format!("{name} has another size"))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
 
@@ -27,6 +28,8 @@ pub struct Dataset {
     pub about: Value,
     /// The whole `tokenizer.json`.
     pub tokenizer: Vec<u8>,
+    /// SHA-256 of the three files together, in hexadecimal: tells one dataset from another.
+    pub digest: String,
 }
 
 /// Rows of one source.
@@ -98,9 +101,11 @@ impl Dataset {
             serde_json::from_slice::<Value>(bytes)
                 .map_err(|cause| wrong(format!("{name}: {cause}")))
         };
-        let about = json("dataset.json", &file("dataset.json")?)?;
+        let about = file("dataset.json")?;
         let tokenizer = file("tokenizer.json")?;
         let packed = file("dataset.safetensors")?;
+        let digest = digest(&[&about, &tokenizer, &packed]);
+        let about = json("dataset.json", &about)?;
         let packed = SafeTensors::deserialize(&packed)
             .map_err(|cause| wrong(format!("dataset.safetensors: {cause}")))?;
         let head =
@@ -130,7 +135,17 @@ impl Dataset {
                 return Err(wrong(format!("it has no rows of the source `chats` to {split}")));
             }
         }
-        Ok(Self { context, vocabulary, train, valid, bytes, has_dummy_prefix, about, tokenizer })
+        Ok(Self {
+            context,
+            vocabulary,
+            train,
+            valid,
+            bytes,
+            has_dummy_prefix,
+            about,
+            tokenizer,
+            digest,
+        })
     }
 
     /// Bytes of text behind the second of two neighbours in a row. A text begins after a special
@@ -179,6 +194,15 @@ fn rows(
         return Err(format!("{name} has a token that is not in the vocabulary"));
     }
     Ok((!lengths.is_empty()).then_some((tokens, lengths)))
+}
+
+/// SHA-256 of files one after the other, each with its own digest, so that none flows into the next.
+fn digest(files: &[&[u8]]) -> String {
+    let mut all = Sha256::new();
+    for file in files {
+        all.update(Sha256::digest(file));
+    }
+    all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes of text behind each token. Byte-level BPE spells every byte as one character.

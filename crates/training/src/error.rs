@@ -88,7 +88,8 @@ pub enum Error {
     #[diagnostic(
         code(wisp_model::train::checkpoint),
         help(
-            "Give the folder and the data of the run it is from, or begin again in another folder."
+            "Give the folder and the data of the run it is from, with nothing in them changed. To begin \
+             again, give another folder, or remove the checkpoint with the model beside it."
         )
     )]
     Checkpoint { path: PathBuf, what: String },

@@ -120,7 +120,7 @@ impl Model {
             let q = rotate(heads(names::QUERY, shape.heads), &cosines, &sines);
             let k = rotate(heads(names::KEY, shape.kv_heads), &cosines, &sines);
             let (k, v) = (self.repeat(k), self.repeat(heads(names::VALUE, shape.kv_heads)));
-            let mixed = attend(q, &k, &v).swap_dims(1, 2);
+            let mixed = attend(q, &k, &v, BLOCK).swap_dims(1, 2);
             let mixed = mixed.reshape([batch.rows, batch.length, shape.dim]);
             x = x + dropout.drop(linear(mixed, weight(names::OUTPUT).transpose(), None));
             let normed = self.norm(x.clone(), weight(names::FEED_FORWARD_NORM));
@@ -163,14 +163,14 @@ impl Model {
     }
 }
 
-/// Causal attention, [`BLOCK`] queries at a time, which leaves out most of what they may not see.
+/// Causal attention, a block of queries at a time, which leaves out most of what they may not see.
 /// All are `[rows, heads, length, head]`. What is as large as the scores takes most of the time; so
 /// the sums divide what was mixed, and no gradient goes through the largest score.
-fn attend(q: Tensor<4>, k: &Tensor<4>, v: &Tensor<4>) -> Tensor<4> {
+fn attend(q: Tensor<4>, k: &Tensor<4>, v: &Tensor<4>, block: usize) -> Tensor<4> {
     let [_, _, length, head] = q.dims();
     let q = q / (head as f32).sqrt();
-    let mixed = (0..length).step_by(BLOCK).map(|begin| {
-        let (queries, end) = (BLOCK.min(length - begin), length.min(begin + BLOCK));
+    let mixed = (0..length).step_by(block).map(|begin| {
+        let (queries, end) = (block.min(length - begin), length.min(begin + block));
         let keys = k.clone().narrow(2, 0, end).swap_dims(2, 3);
         let scores =
             q.clone().narrow(2, begin, queries).matmul(keys) + hidden(begin, end, &q.device());
@@ -195,4 +195,28 @@ fn rotate(x: Tensor<4>, cosines: &Tensor<4>, sines: &Tensor<4>) -> Tensor<4> {
     let half = x.dims()[3] / 2;
     let (left, right) = (x.clone().narrow(3, 0, half), x.clone().narrow(3, half, half));
     x * cosines.clone() + Tensor::cat(vec![right.neg(), left], 3) * sines.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn attention_in_blocks_is_attention_in_one() {
+        let device = Device::default();
+        let random = || Tensor::<4>::random([2, 3, 23, 4], Distribution::Default, &device);
+        let (q, k, v) = (random() * 9.0, random(), random());
+        let whole: Vec<f32> = attend(q.clone(), &k, &v, 64).into_data().iter().collect();
+        for block in [1, 7, 22, 23] {
+            let parts: Vec<f32> = attend(q.clone(), &k, &v, block).into_data().iter().collect();
+            let furthest = whole.iter().zip(&parts).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert_eq!(whole.len(), parts.len());
+            assert!(furthest < 1e-5, "blocks of {block}: {furthest}");
+        }
+        // The first query sees the first key alone.
+        let first: Vec<f32> = v.narrow(2, 0, 1).into_data().iter().collect();
+        assert!((whole[0] - first[0]).abs() < 1e-6);
+    }
 }

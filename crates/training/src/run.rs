@@ -89,8 +89,7 @@ impl<'a> Run<'a> {
         }
         let first = self.checkpoint.state.step;
         let (mut steady, mut saved) = (None, Instant::now());
-        let mut outcome = Outcome::Finished;
-        while self.checkpoint.state.step < self.checkpoint.state.total {
+        while !self.is_over() {
             let (phase, loss, gradient) = self.step()?;
             let step = self.checkpoint.state.step;
             if step == first + WARMING {
@@ -123,11 +122,7 @@ impl<'a> Run<'a> {
                 self.save(watcher)?;
                 return Ok(Outcome::Interrupted);
             }
-            if self.checkpoint.state.worse >= self.checkpoint.state.options.patience {
-                outcome = Outcome::StoppedEarly;
-                break;
-            }
-            if saved.elapsed().as_secs_f64() > minutes * 60.0 && step < total {
+            if saved.elapsed().as_secs_f64() > minutes * 60.0 && !self.is_over() {
                 self.save(watcher)?;
                 saved = Instant::now();
             }
@@ -137,8 +132,18 @@ impl<'a> Run<'a> {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::Write { path, cause })
             }
-            _ => Ok(outcome),
+            _ if self.is_patience_lost() => Ok(Outcome::StoppedEarly),
+            _ => Ok(Outcome::Finished),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.checkpoint.state.step >= self.checkpoint.state.total || self.is_patience_lost()
+    }
+
+    /// Whether the last measurements were no better.
+    fn is_patience_lost(&self) -> bool {
+        self.checkpoint.state.worse >= self.checkpoint.state.options.patience
     }
 
     /// One step: its phase, its loss, and the length of its gradient.

@@ -1,5 +1,6 @@
 //! The shape of a model: its sizes, its weights by name, and the sizes offered.
 
+use model_format::architecture::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -50,6 +51,16 @@ pub struct Slot {
     pub columns: usize,
     /// What it is.
     pub kind: Kind,
+}
+
+impl Slot {
+    /// Its size in a file: `[columns]` of a norm, otherwise `[rows, columns]`.
+    pub fn size(&self) -> Vec<usize> {
+        match self.kind {
+            Kind::Norm => vec![self.columns],
+            Kind::Matrix | Kind::Adding => vec![self.rows, self.columns],
+        }
+    }
 }
 
 /// The names in a block, in the order of their use.
@@ -136,10 +147,10 @@ impl Shape {
 
     /// Reads `config.json`; says what in it cannot be trained.
     pub fn from_config(config: &Value) -> Result<Self, String> {
-        let size = |key: &str| {
+        let size = |key: &str, largest: usize| {
             let value = config.get(key).and_then(Value::as_u64);
             let value = value.and_then(|value| usize::try_from(value).ok());
-            value.filter(|value| (1..1 << 24).contains(value)).ok_or(format!("config.json: {key}"))
+            value.filter(|value| (1..=largest).contains(value)).ok_or(format!("config.json: {key}"))
         };
         let number = |key: &str, usual: f32| match config.get(key) {
             None | Some(Value::Null) => Ok(usual),
@@ -161,7 +172,7 @@ impl Shape {
         if config.get("rope_scaling").is_some_and(|value| !value.is_null()) {
             return Err("config.json: rope_scaling, which no Wisp model has".into());
         }
-        let heads = size("num_attention_heads")?;
+        let heads = size("num_attention_heads", limits::DIM)?;
         let theta = match config.get("rope_theta") {
             Some(_) => number("rope_theta", 10_000.0)?,
             // The place since transformers 5.
@@ -171,17 +182,17 @@ impl Shape {
                 .map_or(10_000.0, |theta| theta as f32),
         };
         let shape = Self {
-            dim: size("hidden_size")?,
-            layers: size("num_hidden_layers")?,
+            dim: size("hidden_size", limits::DIM)?,
+            layers: size("num_hidden_layers", limits::LAYERS)?,
             heads,
             kv_heads: if config.get("num_key_value_heads").is_some_and(|value| !value.is_null()) {
-                size("num_key_value_heads")?
+                size("num_key_value_heads", heads)?
             } else {
                 heads
             },
-            hidden: size("intermediate_size")?,
-            vocabulary: size("vocab_size")?,
-            context: size("max_position_embeddings")?,
+            hidden: size("intermediate_size", limits::HIDDEN)?,
+            vocabulary: size("vocab_size", limits::VOCABULARY)?,
+            context: size("max_position_embeddings", limits::CONTEXT)?,
             theta,
             epsilon: number("rms_norm_eps", 1e-6)?,
             tied: config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(false),
@@ -190,7 +201,8 @@ impl Shape {
             return Err("config.json: heads that do not divide".into());
         }
         let head = shape.dim / shape.heads;
-        if !head.is_multiple_of(2) || size("head_dim").is_ok_and(|given| given != head) {
+        if !head.is_multiple_of(2) || size("head_dim", limits::DIM).is_ok_and(|given| given != head)
+        {
             return Err("config.json: head_dim".into());
         }
         Ok(shape)
@@ -276,6 +288,7 @@ mod tests {
             ("num_key_value_heads", json!(3)),
             ("hidden_size", json!(-1)),
             ("hidden_size", json!(0)),
+            ("num_hidden_layers", json!((1 << 24) - 1)),
             ("vocab_size", json!(1u64 << 40)),
             ("rms_norm_eps", json!("small")),
             ("head_dim", json!(64)),

@@ -6,7 +6,7 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::shape::{Kind, Shape};
+use crate::shape::Shape;
 use crate::weights::Weight;
 use crate::{Error, Result};
 
@@ -49,10 +49,7 @@ pub(crate) fn weights(
         .map(|slot| {
             let name = format!("{prefix}{}", slot.name);
             let view = tensors.tensor(&name).map_err(|_| format!("{name} is missing"))?;
-            let size = match slot.kind {
-                Kind::Norm => vec![slot.columns],
-                Kind::Matrix | Kind::Adding => vec![slot.rows, slot.columns],
-            };
+            let size = slot.size();
             if view.shape() != size {
                 return Err(format!("{name} has size {:?}, not {size:?}", view.shape()));
             }
@@ -82,11 +79,8 @@ pub(crate) fn named<'a>(weights: &'a [Weight], prefix: &str) -> Vec<Named<'a>> {
     let weights = weights.iter();
     weights
         .map(|weight| {
-            let size = match weight.slot.kind {
-                Kind::Norm => vec![weight.slot.columns],
-                Kind::Matrix | Kind::Adding => vec![weight.slot.rows, weight.slot.columns],
-            };
-            (format!("{prefix}{}", weight.slot.name), size, weight.values.as_slice())
+            let name = format!("{prefix}{}", weight.slot.name);
+            (name, weight.slot.size(), weight.values.as_slice())
         })
         .collect()
 }

@@ -182,6 +182,52 @@ fn folders_in_use_and_runs_that_are_over_are_refused() {
 }
 
 #[test]
+fn a_run_goes_on_with_nothing_but_its_own_data() {
+    let place = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let mut follower = Follower { stop_after: Some(3), ..Follower::default() };
+    train(&dataset(), place.path(), begin(options()), &mut follower).unwrap();
+    // As many rows, as long; one word is another.
+    common::change_dataset(other.path(), |tensors| {
+        let chats = tensors.iter_mut().find(|tensor| tensor.0 == "train.chats").unwrap();
+        chats.3[2] ^= 1;
+    });
+    let other = Dataset::read(other.path()).unwrap();
+    let error = train(&other, place.path(), Begin::Resume, &mut Follower::default()).unwrap_err();
+    assert!(matches!(error, Error::Checkpoint { .. }), "{error}");
+    train(&dataset(), place.path(), Begin::Resume, &mut Follower::default()).unwrap();
+}
+
+#[test]
+fn a_run_that_was_stopped_when_its_patience_ended_trains_no_step_more() {
+    let place = tempfile::tempdir().unwrap();
+    let mut follower = Follower { stop_after: Some(3), ..Follower::default() };
+    train(&dataset(), place.path(), begin(options()), &mut follower).unwrap();
+    let mut lost = Checkpoint::read(&place.path().join(CHECKPOINT)).unwrap();
+    lost.state.worse = lost.state.options.patience;
+    lost.write(place.path()).unwrap();
+    let (outcome, state) =
+        train(&dataset(), place.path(), Begin::Resume, &mut Follower::default()).unwrap();
+    assert_eq!((outcome, state.step), (Outcome::StoppedEarly, 3));
+}
+
+#[test]
+fn numbers_of_a_checkpoint_are_read_as_they_were() {
+    let place = tempfile::tempdir().unwrap();
+    let mut follower = Follower { stop_after: Some(1), ..Follower::default() };
+    train(&dataset(), place.path(), begin(options()), &mut follower).unwrap();
+    let path = place.path().join(CHECKPOINT);
+    let mut checkpoint = Checkpoint::read(&path).unwrap();
+    // One in ten doubles is read a little off by a hasty parser.
+    for number in (1..200).map(|number| f64::from(number) * 0.1_f64.powi(3) / 7.0) {
+        checkpoint.state.seconds = number;
+        checkpoint.write(place.path()).unwrap();
+        let read = Checkpoint::read(&path).unwrap().state.seconds;
+        assert!(read == number, "{number:e} became {read:e}");
+    }
+}
+
+#[test]
 fn a_model_with_other_tokens_is_not_gone_on_with() {
     let place = tempfile::tempdir().unwrap();
     let start = place.path().join("start");

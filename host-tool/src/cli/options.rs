@@ -109,7 +109,8 @@ fn hours(text: &str) -> std::result::Result<LocalHours, String> {
     let times = text.split_once('-');
     let hours =
         times.and_then(|(from, to)| Some(LocalHours { from: minute(from)?, to: minute(to)? }));
-    hours.ok_or_else(|| "it is two times of the day, like 22:00-07:30".into())
+    let hours = hours.filter(|hours| hours.from != hours.to);
+    hours.ok_or_else(|| "it is two different times of the day, like 22:00-07:30".into())
 }
 
 /// A number from 0 to 2, in thousandths.

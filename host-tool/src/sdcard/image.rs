@@ -47,7 +47,8 @@ pub fn size_for(contents: &Contents) -> usize {
 /// # Errors
 /// [`SdCardError::ForeignOutput`], [`SdCardError::Image`], [`SdCardError::Write`].
 pub fn write(contents: &Contents, path: &Path) -> Result<usize, SdCardError> {
-    if path.exists() && !is_image(path) {
+    // A drive may hold such an image too, and is no file to be replaced.
+    if path.exists() && !(path.is_file() && is_image(path)) {
         return Err(SdCardError::ForeignOutput { path: path.to_path_buf() });
     }
     let size = size_for(contents);

@@ -30,12 +30,15 @@ pub const TYPICAL_GAPS: [u32; persona::GAPS] = [20, 240, 1800, 3 * 3600, 12 * 36
 /// # Errors
 /// [`ConversationError::Story`] for a persona that goes on with plain text.
 pub fn chat_style(path: &Path, model: &Model<'_>) -> Result<Style> {
+    Ok(style_of(model).ok_or(ConversationError::Story { path: path.to_owned() })?)
+}
+
+/// The same; `None` for a persona that goes on with plain text.
+pub fn style_of(model: &Model<'_>) -> Option<Style> {
     match model.persona().style {
+        model_format::Style::Story { .. } => None,
         model_format::Style::Chat { begin, you, wisp, end, gaps } => {
-            Ok(Style::Chat { begin, you, wisp, end, gaps })
-        }
-        model_format::Style::Story { .. } => {
-            Err(ConversationError::Story { path: path.to_owned() }.into())
+            Some(Style::Chat { begin, you, wisp, end, gaps })
         }
     }
 }

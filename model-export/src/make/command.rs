@@ -9,7 +9,7 @@ use clap::Parser;
 use super::MakeError;
 use crate::Result;
 use crate::cli::{self, Arguments};
-use crate::terminal::printable;
+use crate::terminal::shell_word;
 
 /// A command of this program.
 pub(super) struct Command {
@@ -21,7 +21,7 @@ pub(super) struct Command {
 impl Command {
     /// As a person would type it.
     pub fn shown(&self) -> String {
-        let words = self.words.iter().map(|word| quoted(&word.to_string_lossy()));
+        let words = self.words.iter().map(|word| shell_word(&word.to_string_lossy()));
         words.collect::<Vec<_>>().join(" ")
     }
 
@@ -35,15 +35,5 @@ impl Command {
         arguments.run(&mut page)?;
         cli::print(out, &page)?;
         Ok(whole_files::write(&path, &page)?)
-    }
-}
-
-/// A word as a shell reads it.
-pub(super) fn quoted(word: &str) -> String {
-    let word = printable(word);
-    let is_plain = |it: char| it.is_alphanumeric() || "-_./=:,%+~".contains(it);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word,
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }

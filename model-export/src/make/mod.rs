@@ -121,7 +121,8 @@ impl MakePersona {
             let command = workshop.command(step)?;
             cli::print(out, format!("== {number}/{count} {step}\n{}\n", command.shown()))?;
             command.run(out)?;
-            if interrupt::is_asked() || !workshop.is_done(step)? {
+            let is_last = number == count;
+            if !workshop.is_done(step)? || (interrupt::is_asked() && !is_last) {
                 return Err(MakeError::Stopped.into());
             }
         }

@@ -8,6 +8,7 @@ use whole_files::{Content, Readers};
 use super::steps::Step;
 use super::workshop::Workshop;
 use super::{MakeError, MakePersona};
+use crate::stream::command::weighed;
 use crate::{Error, Result, cli};
 
 /// The file in the folder.
@@ -43,13 +44,18 @@ impl Notes {
                 .into_string()
                 .map_err(|path| MakeError::Path { path: path.into() }.into())
         };
+        let corpus = |given: &String| -> Result<String> {
+            // It was checked when it was read.
+            let (path, weight) = weighed(given).unwrap_or_else(|_| (given.clone(), 1.0));
+            Ok(format!("{}={weight}", absolute(&PathBuf::from(path))?))
+        };
         Ok(Notes {
             exports: make.exports.iter().map(absolute).collect::<Result<_>>()?,
             name: make.name.clone(),
             preset: make.preset.map(|size| size.to_string()),
             minutes: make.minutes,
             tokens: make.tokens,
-            corpora: make.corpus.clone(),
+            corpora: make.corpus.iter().map(corpus).collect::<Result<_>>()?,
             without: make.without.iter().map(absolute).collect::<Result<_>>()?,
             vocabulary: make.vocabulary,
             licences: make.licences.as_ref().map(absolute).transpose()?,

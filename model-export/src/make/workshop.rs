@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use model_format::persona::MAX_NAME;
 use serde_json::Value;
 
-use super::command::{Command, quoted};
+use super::command::Command;
 use super::steps::{Step, has_checkpoint, read_json};
 use super::{MakeError, MakePersona};
 use crate::Result;
-use crate::terminal::printable;
+use crate::terminal::{printable, shell_path};
 
 /// The folder, and what was asked for.
 pub(super) struct Workshop {
@@ -164,7 +164,7 @@ impl Workshop {
     /// What to do next.
     pub fn end(&self) -> Result<String> {
         let show = |name: &str| printable(&self.path(name).to_string_lossy());
-        let persona = quoted(&self.persona_file().to_string_lossy());
+        let persona = shell_path(&self.persona_file());
         let name = printable(&self.name()?);
         Ok(format!(
             "\n{name} is made: {persona}\n\n\

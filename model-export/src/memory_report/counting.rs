@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tokenizer::{Encoder, Tokenizer};
+use tokenizer::Tokenizer;
 
 use super::material::Material;
-use super::prompter::encode;
+use crate::encoding::AnyLength;
 
 /// Somebody who knows nothing but how often each token occurs in what was trained on.
 pub(super) struct Counting {
@@ -19,12 +19,12 @@ pub(super) struct Counting {
 impl Counting {
     /// Of what was trained on.
     pub(super) fn new(material: &Material, tokenizer: &Tokenizer<'_>) -> Self {
-        let (mut encoder, mut longest) = (Encoder::new(0), 0);
+        let mut encoder = AnyLength::default();
         let (mut counts, mut total) = (BTreeMap::new(), 0usize);
         let mut texts = Vec::new();
         for conversation in material.conversations.iter().filter(|it| !it.is_held_back) {
             for line in &conversation.lines {
-                let tokens = encode(&mut encoder, &mut longest, tokenizer, material.text(line));
+                let tokens = encoder.encode(tokenizer, material.text(line)).to_vec();
                 for token in &tokens {
                     *counts.entry(*token).or_insert(0usize) += 1;
                 }

@@ -4,13 +4,11 @@ use std::path::Path;
 
 use engine::{Engine, EngineError, Options, Portable, Sampler, SamplerSettings, Step};
 use model_format::Model;
-use persona::{ReplyRule, Speaker, Style};
-use tokenizer::{Encoder, Tokenizer};
+use persona::{REPETITION_WINDOW, ReplyRule, Speaker, Style};
+use tokenizer::Tokenizer;
 
+use crate::encoding::AnyLength;
 use crate::{Error, Result};
-
-/// Tokens that the repetition penalty looks back on, as on the board.
-const REPETITION_WINDOW: usize = 64;
 
 /// One engine with what is needed to ask it. Computes as the board does.
 pub struct Prompter<'m> {
@@ -20,8 +18,7 @@ pub struct Prompter<'m> {
     pub tokenizer: Tokenizer<'m>,
     /// How a conversation is written.
     pub style: Style,
-    encoder: Encoder,
-    longest: usize,
+    encoder: AnyLength,
     /// Natural logarithms of the probabilities of each token, after the last that was read.
     chances: Vec<f64>,
 }
@@ -40,12 +37,12 @@ impl<'m> Prompter<'m> {
         let engine = Engine::new(model, Portable, Options::default());
         let engine = engine.map_err(|cause| Error::Engine { path: path.to_owned(), cause })?;
         let chances = vec![0.0; model.architecture().vocabulary];
-        Ok(Self { path, engine, tokenizer, style, encoder: Encoder::new(0), longest: 0, chances })
+        Ok(Self { path, engine, tokenizer, style, encoder: AnyLength::default(), chances })
     }
 
     /// The tokens of a text.
     pub fn encode(&mut self, text: &str) -> Vec<u32> {
-        encode(&mut self.encoder, &mut self.longest, &self.tokenizer, text)
+        self.encoder.encode(&self.tokenizer, text).to_vec()
     }
 
     /// A message as tokens: what comes before the text, the text.
@@ -163,31 +160,6 @@ impl<'m> Prompter<'m> {
             if let Some(logit) = usize::try_from(mark).ok().and_then(|mark| logits.get_mut(mark)) {
                 *logit = f32::NEG_INFINITY;
             }
-        }
-    }
-}
-
-/// The tokens of a text of any length: the scratch grows when it must.
-pub fn encode(
-    encoder: &mut Encoder,
-    longest: &mut usize,
-    tokenizer: &Tokenizer<'_>,
-    text: &str,
-) -> Vec<u32> {
-    if text.len() > *longest {
-        *longest = text.len().next_power_of_two();
-        *encoder = Encoder::new(*longest);
-    }
-    // The scratch was just made long enough.
-    encoder.encode(tokenizer, text).unwrap_or_default().to_vec()
-}
-
-/// The style of a persona file, as crate `persona` has it. `None` for stories.
-pub fn chat_style(style: model_format::Style) -> Option<Style> {
-    match style {
-        model_format::Style::Story { .. } => None,
-        model_format::Style::Chat { begin, you, wisp, end, gaps } => {
-            Some(Style::Chat { begin, you, wisp, end, gaps })
         }
     }
 }

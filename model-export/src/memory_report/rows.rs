@@ -5,12 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokenizer::{Encoder, Tokenizer};
+use tokenizer::Tokenizer;
 
 use super::material::{Line, Material};
-use super::prompter::encode;
 use super::words::{Word, plain, words};
 use crate::bpe::{BEGIN, STYLE};
+use crate::encoding::AnyLength;
 use crate::stream::encode::Unit;
 use crate::stream::window::{Packing, pack};
 
@@ -82,13 +82,13 @@ fn packed(
     context: usize,
     is_held_back: bool,
 ) -> Vec<Row> {
-    let (mut encoder, mut longest) = (Encoder::new(0), 0);
+    let mut encoder = AnyLength::default();
     let (mut units, mut lines, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
     for place in material.places(is_held_back) {
         let Some(conversation) = material.conversations.get(place) else { continue };
         let mut unit = Unit { follows: conversation.follows, ..Unit::default() };
         for line in &conversation.lines {
-            let text = encode(&mut encoder, &mut longest, tokenizer, material.text(line));
+            let text = encoder.encode(tokenizer, material.text(line));
             let number = NUMBERS.start + lines.len() % NUMBERS.len();
             let length = text.len() + AROUND;
             unit.tokens.extend(std::iter::repeat_n(number as u16, length));

@@ -13,13 +13,15 @@ use super::error::MemoryError;
 use super::exposure::Candidates;
 use super::material::Material;
 use super::plan::{self, Amounts, Job};
-use super::prompter::{Prompter, chat_style, encode};
+use super::prompter::Prompter;
 use super::prompting::{self, Prompted, Rivals};
 use super::replies::openings;
 use super::report::Report;
 use super::rows::{Row, rows};
 use super::summing::Sums;
 use super::words::Look;
+use crate::conversation::style_of;
+use crate::encoding::AnyLength;
 use crate::stream::chosen::two_sided_chats;
 use crate::{Result, persona_file};
 
@@ -73,7 +75,7 @@ pub fn report(
     let file = persona_file::read(&request.model)?;
     let (model, tokenizer) = persona_file::open(&request.model, &file)?;
     let path = || request.model.clone();
-    let style = chat_style(model.persona().style).ok_or(MemoryError::Story { path: path() })?;
+    let style = style_of(&model).ok_or(MemoryError::Story { path: path() })?;
     if model.architecture().context < 16 {
         return Err(MemoryError::Context { path: path() }.into());
     }
@@ -108,12 +110,12 @@ pub fn report(
 
 /// The rare words of all chats as tokens.
 fn rivals(material: &Material, rows: &[Row], tokenizer: &Tokenizer<'_>) -> Rivals {
-    let (mut encoder, mut longest) = (tokenizer::Encoder::new(0), 0);
+    let mut encoder = AnyLength::default();
     let (mut numbers, mut words) = (Vec::new(), Vec::new());
     for item in rows.iter().flat_map(|it| &it.items) {
         for word in &item.rare_words {
             let text = material.text(&item.line).get(word.bytes.clone()).unwrap_or_default();
-            let tokens = encode(&mut encoder, &mut longest, tokenizer, text);
+            let tokens = encoder.encode(tokenizer, text).to_vec();
             if word.look == Look::Number { numbers.push(tokens) } else { words.push(tokens) }
         }
     }

@@ -8,16 +8,13 @@ use std::path::Path;
 use engine::{Engine, Options, Portable, Sampler, SamplerSettings};
 use model_format::{Model, SamplerDefaults};
 use persona::{
-    Decision, Dice, GAPS, Purpose, ReplyEnd, ReplyRule, Speaker, Style, TextFilter, chance_of_gap,
-    chance_of_wisp, decide,
+    Decision, Dice, GAPS, Purpose, REPETITION_WINDOW, ReplyEnd, ReplyRule, Speaker, Style,
+    TextFilter, chance_of_gap, chance_of_wisp, decide,
 };
 use tokenizer::{Encoder, Tokenizer, Utf8Stream};
 
 use crate::conversation::{Conversation, TYPICAL_GAPS, chat_style};
 use crate::{Error, Result};
-
-/// Tokens that the repetition penalty looks back, as on the board.
-const REPETITION_WINDOW: usize = 64;
 
 /// Most messages in a row without a word from the friend, as on the board.
 pub const MAX_BURST: u32 = 4;

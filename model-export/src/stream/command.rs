@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::dataset::About;
-use super::prepare::{Request, Step, prepare};
+use super::prepare::{CONTEXTS, Request, Step, prepare};
 use crate::bpe::SMALLEST;
+use crate::terminal::shell_path;
 use crate::{Result, cli};
 
 /// How many tokens there can be.
@@ -39,9 +40,9 @@ pub struct Prepare {
     /// given again.
     #[arg(long, value_name = "FILE")]
     without: Vec<PathBuf>,
-    /// Longest stretch of tokens that the model sees.
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=16384))]
-    context: u16,
+    /// Longest stretch of tokens that the model sees: that of the model in --like, or 256.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(CONTEXTS.0 as i64..=CONTEXTS.1 as i64))]
+    context: Option<u16>,
     /// Number of tokens; otherwise 2048, or fewer where the texts give no more.
     #[arg(long, value_parser = clap::value_parser!(u32).range(SIZES))]
     vocabulary: Option<u32>,
@@ -74,7 +75,7 @@ impl Prepare {
             corpora: corpora.collect(),
             without: self.without,
             apart: self.apart,
-            context: usize::from(self.context),
+            context: self.context.map(usize::from),
             vocabulary: self.vocabulary.map(|size| size as usize),
             like: self.like,
             licences: licences.unwrap_or_default().trim().to_owned(),
@@ -86,7 +87,7 @@ impl Prepare {
         let about = about?;
         let text = match self.json {
             true => cli::to_json(&about),
-            false => page(&about, &request.output),
+            false => page(&about, &request),
         };
         cli::print(out, text)
     }
@@ -121,14 +122,14 @@ fn show(bar: &ProgressBar, step: Step) {
 }
 
 /// What came out, as a page.
-fn page(about: &About, folder: &Path) -> String {
+fn page(about: &About, request: &Request) -> String {
     let mut page = String::new();
     // Writing to a string cannot fail.
-    let _ = write_page(&mut page, about, folder);
+    let _ = write_page(&mut page, about, request);
     page
 }
 
-fn write_page(page: &mut String, about: &About, folder: &Path) -> std::fmt::Result {
+fn write_page(page: &mut String, about: &About, request: &Request) -> std::fmt::Result {
     let width = about.sources.iter().map(|source| source.name.chars().count()).max().unwrap_or(0);
     writeln!(
         page,
@@ -174,11 +175,16 @@ fn write_page(page: &mut String, about: &About, folder: &Path) -> std::fmt::Resu
     writeln!(
         page,
         "wrote {} ({} tokens to train on, a vocabulary of {}, context {})\n\
-         next: wisp-model train {}",
-        folder.display(),
+         next: wisp-model train {}{} -o MODEL",
+        request.output.display(),
         tokens,
         about.vocabulary,
         about.context,
-        folder.display(),
+        shell_path(&request.output),
+        request
+            .like
+            .as_deref()
+            .map(|model| format!(" --from {}", shell_path(model)))
+            .unwrap_or_default(),
     )
 }

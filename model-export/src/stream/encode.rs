@@ -1,9 +1,10 @@
 //! Documents as tokens, as the board writes them.
 
 use persona::{Speaker, Style};
-use tokenizer::{Encoder, Kind, Tokenizer};
+use tokenizer::{Kind, Tokenizer};
 
 use super::turn::Document;
+use crate::encoding::AnyLength;
 
 /// A document as tokens, without the mark that begins a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,14 +48,13 @@ impl Unit {
 pub struct Writer<'t> {
     style: Style,
     tokenizer: Tokenizer<'t>,
-    encoder: Encoder,
-    longest: usize,
+    encoder: AnyLength,
 }
 
 impl<'t> Writer<'t> {
     /// A writer with these marks and this vocabulary, of at most 65,536 tokens.
     pub fn new(style: Style, tokenizer: Tokenizer<'t>) -> Self {
-        Self { style, tokenizer, encoder: Encoder::new(0), longest: 0 }
+        Self { style, tokenizer, encoder: AnyLength::default() }
     }
 
     /// The marks it writes.
@@ -99,12 +99,7 @@ impl<'t> Writer<'t> {
     }
 
     fn text(&mut self, unit: &mut Unit, text: &str, note_sentences: bool) {
-        if text.len() > self.longest {
-            self.longest = text.len().next_power_of_two();
-            self.encoder = Encoder::new(self.longest);
-        }
-        // The scratch was just made long enough.
-        let tokens = self.encoder.encode(&self.tokenizer, text).unwrap_or_default();
+        let tokens = self.encoder.encode(&self.tokenizer, text);
         let mut blank = usize::from(self.tokenizer.has_dummy_prefix());
         for token in tokens {
             let bytes = self.tokenizer.bytes(*token);

@@ -38,8 +38,9 @@ pub struct Request {
     pub without: Vec<PathBuf>,
     /// Chats and files of chats that become sources of their own, and their weights.
     pub apart: Vec<(String, f64)>,
-    /// Tokens that a row predicts.
-    pub context: usize,
+    /// Tokens that a row predicts; otherwise as many as the model in `like` sees, or
+    /// [`USUAL_CONTEXT`].
+    pub context: Option<usize>,
     /// Number of tokens to train; otherwise [`USUAL`], or fewer where the texts give no more.
     pub vocabulary: Option<usize>,
     /// A model's folder, whose tokenizer is taken instead of training one.
@@ -49,6 +50,11 @@ pub struct Request {
     /// The folder to write.
     pub output: PathBuf,
 }
+
+/// Tokens that a row predicts, unless a person or a model says otherwise.
+pub const USUAL_CONTEXT: usize = 256;
+/// The fewest and the most of them.
+pub const CONTEXTS: (usize, usize) = (16, 16_384);
 
 /// What goes on, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,11 +110,12 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     let vocabulary = tokenizer.vocabulary();
     let mut writer = Writer::new(bpe::STYLE, tokenizer);
 
+    let seen = words.context.map(|seen| seen.clamp(CONTEXTS.0, CONTEXTS.1));
+    let context = request.context.or(seen).unwrap_or(USUAL_CONTEXT);
     let (mut about, mut tensors) = (Vec::new(), Vec::new());
     for Gathered { name, weight, is_chats, teachers, split } in sources {
         let packing = if is_chats { Packing::InOrder } else { Packing::BestFit };
         let mut each = || progress(Step::Encoded);
-        let context = request.context;
         let train = rows(&split.train, &mut writer, context, packing, true, &mut each);
         // What is held back is measured once, so nothing of it is repeated.
         let valid = match is_chats {
@@ -131,7 +138,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
     messages.retain(|message| !is_apart(&message.chat));
     let about = About {
         persona: request.persona.clone(),
-        context: request.context,
+        context,
         vocabulary,
         left_out,
         special_tokens: Marks::default(),
@@ -147,9 +154,11 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
 /// A persona's file has room for 64 KiB of what is told of it.
 const LONGEST_LICENCES: usize = 60_000;
 
-/// Licences of the model that is gone on with, and of what is added, if it is not there already.
+/// Licences of the model that is gone on with, and of what is added, if it is not there already,
+/// whole paragraph by whole paragraph: `MIT` stands in many a text that says something else.
 fn joined(before: &str, added: &str) -> Result<String> {
-    let joined = if before.contains(added) {
+    let known: Vec<&str> = before.split("\n\n").map(str::trim).collect();
+    let joined = if added.split("\n\n").all(|paragraph| known.contains(&paragraph.trim())) {
         before.to_owned()
     } else if before.is_empty() {
         added.to_owned()

@@ -26,6 +26,8 @@ pub struct Words {
     pub json: String,
     /// Licences and attributions of the model it is taken from: they stay with what goes on from it.
     pub licences: String,
+    /// Longest stretch of tokens that the model it is taken from sees.
+    pub context: Option<usize>,
 }
 
 impl Words {
@@ -38,7 +40,7 @@ impl Words {
         let vocabulary = bpe::train(shares, size).map_err(failed)?;
         let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
         let json = hugging_face::tokenizer_json(&open(&table)?)?;
-        Ok(Words { table, json: cli::to_json(&json), licences: String::new() })
+        Ok(Words { table, json: cli::to_json(&json), licences: String::new(), context: None })
     }
 
     /// Takes the tokenizer of a model that was trained here: a folder with tokenizer.json and
@@ -68,8 +70,20 @@ impl Words {
         let table = hugging_face::table(&path, json.as_bytes(), tokens, &STYLE)?;
         open(&table)?;
         let licences = about.get("licences").and_then(Value::as_str).unwrap_or_default();
-        Ok(Words { table, json, licences: licences.trim().to_owned() })
+        let licences = licences.trim().to_owned();
+        Ok(Words { table, json, licences, context: context_of(folder)? })
     }
+}
+
+/// Longest stretch of tokens that a model sees, if its folder says so.
+fn context_of(folder: &Path) -> Result<Option<usize>> {
+    let path = folder.join("config.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let config: Value = serde_json::from_str(&read(&path)?).map_err(not_json(&path))?;
+    let context = config.get("max_position_embeddings").and_then(Value::as_u64);
+    Ok(context.and_then(|context| usize::try_from(context).ok()))
 }
 
 /// Opens a table that was just made.

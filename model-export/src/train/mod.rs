@@ -14,6 +14,7 @@ use training::run::{self, Begin, Outcome};
 use training::schedule::Options;
 use training::shape::Preset;
 
+use crate::terminal::shell_path;
 use crate::{Result, cli};
 
 /// Train a model on a folder made by `wisp-model prepare`.
@@ -29,7 +30,7 @@ pub struct Train {
     #[arg(short, long)]
     output: PathBuf,
     /// The size of a new model.
-    #[arg(long, value_enum, default_value = "15M", conflicts_with = "from")]
+    #[arg(long, value_enum, default_value = "15M", conflicts_with_all = ["from", "resume"])]
     preset: Size,
     /// Go on from the checkpoint in the output folder, with the options it was begun with.
     #[arg(long)]
@@ -48,6 +49,7 @@ const FINETUNED_ROWS: usize = 16;
 
 /// What may be changed in the recipe; what is not given is the preset's.
 #[derive(Debug, Args)]
+#[group(conflicts_with = "resume")]
 #[command(next_help_heading = "Recipe")]
 struct Recipe {
     /// Fit the whole run into this time, all resumptions together.
@@ -237,10 +239,11 @@ impl Train {
         });
         let end = match outcome {
             Outcome::Interrupted => format!(
-                "stopped after step {} of {}; to go on: wisp-model train {} -o {folder} --resume\n",
+                "stopped after step {} of {}; to go on: wisp-model train {} -o {} --resume\n",
                 state.step,
                 state.total,
-                dataset.display(),
+                shell_path(&dataset),
+                shell_path(&output),
             ),
             Outcome::Finished => format!("wrote {folder}, after {} steps\n", state.step),
             Outcome::StoppedEarly => format!(

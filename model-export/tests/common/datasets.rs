@@ -46,7 +46,7 @@ impl Place {
             corpora: Vec::new(),
             without: Vec::new(),
             apart: Vec::new(),
-            context: 64,
+            context: Some(64),
             vocabulary: Some(280),
             like: None,
             licences: String::new(),

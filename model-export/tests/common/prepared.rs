@@ -55,7 +55,7 @@ impl Place {
             persona: "Moth".into(),
             corpora: Vec::new(),
             apart: apart.iter().map(|name| ((*name).to_owned(), 1.0)).collect(),
-            context,
+            context: Some(context),
             vocabulary: Some(290),
             like: None,
             licences: String::new(),

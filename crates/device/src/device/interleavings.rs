@@ -100,7 +100,8 @@ impl<'m> World<'m> {
 
     fn start(file: &'m [u8], boot: u32) -> Device<'m, Portable> {
         let session = Session::new(identity(Role::Firmware, boot), boot);
-        let options = Options { slice: u32::MAX, seed: 3, ..Options::default() };
+        // With these dice it stays silent after some messages and breaks that silence later.
+        let options = Options { slice: u32::MAX, seed: 8, ..Options::default() };
         Device::new(&File::open(file).unwrap(), Portable, session, options).unwrap()
     }
 
@@ -242,8 +243,8 @@ impl<'m> World<'m> {
             return Some("not every message is there once and in order".to_string());
         }
         let is_final = |state: MessageState| {
-            use MessageState::{Answered, Complete, Interrupted, Read, Unanswered};
-            matches!(state, Read | Answered | Unanswered | Complete(_) | Interrupted)
+            use MessageState::{Answered, Complete, Interrupted, Unanswered};
+            matches!(state, Answered | Unanswered | Complete(_) | Interrupted)
         };
         if let Some(message) = messages.iter().find(|message| !is_final(message.state)) {
             return Some(format!("{message:?}"));

@@ -22,10 +22,10 @@ impl<K: Kernels> Mind<'_, K> {
         }
         match &self.phase {
             Phase::Replying { .. } => self.stop_reply(now),
-            Phase::Deciding(Question { moment, .. }) => {
-                let moment = *moment;
+            Phase::Deciding(Question { moment, asked, .. }) => {
+                let (moment, asked) = (*moment, *asked);
                 self.cancel_trial();
-                self.stay_silent(moment);
+                self.stay_silent(moment, asked);
             }
             _ => {}
         }

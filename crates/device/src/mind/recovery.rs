@@ -52,10 +52,15 @@ impl<K: Kernels> Mind<'_, K> {
         self.log.push(Event::Restored { messages: self.context.messages_kept() });
         let friend_spoke_last =
             self.context.last().is_some_and(|message| message.speaker == Speaker::You);
+        if self.context.last().is_none() {
+            // Nothing was ever said: there is no silence to break.
+            self.phase = Phase::Idle;
+            return;
+        }
         self.silence.begin_late(now.0, restore.silence, self.dice());
         let moment = self.silence.moment(now.0);
         self.phase = if restore.pending && friend_spoke_last {
-            Phase::Deciding(Question::new(moment))
+            Phase::Deciding(Question { asked: true, ..Question::new(moment) })
         } else {
             if moment.number == AT_ONCE.number {
                 // That one was decided on before.

@@ -4,12 +4,12 @@ use engine::Kernels;
 use link::Instant;
 use link::message::{EndReason, Event};
 use persona::{
-    Decision, Dice, Moment, Purpose, ReplyEnd, Speaker, chance_of_gap, chance_of_wisp, decide,
-    gap_bucket,
+    Decision, Moment, Purpose, REPETITION_WINDOW, ReplyEnd, Speaker, chance_of_gap, chance_of_wisp,
+    decide, gap_bucket,
 };
 
 use super::{AT_ONCE, Mind, Phase, Question};
-use crate::reply::{REPETITION_WINDOW, Reply};
+use crate::reply::Reply;
 use crate::settings;
 
 impl<K: Kernels> Mind<'_, K> {
@@ -29,7 +29,7 @@ impl<K: Kernels> Mind<'_, K> {
     /// often as in the chats it has learned from, if the friend does.
     pub(super) fn decide(&mut self) {
         let Phase::Deciding(question) = self.phase else { return };
-        let Question { moment, forced, trial } = question;
+        let Question { moment, asked, forced, trial } = question;
         let style = self.words.style;
         let silence = style.before_decision(moment.gap_seconds);
         let (Some(silence), Some(gaps), Some((wisp, you)), false) =
@@ -39,8 +39,11 @@ impl<K: Kernels> Mind<'_, K> {
         };
         if trial.is_none() {
             // Before anything is asked: both answers are about the same past.
-            let dropped = self.context.make_room(1, 1).unwrap_or_default();
-            self.note_shift(dropped);
+            match self.context.make_room_to_speak() {
+                Some(dropped) => self.note_shift(dropped),
+                // All that it remembers is what it wrote since: enough said.
+                None => return self.stay_silent(moment, asked),
+            }
         }
         if !self.caught_up(true) {
             return;
@@ -58,21 +61,22 @@ impl<K: Kernels> Mind<'_, K> {
         };
         let chance = self.manners.chance(chance * chance_of_wisp(logit(wisp), logit(you)));
         let greedy = self.settings.temperature_milli == 0;
-        let dice = Dice { moment: moment.number, ..self.dice() };
+        let dice = self.dice().at(moment.number);
         match decide(chance, (!greedy).then(|| dice.draw(Purpose::Decision))) {
             Decision::Speak => self.begin_reply(moment, 1),
             Decision::Wait => {
                 self.cancel_trial();
-                self.stay_silent(moment);
+                self.stay_silent(moment, asked);
             }
         }
     }
 
-    /// This moment passes without a word. The host is told only if the friend may wait for one.
-    pub(super) fn stay_silent(&mut self, moment: Moment) {
+    /// This moment passes without a word. The host is told only if the friend's message is open
+    /// there: `asked`.
+    pub(super) fn stay_silent(&mut self, moment: Moment, asked: bool) {
         self.phase = Phase::Idle;
         self.silence.go_on(moment, self.dice());
-        if moment.number == 0 && self.context.unanswered() == 0 {
+        if asked && self.context.unanswered() == 0 {
             self.log.push(Event::StayedSilent { after: self.last_read });
         }
     }
@@ -80,13 +84,13 @@ impl<K: Kernels> Mind<'_, K> {
     /// Begins a message of Wisp, whose lead may stand at the end of the context in part.
     fn begin_reply(&mut self, moment: Moment, trial: usize) {
         if trial == 0 {
-            let dropped = self.context.make_room(1, 1).unwrap_or_default();
+            let dropped = self.context.make_room_to_speak().unwrap_or_default();
             self.note_shift(dropped);
         }
         let number = self.next_reply;
         self.next_reply = number.wrapping_add(1);
         let Moment { number: moment_number, gap_seconds } = moment;
-        let dice = Dice { moment: moment_number, ..self.dice() };
+        let dice = self.dice().at(moment_number);
         let seed = dice.seed_for(Purpose::Words);
         let before = self.context.tokens().len().saturating_sub(trial);
         self.context.begin_message(Speaker::Wisp, gap_seconds, number, trial);
@@ -140,8 +144,7 @@ impl<K: Kernels> Mind<'_, K> {
         if let Some(end) = reply.rule.after_token(bytes) {
             return self.end_reply(end, now);
         }
-        // Rather forget the distant past than what was just said.
-        match self.context.make_room(1, 2).or_else(|| self.context.make_room(1, 1)) {
+        match self.context.make_room_to_speak() {
             Some(dropped) => self.note_shift(dropped),
             None => self.end_reply(ReplyEnd::Length, now),
         }
@@ -152,10 +155,10 @@ impl<K: Kernels> Mind<'_, K> {
         let Phase::Replying { reply, moment } = &self.phase else { return };
         let (closed, moment) = (end == ReplyEnd::Closed, *moment);
         if !reply.is_shown() {
-            // An empty message is none.
+            // An empty message is none. Withdrawing it opens the friend's message again.
             self.withdraw_running();
             self.context.close_last(closed);
-            return self.stay_silent(moment);
+            return self.stay_silent(moment, true);
         }
         let reason = if end == ReplyEnd::Length { EndReason::Length } else { EndReason::Finished };
         self.log.push(Event::End { reply: reply.number, reason, timing: reply.timing(now) });
@@ -176,7 +179,7 @@ impl<K: Kernels> Mind<'_, K> {
         if !reply.is_shown() {
             self.withdraw_running();
             // Or the host would ask for the answer again after a crash.
-            return self.stay_silent(moment);
+            return self.stay_silent(moment, true);
         }
         let timing = reply.timing(now);
         self.log.push(Event::End { reply: reply.number, reason: EndReason::Stopped, timing });

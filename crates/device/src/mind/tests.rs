@@ -102,7 +102,7 @@ impl<K: Kernels> Mind<'_, K> {
             Phase::TakingBack { id, with_question } => {
                 std::format!("taking back {id} {with_question}")
             }
-            Phase::Deciding(Question { moment, forced, trial }) => {
+            Phase::Deciding(Question { moment, forced, trial, .. }) => {
                 std::format!("{moment:?} {forced} {trial:?}")
             }
             Phase::Replying { reply, moment } => std::format!(
@@ -300,7 +300,7 @@ impl<'m> Watcher<'m> {
         }
         self.forced = false;
         self.shifted = false;
-        self.running = Some((reply, Dice { moment: moment.number, ..dice }, Text::new()));
+        self.running = Some((reply, dice.at(moment.number), Text::new()));
     }
 
     /// The heart of the matter: the reply is what a fresh computation says at this place.
@@ -326,7 +326,13 @@ impl<'m> Watcher<'m> {
         // A running burst has tried the silence after it already, but not in the same step.
         let text = &context.tokens()[text_start..];
         let text = &text[..text.len() - usize::from(style.after_message().is_some())];
-        let most = if reason == EndReason::Stopped { text.len() } else { usize::MAX };
+        let most = if reason == EndReason::Finished { usize::MAX } else { text.len() };
+        if reason == EndReason::Length {
+            // Or there was no room for a word more beside the question.
+            let longest = self.mind.settings.max_reply_tokens as usize;
+            let is_full = context.tokens().len() + 8 > context.capacity();
+            assert!(text.len() == longest || is_full, "{} of {longest}", text.len());
+        }
         let expected = self.oracle.says(&context.tokens()[..text_start], dice, most);
         assert_eq!(expected.tokens, text);
         assert_eq!(expected.shown, shown);

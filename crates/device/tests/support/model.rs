@@ -211,7 +211,7 @@ impl<'m> Oracle<'m> {
         let of_gap = chance_of_gap(&logits, gap_bucket(moment.gap_seconds));
         let logits = engine.run(silence).unwrap();
         let of_wisp = chance_of_wisp(logits[wisp as usize], logits[you as usize]);
-        let dice = Dice { moment: moment.number, ..dice };
+        let dice = dice.at(moment.number);
         let draw = (self.settings.temperature > 0.0).then(|| dice.draw(Purpose::Decision));
         decide(self.manners.chance(of_gap * of_wisp), draw)
     }

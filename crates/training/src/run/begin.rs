@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{CHECKPOINT, Checkpoint, State};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Source};
 use crate::lora::Lora;
 use crate::mixture::Mixture;
 use crate::optimiser::AdamW;
@@ -25,9 +25,7 @@ pub enum Begin {
 /// The state before the first step that is still to be done.
 pub(super) fn open(data: &Dataset, output: &Path, begin: Begin) -> Result<Checkpoint> {
     let path = output.join(CHECKPOINT);
-    let sources: Vec<(String, usize)> =
-        data.train.iter().map(|source| (source.name.clone(), source.rows())).collect();
-    let counts: Vec<usize> = sources.iter().map(|source| source.1).collect();
+    let counts: Vec<usize> = data.train.iter().map(Source::rows).collect();
     let (shape, weights, lora, options) = match begin {
         Begin::Resume => {
             if !path.exists() {
@@ -36,7 +34,7 @@ pub(super) fn open(data: &Dataset, output: &Path, begin: Begin) -> Result<Checkp
             let checkpoint = Checkpoint::read(&path)?;
             fits(&checkpoint.shape, data)?;
             let mixture = Mixture::new(&counts, 0);
-            if checkpoint.state.sources != sources || !mixture.fits(&checkpoint.state.position) {
+            if checkpoint.state.data != data.digest || !mixture.fits(&checkpoint.state.position) {
                 let what = "it is of a run on other data".into();
                 return Err(Error::Checkpoint { path, what });
             }
@@ -75,7 +73,7 @@ pub(super) fn open(data: &Dataset, output: &Path, begin: Begin) -> Result<Checkp
         losses: (0.0, 0),
         records: Vec::new(),
         position: Mixture::new(&counts, options.seed).position,
-        sources,
+        data: data.digest.clone(),
         options,
     };
     Ok(Checkpoint { state, shape, weights, adapters, optimiser })

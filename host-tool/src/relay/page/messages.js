@@ -123,7 +123,7 @@ export function show(message, after) {
   markDay(row, timeOf);
   if (row.nextElementSibling !== null) markDay(row.nextElementSibling, timeOf);
   showBelow(entry);
-  afterChange(atEnd || message.speaker === "you");
+  afterChange(atEnd || (isNew && message.speaker === "you"), isNew);
   const isWhole = message.speaker === "wisp" && message.reply !== "writing";
   return { isNew, isComplete: isWhole && wasWriting };
 }
@@ -286,10 +286,11 @@ export function scrollToEnd() {
   page.newest.hidden = true;
 }
 
-function afterChange(follow) {
+// Who reads further up stays there, and hears of what is new.
+function afterChange(follow, isNew = false) {
   page.empty.hidden = rows.size > 0 || unconfirmed.size > 0 || !page.dots.hidden;
   if (follow) scrollToEnd();
-  else if (!isAtEnd()) page.newest.hidden = false;
+  else if (isNew && !isAtEnd()) page.newest.hidden = false;
 }
 
 // Whoever was at the end stays there when a banner or the keyboard takes room away.

@@ -85,6 +85,8 @@ page.composer.onsubmit = (event) => {
 
 // Enter sends where there is a real keyboard; on a phone it makes a new line.
 const hasKeyboard = matchMedia("(hover: hover) and (pointer: fine)");
+// What Enter does, as the keys of a phone show it.
+page.text.enterKeyHint = hasKeyboard.matches ? "send" : "enter";
 page.send.title = hasKeyboard.matches ? "Send (Enter)" : "Send (Ctrl+Enter)";
 page.text.onkeydown = (event) => {
   if (event.key === "ArrowUp" && page.text.value === "" && editing === null) {
