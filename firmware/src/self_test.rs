@@ -1,5 +1,8 @@
 //! What the board tests of itself when it is switched on: the memory that it is about to use, and its
 //! kernels. The persona's file was checked by its digest before.
+//!
+//! On a Zero 2 W the kernels are their own twins: there the comparison shows only that the processor
+//! computes the same twice.
 
 use core::ops::Range;
 use core::ptr;

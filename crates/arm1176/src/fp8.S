@@ -10,7 +10,7 @@
 @ and from the cycle model; they were not timed on a board.
 @
 @ Compiled code wants LEN = 1 (AAPCS 6.1.2.1): each function sets it back, and interrupts and faults
-@ set it themselves (crates/bcm2835/src/exception.rs).
+@ set it themselves (crates/bcm2835/src/board/zero/vectors.rs).
 @
 @ All functions take a pointer to their arguments, whose layout fp8.rs describes.
 

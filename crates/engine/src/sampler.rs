@@ -81,11 +81,6 @@ impl Sampler {
         })
     }
 
-    /// The settings in use.
-    pub fn settings(&self) -> SamplerSettings {
-        self.settings
-    }
-
     /// Changes the settings; the dice stay as they are.
     pub fn set_settings(&mut self, settings: SamplerSettings) {
         self.settings = settings;

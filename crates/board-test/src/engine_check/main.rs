@@ -5,7 +5,7 @@
 //!     -display none -monitor none -serial stdio -semihosting [-icount shift=0]
 //! ```
 //! with the address of the persona in `linker/memory.ld`. The host runs the same and compares
-//! (`host-tool/tests/engine_on_board.rs`). Each line is `token POSITION TOKEN HASH MICROSECONDS`;
+//! (`host-tool/tests/board_programs.rs`). Each line is `token POSITION TOKEN HASH MICROSECONDS`;
 //! under `-icount shift=0` a microsecond is a thousand instructions.
 #![no_std]
 #![no_main]
