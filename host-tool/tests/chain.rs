@@ -38,7 +38,8 @@ fn from_cold_boot_to_a_chat_that_survives_a_crash() {
     client.wait_until_online();
     let (left, seconds) = (client.chunks_sent(), began.elapsed().as_secs_f64());
     sent += left;
-    let again = sent - artefacts.chunks();
+    // A chunk may have arrived of which a killed tool did not hear any more, and so did not count it.
+    let again = sent.saturating_sub(artefacts.chunks());
     println!("wisp: qemu_upload_killed 5 times");
     println!("wisp: qemu_chunks_sent_again {again} chunks");
     assert!(left > 0, "nothing was left for the last run");
