@@ -55,7 +55,18 @@ impl ChatText {
     pub(super) fn show(&mut self, update: &Update) -> String {
         let mut out = String::new();
         match update {
-            Update::History { messages } => self.show_latest(&mut out, messages),
+            Update::History { messages } => {
+                // The keys of a conversation with another persona, shown before, mean nothing here.
+                if !self.deliveries.is_empty() {
+                    self.deliveries.clear();
+                    self.writing = None;
+                    self.status(&mut out, "this is another persona; what was said with it:");
+                }
+                self.show_latest(&mut out, messages);
+            }
+            Update::Card { card } if !card.name.is_empty() => {
+                self.name = sanitise::one_line(&card.name);
+            }
             Update::Message { message, .. } if message.speaker == Speaker::You => {
                 self.show_delivery(&mut out, message);
             }
@@ -263,6 +274,22 @@ mod tests {
         assert_eq!(shown.lines().count(), LATEST);
         assert_eq!(chat.show(&Update::Message { message: first, after: None }), "");
         assert_eq!(chat.last_said(), Some(29));
+    }
+
+    #[test]
+    fn another_personas_conversation_takes_the_place_of_the_one_before() {
+        let mut chat = ChatText::new("Wisp");
+        let said = |key, text: &str| {
+            let Update::Message { message, .. } = said(Delivery::Read) else { panic!() };
+            ChatMessage { key, text: text.to_string(), ..message }
+        };
+        chat.show(&Update::History { messages: vec![said(500, "to one")] });
+        let shown = chat.show(&Update::History { messages: vec![said(20, "to the other")] });
+        assert_eq!(
+            shown,
+            "  · this is another persona; what was said with it:\nYou: to the other\n"
+        );
+        assert_eq!(chat.last_said(), Some(20));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::chat_message::ChatMessage;
 use super::link_state::{LinkState, Phase, Transfer};
 use super::{Card, Choices};
-use crate::board_texts;
 use crate::errors::WispError;
+use crate::{board_texts, sanitise};
 
 /// What the persona is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -202,7 +202,14 @@ impl View {
                 self.notice = Some(notice.clone());
             }
             Update::Stats { stats } => self.stats = Some(*stats),
-            Update::Card { card } => self.card = Some(card.clone()),
+            Update::Card { card } => {
+                // A board may bring a persona that no file was named for.
+                let name = sanitise::one_line(&card.name);
+                if !name.is_empty() {
+                    self.name = name;
+                }
+                self.card = Some(card.clone());
+            }
             Update::Choices { choices } => self.choices = *choices,
             Update::Taken { .. }
             | Update::Lost { .. }

@@ -180,10 +180,13 @@ impl Guard {
         headers: &'h HeaderMap,
     ) -> std::result::Result<&'h [u8], Refused> {
         let Header::One(host) = single(headers, &HOST) else { return Err(Refused::Host) };
+        // Browsers leave out the port that HTTP has anyway.
+        let is_usual = self.port == 80;
         let is_ours = |name: &[u8]| {
-            ["127.0.0.1", "localhost", "[::1]"]
-                .iter()
-                .any(|ours| name == format!("{ours}:{}", self.port).as_bytes())
+            ["127.0.0.1", "localhost", "[::1]"].iter().any(|ours| {
+                name == format!("{ours}:{}", self.port).as_bytes()
+                    || is_usual && name == ours.as_bytes()
+            })
         };
         if !is_ours(host) {
             return Err(Refused::Host);

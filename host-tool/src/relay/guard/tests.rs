@@ -69,3 +69,19 @@ fn the_right_request_is_served() {
     map.remove(COOKIE);
     assert_eq!(guard.judge(&Method::GET, &target, &map), Verdict::Refuse(Refused::Token));
 }
+
+#[test]
+fn the_usual_port_may_be_left_out_and_no_other() {
+    let verdict = |port: u16, host: &'static str| {
+        let guard = Guard::new(port).unwrap();
+        let link: Uri = guard.launch_url().parse().unwrap();
+        let target: Uri = link.path_and_query().unwrap().as_str().parse().unwrap();
+        let host = [(HOST, HeaderValue::from_static(host))];
+        guard.judge(&Method::GET, &target, &host.into_iter().collect())
+    };
+    for host in ["127.0.0.1", "localhost", "127.0.0.1:80"] {
+        assert_eq!(verdict(80, host), Verdict::Enter, "{host}");
+    }
+    assert_eq!(verdict(80, "evil"), Verdict::Refuse(Refused::Host));
+    assert_eq!(verdict(PORT, "127.0.0.1"), Verdict::Refuse(Refused::Host));
+}

@@ -8,6 +8,8 @@ export const state = {
   link: { phase: "searching", words: "Connecting…", help: "" },
   // The program does not answer.
   lost: false,
+  // How to get in again, if it answers and does not let this tab in.
+  shutOut: null,
   activity: "idle",
   transfer: null,
   notice: null,

@@ -37,7 +37,12 @@ function take(told) {
     case "taken": messages.settle(told.tag); break;
     case "lost": messages.lose(told.tag); break;
     case "older": messages.showOlder(told); break;
-    case "card": state.card = told.card; showCard(); showStatus(); break;
+    case "card":
+      state.card = told.card;
+      if (told.card.name !== "") page.name.textContent = told.card.name;
+      showCard();
+      showStatus();
+      break;
     case "choices": state.choices = told.choices; showChoices(); break;
     default: break; // stats and the like are for the terminal
   }
@@ -46,7 +51,7 @@ function take(told) {
 
 function takeSnapshot(view) {
   const { link, transfer, activity, notice, card, choices } = view;
-  Object.assign(state, { link, transfer, activity, notice, card, choices, lost: false });
+  Object.assign(state, { link, transfer, activity, notice, card, choices, lost: false, shutOut: null });
   page.name.textContent = view.name;
   showUnread();
   messages.showAll(view);
@@ -70,9 +75,8 @@ function takeMessage({ message, after }) {
   showStatus();
 }
 
-function lose(why) {
-  state.lost = why === null;
-  if (why !== null) state.link = why;
+function lose(shutOut) {
+  Object.assign(state, { lost: true, shutOut });
   showStatus();
   showForget();
 }

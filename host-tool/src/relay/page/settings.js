@@ -154,9 +154,7 @@ page.settings.onclick = (event) => {
 };
 page.forget.onclick = () => page.ask.showModal();
 page.ask.onclose = () => {
-  if (page.ask.returnValue === "yes") {
-    tell({ type: "forget" });
-    page.settings.close();
-  }
+  // What cannot be told to the program now is not done, and the settings stay to say so.
+  if (page.ask.returnValue === "yes" && tell({ type: "forget" })) page.settings.close();
   page.ask.returnValue = "";
 };

@@ -3,17 +3,19 @@
 import { duration, isOnline, page, state } from "./page.js";
 
 export function showStatus() {
-  const { link, lost, activity, notice } = state;
-  page.avatar.dataset.phase = lost ? "searching" : link.phase;
+  const { link, lost, shutOut, activity, notice } = state;
+  page.avatar.dataset.phase = shutOut !== null ? "failed" : lost ? "searching" : link.phase;
   let words = link.words;
-  if (lost) words = "The program is not answering. Trying again; start it if it has ended…";
+  if (shutOut !== null) words = shutOut.words;
+  else if (lost) words = "The program is not answering. Trying again; start it if it has ended…";
   else if (isOnline() && activity === "thinking") words = "thinking…";
   else if (isOnline() && activity === "writing") words = "writing…";
   if (page.status.textContent !== words) page.status.textContent = words;
   const failed = !lost && link.phase === "failed";
-  const trouble = failed ? { message: link.words, help: link.help } : notice;
-  const help = !failed && !isOnline() && link.help ? link.help : "";
-  page.trouble.hidden = lost || (trouble === null && help === "");
+  let trouble = failed ? { message: link.words, help: link.help } : notice;
+  if (lost) trouble = shutOut === null ? null : { message: shutOut.words, help: shutOut.help };
+  const help = !lost && !failed && !isOnline() && link.help ? link.help : "";
+  page.trouble.hidden = trouble === null && help === "";
   page["trouble-words"].textContent = trouble === null ? link.words : trouble.message;
   page["trouble-help"].textContent = trouble === null ? help : trouble.help;
   const isBusy = activity === "thinking" || activity === "writing";
