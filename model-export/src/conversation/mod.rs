@@ -49,8 +49,8 @@ pub struct Conversation<'m> {
     style: Style,
     engine: Engine<'m, Portable>,
     tokens: Vec<u32>,
-    /// Where each message begins, and whose it is. One that was dropped has no place any more.
-    starts: VecDeque<(usize, Speaker)>,
+    /// Where each message begins. One that was dropped has no place any more.
+    starts: VecDeque<usize>,
     /// Tokens computed since the beginning, for a rate.
     computed: u64,
     /// Whether the engine's logits are those after the last token.
@@ -111,7 +111,7 @@ impl<'m> Conversation<'m> {
 
     /// Begins a message, `trial` tokens of whose lead stand at the end already.
     pub fn begin_message(&mut self, speaker: Speaker, gap_seconds: u32, trial: usize) {
-        self.starts.push_back((self.tokens.len().saturating_sub(trial), speaker));
+        self.starts.push_back(self.tokens.len().saturating_sub(trial));
         let lead = self.style.before_message(speaker, gap_seconds, true);
         lead.iter().skip(trial).for_each(|token| self.push(*token));
     }
@@ -146,12 +146,12 @@ impl<'m> Conversation<'m> {
 
     /// Where the last message begins.
     pub fn last_start(&self) -> usize {
-        self.starts.back().map_or(self.tokens.len(), |(start, _)| *start)
+        self.starts.back().copied().unwrap_or(self.tokens.len())
     }
 
     /// Takes the last message back.
     pub fn take_back_message(&mut self) {
-        if let Some((start, _)) = self.starts.pop_back() {
+        if let Some(start) = self.starts.pop_back() {
             self.truncate(start);
         }
     }
@@ -169,7 +169,7 @@ impl<'m> Conversation<'m> {
     /// # Errors
     /// [`Error::Engine`].
     pub fn try_silence(&mut self, gap_seconds: u32) -> Result<(f32, f32)> {
-        self.make_some_room(Speaker::Wisp)?;
+        self.make_room(1, 1)?;
         let before = self.tokens.len();
         if let Some(silence) = self.style.before_decision(gap_seconds) {
             self.push(silence);
@@ -186,7 +186,7 @@ impl<'m> Conversation<'m> {
     /// [`Error::Engine`].
     pub fn silences(&mut self) -> Result<[f32; persona::GAPS]> {
         // As the board does, which asks for the speakers next.
-        self.make_some_room(Speaker::Wisp)?;
+        self.make_room(1, 1)?;
         let gaps = self.style.gaps().unwrap_or_default();
         let logits = self.logits()?;
         let logit = |token: u32| usize::try_from(token).ok().and_then(|token| logits.get(token));
@@ -262,8 +262,7 @@ impl<'m> Conversation<'m> {
         let droppable = self.starts.len().saturating_sub(keep);
         // Tokens that go with the first `count` messages. The opening stays.
         let gone = |count: usize| {
-            let start = self.starts.get(count).map_or(self.tokens.len(), |(start, _)| *start);
-            start.saturating_sub(1)
+            self.starts.get(count).copied().unwrap_or(self.tokens.len()).saturating_sub(1)
         };
         let count = (1..=droppable).find(|count| gone(*count) >= wanted).unwrap_or(droppable);
         let tokens = gone(count);
@@ -275,28 +274,6 @@ impl<'m> Conversation<'m> {
         Ok(true)
     }
 
-    /// Makes room for one more token of this speaker, but never by dropping what the other said last,
-    /// or what this one said since. `false` if that is not enough.
-    ///
-    /// # Errors
-    /// [`Error::Engine`].
-    pub fn make_room_to_speak(&mut self, speaker: Speaker) -> Result<bool> {
-        let own = self.starts.iter().rev().take_while(|(_, whose)| *whose == speaker).count();
-        self.make_room(1, own.saturating_add(1))
-    }
-
-    /// The same; where that is not enough, what was not answered may go too. The board is silent
-    /// then; here somebody wants to know all the same.
-    ///
-    /// # Errors
-    /// [`Error::Engine`].
-    pub fn make_some_room(&mut self, speaker: Speaker) -> Result<()> {
-        if !self.make_room_to_speak(speaker)? {
-            self.make_room(1, 1)?;
-        }
-        Ok(())
-    }
-
     fn drop_oldest(
         &mut self,
         messages: usize,
@@ -305,7 +282,7 @@ impl<'m> Conversation<'m> {
         let known = tokens.min(self.engine.position().saturating_sub(1));
         self.tokens.drain(1..tokens.saturating_add(1));
         self.starts.drain(..messages);
-        for (start, _) in &mut self.starts {
+        for start in &mut self.starts {
             *start = start.saturating_sub(tokens);
         }
         self.is_current = false;

@@ -130,9 +130,6 @@ impl<'m> Voice<'m> {
     /// # Errors
     /// When the engine fails.
     pub fn decide_at_once(&mut self) -> Result<Decision> {
-        if !self.conversation.make_room_to_speak(Speaker::Wisp)? {
-            return Ok(Decision::Wait);
-        }
         let of_gap = chance_of_gap(&self.conversation.silences()?, 0);
         let (wisp, you) = self.conversation.try_silence(0)?;
         Ok(self.draw(of_gap * chance_of_wisp(wisp, you)))
@@ -149,7 +146,7 @@ impl<'m> Voice<'m> {
     /// # Errors
     /// When the engine fails.
     pub fn write(&mut self, speaker: Speaker, gap: usize) -> Result<Option<Text>> {
-        self.conversation.make_some_room(speaker)?;
+        self.conversation.make_room(1, 1)?;
         self.conversation.begin_message(speaker, seconds(gap), 0);
         self.sampler.seed(self.dice.seed_for(Purpose::Words));
         let mut rule = ReplyRule::new(self.style, u32::from(self.defaults.max_reply_tokens));
@@ -168,7 +165,10 @@ impl<'m> Voice<'m> {
             if let Some(end) = rule.after_token(bytes) {
                 break end;
             }
-            if !self.conversation.make_room_to_speak(speaker)? {
+            // Rather forget the distant past than what was just said.
+            let has_room =
+                self.conversation.make_room(1, 2)? || self.conversation.make_room(1, 1)?;
+            if !has_room {
                 break ReplyEnd::Length;
             }
         };
