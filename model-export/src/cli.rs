@@ -31,6 +31,7 @@ enum Verb {
     #[cfg(feature = "training")]
     Train(Box<crate::train::Train>),
     Base(crate::base::Base),
+    Adopt(crate::adopt::command::Adopt),
     /// Make a persona file from a checkpoint of another program.
     Import {
         #[command(subcommand)]
@@ -79,6 +80,7 @@ impl Arguments {
             #[cfg(feature = "training")]
             Verb::Train(train) => train.run(out),
             Verb::Base(base) => print(out, base.run()?),
+            Verb::Adopt(adopt) => adopt.run(out),
             Verb::Import { from } => from.import(out),
             Verb::Export { to } => print(out, to.run()?),
             Verb::Inspect { file, json } => {

@@ -45,6 +45,10 @@ pub enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Adopt(#[from] crate::adopt::AdoptError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Conversation(#[from] crate::conversation::ConversationError),
 
     #[error(transparent)]

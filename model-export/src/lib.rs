@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adopt;
 pub mod base;
 pub mod bpe;
 pub mod chats;

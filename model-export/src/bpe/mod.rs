@@ -50,6 +50,11 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// A vocabulary of these merged tokens, which have the ids from [`FIRST_MERGED`] on.
+    pub(crate) fn new(merged: Vec<Vec<u8>>, merges: Vec<(u32, u32)>) -> Self {
+        Self { merged, merges }
+    }
+
     /// Number of tokens, marks and bytes included.
     pub fn size(&self) -> usize {
         FIRST_MERGED as usize + self.merged.len()

@@ -131,8 +131,8 @@ pub enum GgufError {
     #[diagnostic(
         code(wisp_model::gguf::weights),
         help(
-            "f32, f16, bf16, Q8_0 and Q4_0 can be read. Take the f16 or Q8_0 file of the same \
-             model: quantising what was quantised loses quality twice."
+            "f32, f16, bf16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K can be read. Take the \
+             f16 or Q8_0 file of the same model: quantising what was quantised loses quality twice."
         )
     )]
     WeightType { path: PathBuf, name: String, found: String },

@@ -141,18 +141,7 @@ fn dimensions(sizes: &[u64]) -> String {
 
 /// Types of weights that are met often and cannot be read (ggml.h, `ggml_type`).
 fn type_name(kind: u32) -> String {
-    let known = [
-        (3, "Q4_1"),
-        (6, "Q5_0"),
-        (7, "Q5_1"),
-        (10, "Q2_K"),
-        (11, "Q3_K"),
-        (12, "Q4_K"),
-        (13, "Q5_K"),
-        (14, "Q6_K"),
-        (20, "IQ4_NL"),
-        (23, "IQ4_XS"),
-    ];
+    let known = [(10, "Q2_K"), (11, "Q3_K"), (20, "IQ4_NL"), (23, "IQ4_XS")];
     let name = known.into_iter().find(|(number, _)| *number == kind);
     name.map_or_else(|| format!("number {kind}"), |(_, name)| name.to_owned())
 }

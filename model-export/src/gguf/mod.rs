@@ -4,6 +4,7 @@
 //! then the weights (ggml, `docs/gguf.md`). Files come from strangers: nothing is believed before it
 //! was compared with the length of the file, and no more is set aside than the file has.
 
+mod blocks;
 mod error;
 mod export;
 mod import;

@@ -1,14 +1,8 @@
-//! Types of weights: plain floats, and blocks of 32 with a scale (ggml, `ggml-quants.c`).
-//!
-//! | type | block of 32 weights | weight |
-//! |---|---|---|
-//! | Q8_0 | f16 scale, 32 × i8 | scale × code |
-//! | Q4_0 | f16 scale, 16 bytes: low halves are weights 0–15, high ones 16–31 | scale × (code − 8) |
+//! Types of weights: plain floats, and the blocks of [`super::blocks`].
 
 use half::{bf16, f16};
 
-/// Weights of a block.
-const BLOCK: usize = 32;
+use super::blocks::{self, BLOCK, SUPER_BLOCK};
 
 /// A type of weights that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +17,18 @@ pub enum TensorType {
     Q8_0,
     /// Four bits and a scale for 32.
     Q4_0,
+    /// Four bits, a scale and a least weight for 32.
+    Q4_1,
+    /// Five bits and a scale for 32.
+    Q5_0,
+    /// Five bits, a scale and a least weight for 32.
+    Q5_1,
+    /// Four bits for 256, with a scale and a least weight for each 32.
+    Q4K,
+    /// Five bits for 256, with a scale and a least weight for each 32.
+    Q5K,
+    /// Six bits for 256, with a scale for each 16.
+    Q6K,
 }
 
 impl TensorType {
@@ -32,7 +38,13 @@ impl TensorType {
             0 => Self::F32,
             1 => Self::F16,
             2 => Self::Q4_0,
+            3 => Self::Q4_1,
+            6 => Self::Q5_0,
+            7 => Self::Q5_1,
             8 => Self::Q8_0,
+            12 => Self::Q4K,
+            13 => Self::Q5K,
+            14 => Self::Q6K,
             30 => Self::Bf16,
             _ => return None,
         })
@@ -44,7 +56,13 @@ impl TensorType {
             Self::F32 => 0,
             Self::F16 => 1,
             Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
+            Self::Q5_0 => 6,
+            Self::Q5_1 => 7,
             Self::Q8_0 => 8,
+            Self::Q4K => 12,
+            Self::Q5K => 13,
+            Self::Q6K => 14,
             Self::Bf16 => 30,
         }
     }
@@ -56,6 +74,12 @@ impl TensorType {
             Self::F16 | Self::Bf16 => (1, 2),
             Self::Q8_0 => (BLOCK as u64, 34),
             Self::Q4_0 => (BLOCK as u64, 18),
+            Self::Q4_1 => (BLOCK as u64, 20),
+            Self::Q5_0 => (BLOCK as u64, 22),
+            Self::Q5_1 => (BLOCK as u64, 24),
+            Self::Q4K => (SUPER_BLOCK as u64, 144),
+            Self::Q5K => (SUPER_BLOCK as u64, 176),
+            Self::Q6K => (SUPER_BLOCK as u64, 210),
         }
     }
 
@@ -77,28 +101,14 @@ impl TensorType {
             Self::Bf16 => {
                 bytes.as_chunks().0.iter().map(|it| bf16::from_le_bytes(*it).to_f32()).collect()
             }
-            Self::Q8_0 => {
-                let (blocks, _) = bytes.as_chunks::<34>();
-                blocks
-                    .iter()
-                    .flat_map(|[low, high, codes @ ..]| {
-                        let scale = f16::from_le_bytes([*low, *high]).to_f32();
-                        codes.iter().map(move |code| scale * f32::from(code.cast_signed()))
-                    })
-                    .collect()
-            }
-            Self::Q4_0 => {
-                let (blocks, _) = bytes.as_chunks::<18>();
-                blocks
-                    .iter()
-                    .flat_map(|[low, high, codes @ ..]| {
-                        let scale = f16::from_le_bytes([*low, *high]).to_f32();
-                        let weight = move |code: u8| scale * (f32::from(code) - 8.0);
-                        let first = codes.iter().map(move |byte| weight(byte & 15));
-                        first.chain(codes.iter().map(move |byte| weight(byte >> 4)))
-                    })
-                    .collect()
-            }
+            Self::Q8_0 => bytes.as_chunks().0.iter().flat_map(blocks::q8_0).collect(),
+            Self::Q4_0 => bytes.as_chunks().0.iter().flat_map(blocks::q4_0).collect(),
+            Self::Q4_1 => bytes.as_chunks().0.iter().flat_map(blocks::q4_1).collect(),
+            Self::Q5_0 => bytes.as_chunks().0.iter().flat_map(blocks::q5_0).collect(),
+            Self::Q5_1 => bytes.as_chunks().0.iter().flat_map(blocks::q5_1).collect(),
+            Self::Q4K => bytes.as_chunks().0.iter().flat_map(blocks::q4_k).collect(),
+            Self::Q5K => bytes.as_chunks().0.iter().flat_map(blocks::q5_k).collect(),
+            Self::Q6K => bytes.as_chunks().0.iter().flat_map(blocks::q6_k).collect(),
         }
     }
 
@@ -107,14 +117,14 @@ impl TensorType {
         Some(match self {
             Self::F32 => weights.iter().flat_map(|it| it.to_le_bytes()).collect(),
             Self::F16 => weights.iter().flat_map(|it| f16::from_f32(*it).to_le_bytes()).collect(),
-            Self::Q8_0 => weights.chunks_exact(BLOCK).flat_map(q8_0).collect(),
-            Self::Bf16 | Self::Q4_0 => return None,
+            Self::Q8_0 => weights.chunks_exact(BLOCK).flat_map(encoded_q8_0).collect(),
+            _ => return None,
         })
     }
 }
 
 /// A block as `quantize_row_q8_0_ref` makes it.
-fn q8_0(weights: &[f32]) -> Vec<u8> {
+fn encoded_q8_0(weights: &[f32]) -> Vec<u8> {
     let largest = weights.iter().fold(0f32, |most, weight| most.max(weight.abs()));
     let scale = largest / 127.0;
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };

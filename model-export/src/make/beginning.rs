@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::MakeError;
 use super::steps::{Step, read_json};
 use super::workshop::Workshop;
+use crate::adopt::command::is_foreign;
 use crate::chats::canonical;
 use crate::train::Size;
 use crate::{Result, base};
@@ -20,7 +21,7 @@ impl Workshop {
     /// # Errors
     /// Chats that cannot be read.
     pub fn why_no_base(&self) -> Result<Option<&'static str>> {
-        if self.given_file().is_some() {
+        if self.given_model().is_some() {
             return Ok(None);
         }
         if let Some(why) = self.asks_for_another() {
@@ -39,10 +40,14 @@ impl Workshop {
         })
     }
 
-    /// The persona file that is gone on with; it becomes the base.
-    pub(super) fn given_file(&self) -> Option<&Path> {
+    /// The model that becomes the base: a persona file, or a model of others. A folder of our own is
+    /// gone on with as it is.
+    pub(super) fn given_model(&self) -> Option<&Path> {
         let is_made = self.is_begun(Step::Base);
-        self.make.from.as_deref().filter(|path| path.is_file() || (is_made && !path.exists()))
+        let becomes_base = |path: &&Path| {
+            path.is_file() || is_foreign(path) && path.exists() || (is_made && !path.exists())
+        };
+        self.make.from.as_deref().filter(becomes_base)
     }
 
     /// Looks for the model that is gone on with, before hours go by; what was made of it is enough.

@@ -34,7 +34,8 @@ pub enum MakeError {
     #[diagnostic(
         code(wisp_model::make::from),
         help(
-            "Give --from a persona file, or a folder that `wisp-model train` or `export hf` wrote."
+            "Give --from a persona file, a folder that `wisp-model train` or `export hf` wrote, or a \
+             model of others: a GGUF file, or a folder of Hugging Face's transformers."
         )
     )]
     From { path: PathBuf },

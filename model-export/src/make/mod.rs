@@ -65,8 +65,9 @@ pub struct MakePersona {
     /// A file with licences and attributions of chats and corpora.
     #[arg(long, value_name = "FILE")]
     licences: Option<PathBuf>,
-    /// Go on from this model instead of the base that this program brings: a persona file, or a folder
-    /// that `wisp-model train` or `wisp-model export hf` wrote.
+    /// Go on from this model instead of the base that this program brings: a persona file, a folder
+    /// that `wisp-model train` or `wisp-model export hf` wrote, or a model of others that can be adopted
+    /// (GGUF, or a folder of Hugging Face's transformers).
     #[arg(long, value_name = "MODEL")]
     from: Option<PathBuf>,
     /// Begin with nothing, although the chats are in English, as the base is.

@@ -10,6 +10,7 @@ use super::command::Command;
 use super::steps::{Step, has_checkpoint, read_json};
 use super::{MakeError, MakePersona};
 use crate::Result;
+use crate::adopt::command::is_foreign;
 use crate::terminal::{printable, shell_path};
 
 /// The folder, and what was asked for.
@@ -50,7 +51,11 @@ impl Workshop {
                 words.extend(["-o".into(), self.path("chats").into()]);
             }
             Step::Base => {
-                match self.given_file() {
+                match self.given_model() {
+                    Some(model) if is_foreign(model) => {
+                        words.extend(["adopt".into(), model.into()]);
+                        words.extend(["--chats".into(), self.path("chats").into()]);
+                    }
                     Some(file) => words.extend(["export".into(), "hf".into(), file.into()]),
                     None => words.push("base".into()),
                 }

@@ -120,7 +120,7 @@ pub enum PrepareError {
         code(wisp_model::prepare::foreign),
         help(
             "--like takes a folder that `wisp-model train` or `wisp-model export hf` wrote. Other \
-             models have no tokens for speakers and silences; train a new one without --like."
+             models have no tokens for speakers and silences: `wisp-model adopt` gives them some."
         )
     )]
     Foreign { path: PathBuf },

@@ -15,7 +15,8 @@ use crate::{Error, Result, cli};
 const MOST_TOKENS: usize = 1 << 16;
 
 /// How a conversation is written by a persona that is trained here.
-const STYLE: Style = Style::Chat { begin: BEGIN, you: YOU, wisp: WISP, end: END, gaps: GAP_MARKS };
+pub(crate) const STYLE: Style =
+    Style::Chat { begin: BEGIN, you: YOU, wisp: WISP, end: END, gaps: GAP_MARKS };
 
 /// A tokenizer in both its forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
