@@ -3,7 +3,7 @@
 //! Weights leave as the numbers that the engine multiplies: f32 as they are, fp8, int8 and int4 as
 //! code times scale. Nothing comes back by that: an int4 persona exported as f32 is as good as int4.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use miette::Diagnostic;
@@ -91,6 +91,18 @@ pub fn f32_weights(model: &Model<'_>, role: TensorRole, layer: usize) -> Vec<f32
     }
     let cells = (0..tensor.rows).flat_map(|row| (0..tensor.cols).map(move |col| (row, col)));
     cells.filter_map(|(row, col)| tensor.weight(row, col)).collect()
+}
+
+/// A folder that something is written into is new or empty.
+///
+/// # Errors
+///
+/// [`ExportError::FolderInUse`] when it is not.
+pub(crate) fn refuse_folder_in_use(folder: &Path) -> std::result::Result<(), ExportError> {
+    match std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        true => Err(ExportError::FolderInUse { path: folder.to_owned() }),
+        false => Ok(()),
+    }
 }
 
 /// The width of all feed-forward blocks.

@@ -47,7 +47,7 @@ fn try_adopt(
 ) -> wisp_model::Result<Adopted> {
     let model = Model::open(file).unwrap();
     let table = Tokenizer::open(model.tokenizer()).unwrap();
-    adopt(Path::new("strange.gguf"), (&model, &table), chats, most, context)
+    adopt(Path::new("strange.gguf"), (&model, &table), chats, "MIT\nor not", (most, context))
 }
 
 /// Same layers, same rows, same answers: only the numbers of the tokens are others.
@@ -60,7 +60,11 @@ fn it_says_the_same_as_before_of_every_token_that_stayed() {
     assert_eq!(kept.before.len(), 400);
     assert_eq!((new.architecture().vocabulary, new.architecture().context), (400, 32));
     assert_eq!(new.persona().style, small::CHAT);
-    assert_eq!(new.persona().provenance.licences, old.persona().provenance.licences);
+    let licences = new.persona().provenance.licences;
+    assert!(
+        licences.contains(old.persona().name) && licences.ends_with("MIT\nor not"),
+        "{licences}"
+    );
     let training = new.persona().provenance.training;
     assert_eq!(training, "none at all; 391 of its 700 tokens kept");
     for (role, layer, _) in old.tensors() {
@@ -87,13 +91,13 @@ fn it_says_the_same_as_before_of_every_token_that_stayed() {
         }
     }
 
-    // Marks lie close to where texts began and ended, no two at the same place.
+    // Texts begin and end as before; the other marks lie close to the end, no two at the same place.
     let rows = |model: &Model<'_>| f32_weights(model, TensorRole::TokenEmbedding, 0);
     let (ours, theirs) = (rows(&new), rows(&old));
     let ours: Vec<&[f32]> = ours.chunks(16).take(9).collect();
-    for (place, row) in ours.iter().enumerate() {
-        let near = &theirs.chunks(16).nth(usize::from(place > 0)).unwrap();
-        let far = row.iter().zip(*near).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert_eq!(ours[..2].concat(), theirs[..32]);
+    for (place, row) in ours.iter().enumerate().skip(2) {
+        let far = row.iter().zip(&theirs[16..32]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far > 0.0 && far < 0.1, "mark {place}: {far}");
         assert!(ours.iter().skip(place + 1).all(|other| other != row), "mark {place}");
     }
@@ -181,8 +185,8 @@ fn what_cannot_be_adopted_is_named() {
     assert_eq!(code(&foreign(), 65), "wisp_model::adopt::context");
 }
 
-/// A folder with chats and, as a GGUF file and as a Hugging Face folder, a model of others.
-fn place() -> (tempfile::TempDir, [PathBuf; 2]) {
+/// A folder with chats and, as a GGUF file, as a Hugging Face folder and imported, a model of others.
+fn place() -> (tempfile::TempDir, [PathBuf; 3]) {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name);
     let mut lines = String::new();
@@ -208,11 +212,13 @@ fn place() -> (tempfile::TempDir, [PathBuf; 2]) {
     // Nobody else writes these: without, nothing says what the model is.
     std::fs::remove_file(path("story/wisp.json")).unwrap();
     let gguf = std::fs::read(path("story.gguf")).unwrap();
-    let key = b"wisp.persona";
-    let at = gguf.windows(key.len()).position(|part| part == key).unwrap();
-    let renamed = [&gguf[..at], b"some.persona", &gguf[at + key.len()..]].concat();
+    let mut renamed = gguf;
+    for key in [&b"wisp.persona"[..], b"wisp.splitter"] {
+        let at = renamed.windows(key.len()).position(|part| part == key).unwrap();
+        renamed[at..at + 4].copy_from_slice(b"some");
+    }
     std::fs::write(path("story.gguf"), renamed).unwrap();
-    let models = [path("story.gguf"), path("story")];
+    let models = [path("story.gguf"), path("story"), path("story.wisp")];
     (place, models)
 }
 
@@ -227,16 +233,18 @@ fn run(place: &tempfile::TempDir, words: &[&str]) -> String {
 #[test]
 fn from_files_of_others_to_a_model_that_learned_the_chats() {
     let (place, models) = place();
-    for (model, folder) in models.iter().zip(["one", "other"]) {
+    for (model, folder) in models.iter().zip(["one", "other", "third"]) {
         let words = [model.to_str().unwrap(), "--chats", "chats", "--vocabulary", "350"];
         let page =
             run(&place, &[&["adopt"], &words[..], &["--context", "64", "-o", folder]].concat());
         assert!(page.contains("341 of 700 tokens stay, the "), "{page}");
         assert!(page.contains(&format!("--like {folder}")), "{page}");
+        assert_eq!(page.contains("no text: --licence"), folder == "other", "{page}");
     }
     let read = |name: &str| std::fs::read(place.path().join(name)).unwrap();
     assert!(read("one/tokenizer.json") == read("other/tokenizer.json"));
     assert!(read("one/model.safetensors") == read("other/model.safetensors"));
+    assert!(read("one/model.safetensors") == read("third/model.safetensors"));
 
     let chats = ["--chats", "chats", "--persona", "Moth"];
     run(&place, &[&["prepare"], &chats[..], &["--like", "one", "-o", "dataset"]].concat());
@@ -255,16 +263,26 @@ fn from_files_of_others_to_a_model_that_learned_the_chats() {
 #[test]
 fn make_persona_adopts_what_it_is_given() {
     let (place, models) = place();
-    for (model, output) in models.iter().zip(["moth", "moss"]) {
+    for (model, output) in models.iter().zip(["moth", "moss", "moor"]) {
         let model = model.to_str().unwrap();
         let words = ["make-persona", "chats/chats.jsonl", "--name", "Moth", "-o", output];
         let more = ["--from", model, "--tokens", "0.01", "--conversations", "1"];
         let page = run(&place, &[&words[..], &more].concat());
-        assert!(page.contains("wisp-model adopt ") && page.contains(" --like "), "{page}");
+        assert!(page.contains("wisp-model adopt "), "{page}");
+        let line = |verb: &str| page.lines().find(|line| line.starts_with(verb)).unwrap();
+        assert!(line("wisp-model prepare ").contains(&format!("--like {output}/base ")), "{page}");
+        assert!(line("wisp-model train ").contains(&format!("--from {output}/base ")), "{page}");
         let file = std::fs::read(place.path().join(output).join("persona.wisp")).unwrap();
         let file = AlignedBytes::copy_of(&file);
         let model = Model::open(&file).unwrap();
         let Architecture { dim, layers, .. } = *model.architecture();
         assert_eq!((dim, layers, model.persona().name), (16, 2, "Moth"));
+        let licences = model.persona().provenance.licences;
+        assert!(licences.contains("The weights go on from those of "), "{licences}");
     }
+    let model = models[0].to_str().unwrap();
+    let words = ["make-persona", "chats/chats.jsonl", "--name", "Moth", "-o", "moth"];
+    let more = ["--from", model, "--tokens", "0.01", "--conversations", "1"];
+    let page = run(&place, &[&words[..], &more].concat());
+    assert_eq!(page.matches("done before").count(), 9, "{page}");
 }

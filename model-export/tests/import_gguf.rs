@@ -99,19 +99,20 @@ fn every_type_of_weights_is_decoded_as_defined() {
 }
 
 /// Two blocks of bytes 11, 48, 85 and so on. The numbers are those of ggml's own Python package
-/// (`gguf` 0.19, `dequantize`): every so many weights from the sixth on, and the sum of all.
+/// (`gguf` 0.19, `dequantize`): every so many weights from the sixth on, and
+/// the sum of all, each times its place.
 #[test]
 fn blocks_are_decoded_as_ggml_does() {
     #[rustfmt::skip]
     let known: [(TensorType, usize, usize, [f64; 6], f64); 8] = [
-        (TensorType::Q8_0, 34, 32, [1.768798828125, -16.171875, -1.768798828125, -0.2785530090332031, 0.10870361328125, -0.3736686706542969], -22.616790771484375),
-        (TensorType::Q4_0, 18, 32, [0.758056640625, -1.0107421875, 0.252685546875, -79.734375, 106.3125, -93.0234375], 143.5264892578125),
-        (TensorType::Q4_1, 20, 32, [51873.01171875, 51873.26171875, 51873.76953125, 398.2524108886719, 398.25482177734375, 398.2596435546875], 1672679.2452392578),
-        (TensorType::Q5_0, 22, 32, [-1.768798828125, -1.51611328125, -1.6424560546875, -3982.5, 3186.0, 398.25], -7564.8548583984375),
-        (TensorType::Q5_1, 24, 32, [51873.515625, 51875.7890625, 51875.03125, -13928.3525390625, -13928.9873046875, -13928.3525390625], 1214254.849609375),
-        (TensorType::Q4K, 144, 256, [-2645456.25, -3164124.75, -1556069.0, -36.85798645019531, -159.75186157226562, -135.17567443847656], -438274882.1656418),
-        (TensorType::Q5K, 176, 256, [-2645456.25, -3164041.75, -1556114.5, 121305.9296875, 155968.25, 183696.84375], -409363239.703125),
-        (TensorType::Q6K, 210, 256, [3046.2578125, 5090.78125, -1252.16796875, 0.8165874481201172, -3.4302978515625, 3.641538619995117], 9464.600379943848),
+        (TensorType::Q8_0, 34, 32, [1.768798828125, -16.171875, -1.768798828125, -0.2785530090332031, 0.10870361328125, -0.3736686706542969], -1039.9270935058594),
+        (TensorType::Q4_0, 18, 32, [0.758056640625, -1.0107421875, 0.252685546875, -79.734375, 106.3125, -93.0234375], 7283.406005859375),
+        (TensorType::Q4_1, 20, 32, [51873.01171875, 51873.26171875, 51873.76953125, 398.2524108886719, 398.25482177734375, 398.2596435546875], 28007017.781707764),
+        (TensorType::Q5_0, 22, 32, [-1.768798828125, -1.51611328125, -1.6424560546875, -3982.5, 3186.0, 398.25], -87999.099609375),
+        (TensorType::Q5_1, 24, 32, [51873.515625, 51875.7890625, 51875.03125, -13928.3525390625, -13928.9873046875, -13928.3525390625], 5772345.552734375),
+        (TensorType::Q4K, 144, 256, [-2645456.25, -3164124.75, -1556069.0, -36.85798645019531, -159.75186157226562, -135.17567443847656], -49377217848.63599),
+        (TensorType::Q5K, 176, 256, [-2645456.25, -3164041.75, -1556114.5, 121305.9296875, 155968.25, 183696.84375], -38074540198.09766),
+        (TensorType::Q6K, 210, 256, [3046.2578125, 5090.78125, -1252.16796875, 0.8165874481201172, -3.4302978515625, 3.641538619995117], 1606976.0964508057),
     ];
     for (kind, size, weights, some, sum) in known {
         let bytes: Vec<u8> = (0..2 * size).map(|i| (i * 37 + 11) as u8).collect();
@@ -121,8 +122,10 @@ fn blocks_are_decoded_as_ggml_does() {
         for (found, expected) in shown.zip(some) {
             assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{kind:?}: {found}");
         }
-        let total: f64 = found.iter().sum();
-        let size: f64 = found.iter().map(|it| it.abs()).sum();
+        // Each weight times its place.
+        let placed: Vec<f64> = (1u32..).zip(&found).map(|(i, it)| f64::from(i) * it).collect();
+        let total: f64 = placed.iter().sum();
+        let size: f64 = placed.iter().map(|it| it.abs()).sum();
         assert!((total - sum).abs() <= 1e-6 * size, "{kind:?}: {total}");
         assert_eq!(TensorType::from_number(kind.number()), Some(kind));
         let (columns, bytes) = (weights as u64, bytes.len() as u64);
@@ -153,6 +156,12 @@ fn what_is_damaged_is_named_with_its_offset() {
     let (offset, found) = patched(24, &[0xFF; 8]);
     assert_eq!(offset, 32);
     assert!(matches!(found, Cause::Truncated { needed: u64::MAX, .. }), "{found:?}");
+
+    // The second tensor at the place of the first: its offset follows two sizes and the type.
+    let name = b"blk.0.attn_output.weight";
+    let at = whole.windows(name.len()).position(|part| part == name).unwrap() + name.len();
+    let (_, found) = patched(at + 4 + 16 + 4, &[0; 8]);
+    assert!(matches!(&found, Cause::Overlap(name) if name.starts_with("blk.0.attn_")), "{found:?}");
 
     let mut file = GgufFile::llama();
     file.put("odd", Entry::Raw(99, vec![]));

@@ -1,26 +1,27 @@
 //! The verb `adopt`: its arguments, and the page it prints.
 
-use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use model_format::AlignedBytes;
+use model_format::persona::MAX_NAME;
+use model_format::{AlignedBytes, Model, Style, WeightFormat};
 
-use super::error::AdoptError;
 use super::graft::adopt;
 use crate::chats::canonical;
-use crate::hugging_face::{FloatType, WISP_JSON, export};
+use crate::export::refuse_folder_in_use;
+use crate::hugging_face::{self, FloatType, SpecialTokens, WISP_JSON, export};
 use crate::import::Destination;
 use crate::report::grouped;
+use crate::stream::chosen::leave_out;
 use crate::stream::command::SIZES;
 use crate::stream::prepare::{CONTEXTS, USUAL_CONTEXT};
 use crate::terminal::shell_path;
 use crate::weight_format::FormatName;
-use crate::{Result, cli, gguf, hugging_face, persona_file};
+use crate::{Result, cli, gguf, persona_file};
 
 /// Tokens that stay, unless it is said otherwise: those of everyday English, and the chats' own.
-const USUAL_VOCABULARY: &str = "16384";
+const USUAL_VOCABULARY: u32 = 16_384;
 
 /// Make a model that others trained ready to become a persona.
 ///
@@ -34,14 +35,19 @@ pub struct Adopt {
     /// The chats it will learn: the folder that `wisp-model ingest` wrote, or a JSON Lines file.
     #[arg(long)]
     chats: PathBuf,
+    /// Leave out the messages in this file: remember.jsonl, which `memory-report` writes. May be
+    /// given again.
+    #[arg(long, value_name = "FILE")]
+    without: Vec<PathBuf>,
     /// Most tokens that stay, marks and bytes included.
-    #[arg(long, default_value = USUAL_VOCABULARY,
+    #[arg(long, default_value_t = USUAL_VOCABULARY,
           value_parser = clap::value_parser!(u32).range(SIZES))]
     vocabulary: u32,
     /// Longest stretch of tokens that the persona will see: 256, or fewer where the model sees fewer.
     #[arg(long, value_parser = clap::value_parser!(u16).range(CONTEXTS.0 as i64..=CONTEXTS.1 as i64))]
     context: Option<u16>,
-    /// A text file with the licence of the weights; goes into the persona.
+    /// A text file with the licence of the weights, instead of what the model says: it travels with all
+    /// that is made of it.
     #[arg(long)]
     licence: Option<PathBuf>,
     /// The folder to make.
@@ -55,73 +61,120 @@ impl Adopt {
     /// # Errors
     /// Whatever is wrong with the model or the chats; then nothing is written.
     pub fn run(self, out: &mut impl Write) -> Result<()> {
-        let chats = canonical::read(&self.chats)?;
-        if chats.is_empty() {
-            return Err(AdoptError::NoChats { path: self.chats }.into());
-        }
-        let file = open(&self.model, self.licence)?;
+        refuse_folder_in_use(&self.output)?;
+        let licence = self.licence.as_deref().map(cli::read_text).transpose()?;
+        let mut chats = canonical::read(&self.chats)?;
+        leave_out(&mut chats, &self.without)?;
+        let file = open(&self.model)?;
         let (model, table) = persona_file::open(&self.model, &file)?;
         let usual = USUAL_CONTEXT.min(model.architecture().context);
         let context = self.context.map_or(usual, usize::from);
-        let most = self.vocabulary as usize;
-        let adopted = adopt(&self.model, (&model, &table), &chats, most, context)?;
+        let licence = licence.as_deref().unwrap_or(model.persona().provenance.licences);
+        let sizes = (self.vocabulary as usize, context);
+        let adopted = adopt(&self.model, (&model, &table), &chats, licence, sizes)?;
+        let all = table.vocabulary();
+        let is_named_only = !licence.trim().contains('\n');
+        drop(file);
         let (ready, words) = persona_file::open(&self.output, &adopted.file)?;
         export(&ready, &words, &self.output, FloatType::F32)?;
+
         let kept = &adopted.kept;
         let count = |number: usize| grouped(number as u64);
-        let stay = match kept.left_out {
-            0 => format!("the {} that the chats use among them", count(kept.used)),
+        let mut page = format!(
+            "{} of {} tokens stay, ",
+            count(kept.before.iter().flatten().count()),
+            count(all)
+        );
+        page += &match kept.left_out {
+            0 => format!("the {} that the chats use among them\n", count(kept.used)),
             some => format!(
-                "but not {} of the {} that the chats use: give a larger --vocabulary",
+                "but not {} of the {} that the chats use: give `wisp-model adopt` a larger --vocabulary\n",
                 count(some),
                 count(kept.used)
             ),
         };
+        if is_named_only {
+            page +=
+                "of the licence of the weights there is no text: --licence FILE takes it along\n";
+        }
         let output = shell_path(&self.output);
-        cli::print(
-            out,
-            format!(
-                "{} of {} tokens stay, {stay}\nwrote {} (context {context})\n\
-                 next: wisp-model prepare --chats {} --persona NAME --like {output} -o DATASET\n\
-                 then: wisp-model train DATASET --from {output} -o MODEL\n",
-                count(kept.before.iter().flatten().count()),
-                count(table.vocabulary()),
-                self.output.display(),
-                shell_path(&self.chats),
-            ),
-        )
+        page += &format!(
+            "wrote {} (context {context})\n\
+             next: wisp-model prepare --chats {} --persona NAME --like {output} -o DATASET\n\
+             then: wisp-model train DATASET --from {output} -o MODEL --minutes 120\n",
+            self.output.display(),
+            shell_path(&self.chats),
+        );
+        cli::print(out, page)
+    }
+}
+
+/// What a model is stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Gguf,
+    Folder,
+    Wisp,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Self {
+        let mut magic = [0; 4];
+        let mut is_gguf = || {
+            let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+            read.is_ok() && &magic == b"GGUF"
+        };
+        if path.is_dir() {
+            Self::Folder
+        } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("gguf")) || is_gguf() {
+            Self::Gguf
+        } else {
+            Self::Wisp
+        }
     }
 }
 
 /// Whether a model is one of others, which has to be adopted before it can learn chats.
 pub(crate) fn is_foreign(path: &Path) -> bool {
-    match path.is_dir() {
-        true => !path.join(WISP_JSON).exists(),
-        false => is_gguf(path) || path.extension() == Some(OsStr::new("gguf")),
+    match Kind::of(path) {
+        Kind::Gguf => path.exists(),
+        Kind::Folder => !has_marks(path),
+        Kind::Wisp => AlignedBytes::read(path).is_ok_and(|file| {
+            let style = Model::open(&file).map(|model| model.persona().style);
+            matches!(style, Ok(Style::Story { .. }))
+        }),
     }
+}
+
+/// Whether the `wisp.json` of a folder names the marks of a chat.
+fn has_marks(folder: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct About {
+        special_tokens: SpecialTokens,
+    }
+    let json = std::fs::read(folder.join(WISP_JSON)).unwrap_or_default();
+    serde_json::from_slice(&json).is_ok_and(|about: About| about.special_tokens.you.is_some())
 }
 
 /// The model as a persona file with f32 weights.
-fn open(path: &Path, licence: Option<PathBuf>) -> Result<AlignedBytes> {
-    let whole = Destination {
+fn open(path: &Path) -> Result<AlignedBytes> {
+    // A file of others may be called anything; the persona gets its own name when it has learned.
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name: String = stem.chars().filter(|it| !it.is_control()).collect();
+    name.truncate(name.floor_char_boundary(MAX_NAME));
+    let whole = |licence| Destination {
         output: PathBuf::new(),
-        format: FormatName(model_format::WeightFormat::F32),
-        name: None,
+        format: FormatName(WeightFormat::F32),
+        name: Some(if name.is_empty() { "a model".to_owned() } else { name.clone() }),
         source: None,
         licence,
     };
-    if path.is_dir() {
-        hugging_face::import(path, &whole)
-    } else if is_gguf(path) {
-        gguf::import(path, &whole)
-    } else {
-        persona_file::read(path)
+    match Kind::of(path) {
+        Kind::Folder => {
+            let files = ["LICENSE", "LICENSE.txt", "LICENSE.md"].map(|name| path.join(name));
+            hugging_face::import(path, &whole(files.into_iter().find(|file| file.is_file())))
+        }
+        Kind::Gguf => gguf::import(path, &whole(None)),
+        Kind::Wisp => persona_file::read(path),
     }
-}
-
-/// Whether a file begins as GGUF files do; one that cannot be read is none.
-fn is_gguf(path: &Path) -> bool {
-    let mut magic = [0; 4];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    read.is_ok() && &magic == b"GGUF"
 }

@@ -15,8 +15,8 @@ pub enum AdoptError {
     #[diagnostic(
         code(wisp_model::adopt::persona),
         help(
-            "Go on with it as it is: `wisp-model make-persona … --from FILE`, after `wisp-model \
-             import gguf` or `import hf` where it is no .wisp file."
+            "Give it to `make-persona --from` or `export hf` as it is; a GGUF file first to `wisp-model \
+             import gguf`."
         )
     )]
     Persona { path: PathBuf },
@@ -30,13 +30,6 @@ pub enum AdoptError {
         )
     )]
     Tokenizer { path: PathBuf },
-
-    #[error("{} has no messages", path.display())]
-    #[diagnostic(
-        code(wisp_model::adopt::no_chats),
-        help("Give --chats the folder that `wisp-model ingest` wrote.")
-    )]
-    NoChats { path: PathBuf },
 
     #[error("the model sees {most} tokens at most, not {wanted}")]
     #[diagnostic(code(wisp_model::adopt::context), help("Give a smaller --context."))]

@@ -11,7 +11,7 @@ use tokenizer::Tokenizer;
 use super::error::AdoptError;
 use super::words::{Kept, keep};
 use crate::Result;
-use crate::bpe::MARKS;
+use crate::bpe::{BEGIN, END, MARKS};
 use crate::chats::Message;
 use crate::export::f32_weights;
 use crate::import::assemble;
@@ -31,7 +31,7 @@ pub struct Adopted {
 }
 
 /// Makes `model` ready to be trained on `chats`: at most `vocabulary` tokens, and a context of `context`.
-/// `path` is for messages.
+/// `path` is for messages; `licence`, that of its weights, goes with all that is made of it.
 ///
 /// # Errors
 /// When it is a persona already, its tokenizer is of another kind, or it sees less than `context`.
@@ -39,8 +39,8 @@ pub fn adopt(
     path: &Path,
     (model, table): (&Model<'_>, &Tokenizer<'_>),
     chats: &[Message],
-    vocabulary: usize,
-    context: usize,
+    licence: &str,
+    (vocabulary, context): (usize, usize),
 ) -> Result<Adopted> {
     let persona = model.persona();
     if matches!(persona.style, Style::Chat { .. }) {
@@ -57,7 +57,7 @@ pub fn adopt(
     let kept = keep(table, chats, vocabulary).map_err(failed)?;
     let words = kept.vocabulary.table().map_err(failed)?;
     let spec = ArchitectureSpec {
-        // Both are smaller than what they were, which the file counts in 32 bits.
+        // Neither is more than 65,536: see the options.
         vocabulary: kept.before.len() as u32,
         context: context as u32,
         ..ArchitectureSpec::from(model.architecture())
@@ -68,12 +68,17 @@ pub fn adopt(
         kept.before.iter().flatten().count(),
         table.vocabulary()
     );
+    let name = persona.name;
+    let licences = match licence.trim() {
+        "" => format!("The weights go on from those of {name}. Their licence is not known here."),
+        known => format!("The weights go on from those of {name}, whose licence is:\n\n{known}"),
+    };
     let about = Persona {
         name: persona.name,
         style: STYLE,
         sampler: SamplerDefaults::default(),
         rhythm: None,
-        provenance: Provenance { training: &training, ..persona.provenance },
+        provenance: Provenance { training: &training, licences: &licences, ..persona.provenance },
     };
     let file = assemble(spec, about, &words, WeightFormat::F32, |role, layer, (_, cols)| {
         let weights = f32_weights(model, role, layer);
@@ -87,15 +92,18 @@ pub fn adopt(
     Ok(Adopted { file, kept })
 }
 
-/// The rows of the tokens that stayed, at their new places. A text begins and ends as it did; the other
-/// marks begin close to the end of a text, bytes that the model had no token for in the middle of all.
+/// The rows of the tokens that stayed, at their new places. A conversation begins as texts did and a
+/// message ends so, unless one token was for both; the other marks begin close to the end of a text, bytes
+/// that the model had no token for in the middle of all.
 fn moved(weights: &[f32], cols: usize, before: &[Option<u32>], style: Style) -> Vec<f32> {
     let count = (weights.len() / cols.max(1)).max(1) as f32;
     let mut middle = vec![0.0; cols];
     for row in weights.chunks_exact(cols.max(1)) {
         middle.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight / count);
     }
-    let size = (weights.iter().map(|it| it * it).sum::<f32>() / weights.len().max(1) as f32).sqrt();
+    let (begin, end) = (style.begin(), style.end());
+    let squares: f64 = weights.iter().map(|it| f64::from(it * it)).sum();
+    let size = (squares / weights.len().max(1) as f64).sqrt() as f32;
     let row = |id: u32| {
         let begin = (id as usize).saturating_mul(cols);
         weights.get(begin..begin.saturating_add(cols)).unwrap_or(&middle)
@@ -105,9 +113,11 @@ fn moved(weights: &[f32], cols: usize, before: &[Option<u32>], style: Style) -> 
     for (place, before) in before.iter().enumerate() {
         match before {
             Some(id) => rows.extend(row(*id)),
+            None if place == BEGIN as usize => rows.extend(row(begin)),
+            None if place == END as usize && begin != end => rows.extend(row(end)),
             None if place < MARKS.len() => {
-                let near = row(if place == 0 { style.begin() } else { style.end() });
-                rows.extend(near.iter().map(|weight| weight + APART * size * even(&mut dice)));
+                let apart = |weight: &f32| weight + APART * size * even(&mut dice);
+                rows.extend(row(end).iter().map(apart));
             }
             None => rows.extend(&middle),
         }

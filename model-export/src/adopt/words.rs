@@ -57,8 +57,8 @@ struct Words<'t> {
     table: &'t Tokenizer<'t>,
     /// Pairs with what they make, the most urgent first.
     merges: Vec<(u32, u32, u32)>,
-    /// The first pair that makes each token.
-    parts: BTreeMap<u32, (u32, u32)>,
+    /// What each token is merged from, in one way or several.
+    parts: BTreeMap<u32, Vec<u32>>,
 }
 
 impl<'t> Words<'t> {
@@ -74,9 +74,9 @@ impl<'t> Words<'t> {
             by_bytes.get(both.as_slice()).map(|id| (left, right, *id))
         };
         let merges: Vec<_> = merges(table).into_iter().filter_map(made).collect();
-        let mut parts = BTreeMap::new();
+        let mut parts: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (left, right, id) in &merges {
-            parts.entry(*id).or_insert((*left, *right));
+            parts.entry(*id).or_default().extend([*left, *right]);
         }
         Self { table, merges, parts }
     }
@@ -108,11 +108,11 @@ impl<'t> Words<'t> {
         let (mut family, mut open) = (BTreeSet::new(), vec![id]);
         while let Some(id) = open.pop() {
             // Parts are shorter than what they make: this ends with bytes.
-            if let Some((left, right)) = self.parts.get(&id)
+            if let Some(parts) = self.parts.get(&id)
                 && !kept.contains(&id)
                 && family.insert(id)
             {
-                open.extend([*left, *right]);
+                open.extend(parts);
             }
         }
         family

@@ -51,6 +51,8 @@ pub enum Cause {
     Size(String),
     /// A tensor that does not lie in the file.
     Outside(String),
+    /// A tensor that begins inside another.
+    Overlap(String),
 }
 
 impl fmt::Display for ParseError {
@@ -69,6 +71,7 @@ impl fmt::Display for ParseError {
                 write!(f, "{name:?} has {found} dimensions, not 1 to 4")?;
             }
             Cause::Size(name) => write!(f, "the sizes of {name:?} make no whole tensor")?,
+            Cause::Overlap(name) => write!(f, "{name:?} begins inside another tensor")?,
             Cause::Outside(name) => write!(f, "{name:?} does not lie in the file")?,
         }
         write!(f, " (at offset {})", self.offset)

@@ -84,6 +84,17 @@ impl<R: Read + Seek> Gguf<R> {
                 _ => return Err(damaged(begin.min(end), Cause::Outside(name.clone()))),
             }
         }
+        // Many records of one place would make of a small file more than there is memory.
+        let mut places: Vec<_> =
+            tensors.iter().map(|(name, stored)| (stored.offset, stored.bytes, name)).collect();
+        places.sort_unstable();
+        let overlap = places.iter().zip(places.iter().skip(1)).find(|(one, other)| {
+            // Both lie in the file, as was just found.
+            one.0.saturating_add(one.1) > other.0
+        });
+        if let Some((_, (offset, _, name))) = overlap {
+            return Err(damaged(*offset, Cause::Overlap((*name).clone())));
+        }
         Ok(Self { reader, metadata, tensors })
     }
 

@@ -15,7 +15,7 @@ use whole_files::WriteError;
 use super::persona::{WISP_JSON, WispJson};
 use super::shards::SINGLE;
 use super::{names, tokenizer_json};
-use crate::export::{ExportError, f32_weights, uniform_width};
+use crate::export::{ExportError, f32_weights, refuse_folder_in_use, uniform_width};
 use crate::{Result, persona_file, rope_layout};
 
 /// What messages call this format.
@@ -73,9 +73,7 @@ pub fn export(
 ) -> Result<()> {
     let hidden = uniform_width(model.architecture(), FORMAT)?;
     let words = tokenizer_json::to_json(table)?;
-    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(ExportError::FolderInUse { path: folder.to_owned() }.into());
-    }
+    refuse_folder_in_use(folder)?;
     let mut tensors = Vec::new();
     for (role, layer, tensor) in model.tensors() {
         let shape = match role.is_norm() {

@@ -44,10 +44,16 @@ impl Workshop {
     /// gone on with as it is.
     pub(super) fn given_model(&self) -> Option<&Path> {
         let is_made = self.is_begun(Step::Base);
-        let becomes_base = |path: &&Path| {
-            path.is_file() || is_foreign(path) && path.exists() || (is_made && !path.exists())
-        };
-        self.make.from.as_deref().filter(becomes_base)
+        self.make.from.as_deref().filter(|path| match path.is_dir() {
+            true => is_foreign(path),
+            false => path.is_file() || is_made,
+        })
+    }
+
+    /// The model of others that is adopted: it becomes the base, and the chats decide which of its tokens
+    /// stay.
+    pub(super) fn adopted_model(&self) -> Option<&Path> {
+        self.given_model().filter(|path| is_foreign(path))
     }
 
     /// Looks for the model that is gone on with, before hours go by; what was made of it is enough.
@@ -59,6 +65,9 @@ impl Workshop {
             Some(path)
                 if !path.exists() && !self.is_begun(Step::Base) && !self.is_begun(Step::Train) =>
             {
+                Err(MakeError::From { path: path.clone() }.into())
+            }
+            Some(path) if path.is_dir() && !path.join("config.json").exists() => {
                 Err(MakeError::From { path: path.clone() }.into())
             }
             _ => Ok(()),

@@ -34,8 +34,9 @@ pub enum MakeError {
     #[diagnostic(
         code(wisp_model::make::from),
         help(
-            "Give --from a persona file, a folder that `wisp-model train` or `export hf` wrote, or a \
-             model of others: a GGUF file, or a folder of Hugging Face's transformers."
+            "Give --from a persona file, a folder that `wisp-model train`, `export hf` or `adopt` wrote, \
+             or a model of others: a GGUF file, or a folder of Hugging Face's transformers with its \
+             config.json."
         )
     )]
     From { path: PathBuf },

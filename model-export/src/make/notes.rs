@@ -92,12 +92,14 @@ impl Notes {
 
     /// What is not the same, of what a step was begun with.
     fn difference(&self, begun: &Notes, workshop: &Workshop) -> Option<&'static str> {
+        let is_adopted = workshop.adopted_model().is_some();
         let options = [
             (Step::Ingest, self.exports == begun.exports, "list of exports"),
             (Step::Ingest, self.name == begun.name, "--name"),
             (Step::Base, self.from == begun.from, "--from"),
             (Step::Prepare, self.corpora == begun.corpora, "--corpus"),
             (Step::Prepare, self.without == begun.without, "--without"),
+            (Step::Base, self.without == begun.without || !is_adopted, "--without"),
             (Step::Prepare, self.vocabulary == begun.vocabulary, "--vocabulary"),
             (Step::Prepare, self.licences == begun.licences, "--licences"),
             (Step::Prepare, self.from == begun.from, "--from"),

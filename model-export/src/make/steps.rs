@@ -76,22 +76,25 @@ impl Workshop {
         is_halfway || self.result(step).exists()
     }
 
-    /// The step that a step goes on from.
-    fn before(step: Step) -> Option<Step> {
+    /// The steps that a step goes on from.
+    fn before(&self, step: Step) -> &'static [Step] {
+        let is_adopted = self.adopted_model().is_some();
         match step {
-            Step::Ingest | Step::Base => None,
-            Step::Prepare => Some(Step::Ingest),
-            Step::Train => Some(Step::Prepare),
-            Step::Import => Some(Step::Train),
-            Step::Quantise => Some(Step::Import),
-            Step::Compare | Step::Memory | Step::Sample => Some(Step::Quantise),
+            Step::Base if is_adopted => &[Step::Ingest],
+            Step::Ingest | Step::Base => &[],
+            Step::Prepare if is_adopted => &[Step::Ingest, Step::Base],
+            Step::Prepare => &[Step::Ingest],
+            Step::Train => &[Step::Prepare],
+            Step::Import => &[Step::Train],
+            Step::Quantise => &[Step::Import],
+            Step::Compare | Step::Memory | Step::Sample => &[Step::Quantise],
         }
     }
 
     /// Whether the result of a step is there, whole, and no older than what it is made of.
     ///
     /// # Errors
-    /// When a folder is older that takes long to make again.
+    /// When a folder is older than what it is made of.
     pub fn is_done(&self, step: Step) -> Result<bool> {
         let result = self.result(step);
         let Some(made) = time_of(&result) else { return Ok(false) };
@@ -103,10 +106,12 @@ impl Workshop {
             }
             _ => true,
         };
-        let source = Self::before(step).and_then(|step| time_of(&self.result(step)));
-        match is_whole && source.is_some_and(|source| made < source) {
+        let sources = self.before(step).iter();
+        let newest = sources.filter_map(|step| time_of(&self.result(*step))).max();
+        match is_whole && newest.is_some_and(|source| made < source) {
             false => Ok(is_whole),
-            true if matches!(step, Step::Prepare | Step::Train) => {
+            // Folders, which are not written over.
+            true if matches!(step, Step::Base | Step::Prepare | Step::Train) => {
                 let path = result.parent().unwrap_or(&result).to_owned();
                 Err(MakeError::Stale { path }.into())
             }

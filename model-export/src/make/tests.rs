@@ -34,6 +34,16 @@ fn shown(folder: &Path, step: Step, options: &[&str]) -> String {
     Workshop::new(make).command(step).unwrap().shown().replace(&format!("{place}/"), "")
 }
 
+/// The folder of a model that was trained here, as far as is looked at.
+fn older(folder: &Path) -> std::path::PathBuf {
+    let older = folder.join("older");
+    std::fs::create_dir(&older).unwrap();
+    let marks = crate::hugging_face::SpecialTokens::from(crate::stream::words::STYLE);
+    let about = serde_json::json!({"name": "Anna", "special_tokens": marks});
+    std::fs::write(older.join("wisp.json"), about.to_string()).unwrap();
+    older
+}
+
 #[test]
 fn the_size_is_what_the_tokens_are_enough_for_unless_it_is_given() {
     let (few, many) = (folder(4_999_999), folder(5_000_000));
@@ -47,8 +57,7 @@ fn the_size_is_what_the_tokens_are_enough_for_unless_it_is_given() {
     assert_eq!(train(&few, &["--preset", "42M"]), "--preset 42M --minutes 1500");
     assert_eq!(train(&few, &["--minutes", "7.5"]), "--preset 3M --minutes 7.5");
     assert_eq!(train(&few, &["--tokens", "0.5"]), "--preset 3M --tokens 0.5");
-    let older = many.path().join("older");
-    std::fs::create_dir(&older).unwrap();
+    let older = older(many.path());
     let from = ["--from", older.to_str().unwrap()];
     assert_eq!(train(&many, &from), "--from older --minutes 120");
     let longer = [&from[..], &["--tokens", "9"]].concat();
@@ -73,8 +82,7 @@ fn a_base_that_was_taken_is_begun_with_unless_something_else_is_asked_for() {
     let [prepare, train] = commands(&[]);
     assert!(prepare.contains("--like base"), "{prepare}");
     assert!(train.ends_with("--from base --minutes 120"), "{train}");
-    std::fs::create_dir(folder.path().join("older")).unwrap();
-    let older = folder.path().join("older");
+    let older = older(folder.path());
     let from_folder = ["--from", older.to_str().unwrap()];
     for other in [&["--from-nothing"][..], &["--preset", "3M"], &["--vocabulary", "512"]] {
         let [prepare, train] = commands(other);
@@ -94,6 +102,19 @@ fn a_base_that_was_taken_is_begun_with_unless_something_else_is_asked_for() {
     assert!(prepare.contains("--like base"), "{prepare}");
     assert!(train.ends_with("--from base --minutes 120"), "{train}");
 
+    // A model of others is adopted, as a file or as a folder, and is a base then.
+    std::fs::create_dir(folder.path().join("strange")).unwrap();
+    write("strange.gguf", b"GGUF").unwrap();
+    for name in ["strange", "strange.gguf"] {
+        let path = folder.path().join(name);
+        let from = ["--from", path.to_str().unwrap()];
+        let begin = shown(folder.path(), Step::Base, &from);
+        assert_eq!(begin, format!("wisp-model adopt {name} --chats chats -o base"));
+        let [prepare, train] = commands(&from);
+        assert!(prepare.contains("--like base"), "{prepare}");
+        assert!(train.ends_with("--from base --minutes 120"), "{train}");
+    }
+
     // Before tokens were packed, the chats decide, whatever is left of another try.
     std::fs::remove_file(folder.path().join("dataset/dataset.json")).unwrap();
     std::fs::create_dir(folder.path().join("base")).unwrap();
@@ -112,8 +133,7 @@ fn a_base_that_was_taken_is_begun_with_unless_something_else_is_asked_for() {
 #[test]
 fn what_is_given_reaches_the_step_it_is_for() {
     let folder = folder(9);
-    std::fs::create_dir(folder.path().join("older")).unwrap();
-    let older = folder.path().join("older");
+    let older = older(folder.path());
     let prepare = |options: &[&str]| shown(folder.path(), Step::Prepare, options);
     let begin = "wisp-model prepare --chats chats '--persona=Anna Berg'";
     assert_eq!(prepare(&[]), format!("{begin} -o dataset"));
@@ -137,6 +157,11 @@ fn what_is_given_reaches_the_step_it_is_for() {
 fn what_is_left_out_is_left_out_by_every_step_that_reads_the_chats() {
     let folder = folder(9);
     let lists = ["--without", "one/remember.jsonl", "--without", "two.jsonl"];
+    let strange = folder.path().join("strange.gguf");
+    std::fs::write(&strange, b"GGUF").unwrap();
+    let lists = [&lists[..], &["--from", strange.to_str().unwrap()]].concat();
+    let adopt = shown(folder.path(), Step::Base, &lists);
+    assert!(adopt.starts_with("wisp-model adopt strange.gguf --chats chats --without "), "{adopt}");
     for step in Step::ALL {
         let shown = shown(folder.path(), step, &lists);
         let leaves_out = shown.contains("--without one/remember.jsonl --without two.jsonl");

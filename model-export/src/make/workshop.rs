@@ -10,7 +10,6 @@ use super::command::Command;
 use super::steps::{Step, has_checkpoint, read_json};
 use super::{MakeError, MakePersona};
 use crate::Result;
-use crate::adopt::command::is_foreign;
 use crate::terminal::{printable, shell_path};
 
 /// The folder, and what was asked for.
@@ -51,13 +50,14 @@ impl Workshop {
                 words.extend(["-o".into(), self.path("chats").into()]);
             }
             Step::Base => {
-                match self.given_model() {
-                    Some(model) if is_foreign(model) => {
+                match (self.adopted_model(), self.given_model()) {
+                    (Some(model), _) => {
                         words.extend(["adopt".into(), model.into()]);
                         words.extend(["--chats".into(), self.path("chats").into()]);
+                        self.leave_out(&mut words);
                     }
-                    Some(file) => words.extend(["export".into(), "hf".into(), file.into()]),
-                    None => words.push("base".into()),
+                    (None, Some(file)) => words.extend(["export".into(), "hf".into(), file.into()]),
+                    (None, None) => words.push("base".into()),
                 }
                 words.extend(["-o".into(), self.path("base").into()]);
             }
@@ -123,10 +123,14 @@ impl Workshop {
     fn add_chats(&self, words: &mut Vec<OsString>) -> Result<()> {
         words.extend(["--chats".into(), self.path("chats").into()]);
         words.push(format!("--persona={}", self.name()?).into());
+        self.leave_out(words);
+        Ok(())
+    }
+
+    fn leave_out(&self, words: &mut Vec<OsString>) {
         for file in &self.make.without {
             words.extend(["--without".into(), file.into()]);
         }
-        Ok(())
     }
 
     /// Who the persona is: `ingest` may have asked, and writes names its own way.
