@@ -193,7 +193,11 @@ def main():
         for optimiser, state in zip(optimisers, saved["optimisers"]):
             optimiser.load_state_dict(state)
         run, mixture.state = saved["run"], saved["mixture"]
-    learner = torch.compile(model) if (cuda or half) and not options.no_compile else model
+    if (cuda or half) and not options.no_compile:
+        torch._dynamo.config.cache_size_limit = 64
+        for block in model.model["layers"]:
+            block.compile(dynamic=False)  # one block's code serves all: a deep model takes no longer
+    learner = model
     learner = nn.parallel.DistributedDataParallel(learner) if world > 1 else learner
     shares = [data.shares(options.chats_share), data.shares(options.finetune_chats_share)]
     before = run["seconds"]
@@ -207,10 +211,14 @@ def main():
         for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = rate
         rows = mixture.draw(shares[phase], options.batch).to(options.device)
+        rows = rows[data.lengths[rows].argsort(descending=True, stable=True)]  # little to fill up beside a row
         inputs, targets = batch_of(data.rows[rows], data.lengths[rows])
         counted, loss = (targets != IGNORED).sum() / world, 0.0  # gradients are averaged over the processes
         model.zero_grad(set_to_none=True)
         for x, y in zip(inputs[rank::world].split(options.micro), targets[rank::world].split(options.micro)):
+            if not cuda:  # what nobody counts is not computed; few lengths, because each is compiled for itself
+                longest = -(-int((y != IGNORED).any(0).sum()) // 64) * 64
+                x, y = x[:, :longest], y[:, :longest]
             with autocast():
                 with torch.no_grad():
                     taught = sum(F.softmax(t(x), -1) for t in teachers) / len(teachers) if teachers else None

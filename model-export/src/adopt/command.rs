@@ -1,16 +1,17 @@
 //! The verb `adopt`: its arguments, and the page it prints.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use model_format::persona::MAX_NAME;
-use model_format::{AlignedBytes, Model, Style, WeightFormat};
+use model_format::{AlignedBytes, WeightFormat};
 
 use super::graft::adopt;
+use super::kind::Kind;
 use crate::chats::canonical;
 use crate::export::refuse_folder_in_use;
-use crate::hugging_face::{self, FloatType, SpecialTokens, WISP_JSON, export};
+use crate::hugging_face::{self, FloatType, export};
 use crate::import::Destination;
 use crate::report::grouped;
 use crate::stream::chosen::leave_out;
@@ -107,53 +108,6 @@ impl Adopt {
         );
         cli::print(out, page)
     }
-}
-
-/// What a model is stored as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Gguf,
-    Folder,
-    Wisp,
-}
-
-impl Kind {
-    fn of(path: &Path) -> Self {
-        let mut magic = [0; 4];
-        let mut is_gguf = || {
-            let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-            read.is_ok() && &magic == b"GGUF"
-        };
-        if path.is_dir() {
-            Self::Folder
-        } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("gguf")) || is_gguf() {
-            Self::Gguf
-        } else {
-            Self::Wisp
-        }
-    }
-}
-
-/// Whether a model is one of others, which has to be adopted before it can learn chats.
-pub(crate) fn is_foreign(path: &Path) -> bool {
-    match Kind::of(path) {
-        Kind::Gguf => path.exists(),
-        Kind::Folder => !has_marks(path),
-        Kind::Wisp => AlignedBytes::read(path).is_ok_and(|file| {
-            let style = Model::open(&file).map(|model| model.persona().style);
-            matches!(style, Ok(Style::Story { .. }))
-        }),
-    }
-}
-
-/// Whether the `wisp.json` of a folder names the marks of a chat.
-fn has_marks(folder: &Path) -> bool {
-    #[derive(serde::Deserialize)]
-    struct About {
-        special_tokens: SpecialTokens,
-    }
-    let json = std::fs::read(folder.join(WISP_JSON)).unwrap_or_default();
-    serde_json::from_slice(&json).is_ok_and(|about: About| about.special_tokens.you.is_some())
 }
 
 /// The model as a persona file with f32 weights.

@@ -5,9 +5,14 @@
 
 pub mod command;
 mod error;
+#[cfg(feature = "training")]
+mod foreign;
 mod graft;
+mod kind;
 mod words;
 
 pub use error::AdoptError;
+#[cfg(feature = "training")]
+pub(crate) use foreign::is_foreign;
 pub use graft::{Adopted, adopt};
 pub use words::{Kept, keep};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::MakeError;
 use super::steps::{Step, read_json};
 use super::workshop::Workshop;
-use crate::adopt::command::is_foreign;
+use crate::adopt::is_foreign;
 use crate::chats::canonical;
 use crate::train::Size;
 use crate::{Result, base};

@@ -62,7 +62,7 @@ pub struct MakePersona {
     /// where the chats give no more.
     #[arg(long, conflicts_with = "from", value_parser = clap::value_parser!(u32).range(SIZES))]
     vocabulary: Option<u32>,
-    /// A file with licences and attributions of chats and corpora.
+    /// A file with licences and attributions of chats, corpora and the model that is gone on with.
     #[arg(long, value_name = "FILE")]
     licences: Option<PathBuf>,
     /// Go on from this model instead of the base that this program brings: a persona file, a folder

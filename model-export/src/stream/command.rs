@@ -46,8 +46,8 @@ pub struct Prepare {
     /// Number of tokens; otherwise 2048, or fewer where the texts give no more.
     #[arg(long, value_parser = clap::value_parser!(u32).range(SIZES))]
     vocabulary: Option<u32>,
-    /// Take the tokenizer of this model, to go on training it: a folder that `wisp-model train` or
-    /// `wisp-model export hf` wrote.
+    /// Take the tokenizer of this model, to go on training it: a folder that `wisp-model train`,
+    /// `export hf` or `adopt` wrote.
     #[arg(long, value_name = "FOLDER", conflicts_with = "vocabulary")]
     like: Option<PathBuf>,
     /// A file with licences and attributions of chats and corpora: it travels with the persona.
