@@ -46,14 +46,21 @@ pub fn make_stories(workspace: &Path, format: WeightFormat, to: &Path) -> Result
     write(to, &file)
 }
 
-/// The personas that lie in `models/`, in the order of their names.
+/// The personas that lie in `models/` and its folders, in the order of their paths.
 pub fn personas(workspace: &Path) -> Result<Vec<PathBuf>> {
-    let folder = workspace.join("models");
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut found = Vec::new();
-    for entry in entries {
+    let entries = |folder: &Path| {
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))
+    };
+    let mut paths = Vec::new();
+    for entry in entries(&workspace.join("models"))? {
         let path = entry?.path();
+        if path.is_dir() {
+            paths.extend(entries(&path)?.filter_map(|entry| Some(entry.ok()?.path())));
+        }
+        paths.push(path);
+    }
+    let mut found = Vec::new();
+    for path in paths {
         if path.extension().is_some_and(|extension| extension == "wisp") {
             found.push(path);
         }

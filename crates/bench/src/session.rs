@@ -315,8 +315,14 @@ mod tests {
         assert_eq!(group.prefixes(), ["persona_wisp_1", "persona_wisp_1_lanes"]);
         assert_eq!(group.text, None);
         fs::write(file.with_extension("eval.txt"), "Once upon a time").unwrap();
-        let text = persona(file).unwrap().text.unwrap();
+        let text = persona(file.clone()).unwrap().text.unwrap();
         assert_eq!(text, folder.path().join("models/Wisp-1.eval.txt"));
+
+        // One with pages of its own has a folder.
+        let other = folder.path().join("models/large/Wisp-2.wisp");
+        fs::create_dir(other.parent().unwrap()).unwrap();
+        fs::copy(&file, &other).unwrap();
+        assert_eq!(models::personas(folder.path()).unwrap(), [file, other]);
     }
 
     #[test]

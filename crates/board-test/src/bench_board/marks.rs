@@ -13,9 +13,9 @@ use engine::Part;
 #[unsafe(no_mangle)]
 static BENCH_MARK: [AtomicU32; 2] = [const { AtomicU32::new(1) }; 2];
 
-/// Room for the notes of all segments: three times 200 of a token, or two for each of the 1,500 rounds
-/// of a story.
-const MOST: usize = 4096;
+/// Room for the notes of all segments: three times 200 of a token, in a model of 30 layers four times as
+/// many, or two for each of the 1,500 rounds of a story.
+const MOST: usize = 1 << 14;
 
 /// For each segment, in order, what was measured and which part it was.
 static NOTES: [[AtomicU8; 2]; MOST] = [const { [const { AtomicU8::new(0) }; 2] }; MOST];
