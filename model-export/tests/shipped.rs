@@ -24,6 +24,10 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(models().join(name)).unwrap()
 }
 
+fn sha256(file: &[u8]) -> String {
+    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[test]
 fn each_persona_is_whole_and_says_where_it_is_from() {
     for name in PERSONAS {
@@ -56,8 +60,7 @@ fn page_figures_and_samples_are_of_this_very_file() {
     let (page, samples) = (text("README.md"), text("samples.md"));
     for name in PERSONAS {
         let file = std::fs::read(models().join(name).with_extension("wisp")).unwrap();
-        let sha256: String =
-            Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sha256(&file);
         let figures: Value = serde_json::from_str(&text(&format!("{name}.json"))).unwrap();
         assert_eq!(figures["sha256"], sha256);
         assert_eq!(figures["bytes"], file.len());
@@ -147,10 +150,7 @@ fn the_adopted_one_is_whole_and_says_where_it_is_from() {
     assert_eq!(provenance.licences.trim(), text("wisp-115m/LICENCES.md").trim());
     assert!(provenance.licences.contains("Apache License"));
 
-    let sha256: String = Sha256::digest(&*std::fs::read(&path).unwrap())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256 = sha256(&file);
     let samples = text("wisp-115m/samples.md");
     assert!(samples.contains(&sha256) && text("README.md").contains(&sha256));
     assert_eq!(samples.matches("\n## ").count(), 51, "50 conversations and their rhythm");

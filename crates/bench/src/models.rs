@@ -55,7 +55,9 @@ pub fn personas(workspace: &Path) -> Result<Vec<PathBuf>> {
     for entry in entries(&workspace.join("models"))? {
         let path = entry?.path();
         if path.is_dir() {
-            paths.extend(entries(&path)?.filter_map(|entry| Some(entry.ok()?.path())));
+            for entry in entries(&path)? {
+                paths.push(entry?.path());
+            }
         }
         paths.push(path);
     }
