@@ -80,6 +80,9 @@ fn one_command_makes_a_persona_and_the_same_command_goes_on() {
     let model = Model::open(&file).unwrap();
     assert_eq!(model.persona().name, "Moth");
     assert!(model.persona().provenance.source.contains("chats ("));
+    assert_eq!(model.persona().sampler.temperature_milli, 600);
+    let trained = std::fs::read_to_string(folder.join("model/wisp.json")).unwrap();
+    assert!(trained.contains("\"temperature_milli\": 600"), "{trained}");
 
     // What is there stays; what is missing is made again, and with it what is made of it.
     let persona = std::fs::read(folder.join("persona.wisp")).unwrap();

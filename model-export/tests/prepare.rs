@@ -237,7 +237,14 @@ fn the_tokenizer_becomes_a_table_for_the_board() {
 fn a_models_tokenizer_is_taken_as_it_is() {
     let first = Place::new(&long_chat("hut", 30));
     let dataset = first.run();
+    assert_eq!(dataset.about["sampler"]["temperature_milli"], 600);
     let model = model_with(&first.request.output, dataset.about["special_tokens"].clone());
+    let about = model.path().join("wisp.json");
+    let mut said: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&about).unwrap()).unwrap();
+    said["sampler"] = dataset.about["sampler"].clone();
+    said["sampler"]["temperature_milli"] = 750.into();
+    std::fs::write(&about, said.to_string()).unwrap();
     let mut second = Place::new(&long_chat("another one with other words", 30));
     second.request.like = Some(model.path().to_owned());
     second.request.licences = "All of it is ours.".into();
@@ -247,6 +254,7 @@ fn a_models_tokenizer_is_taken_as_it_is() {
     assert_eq!(tokenizer(&first), tokenizer(&second));
     assert_eq!(again.about["vocabulary"], 280);
     assert_eq!(again.about["licences"], "All of it is ours.");
+    assert_eq!(again.about["sampler"], said["sampler"]);
     let tokens = &again.about["sources"][0]["train"]["tokens"];
     assert_eq!(again.about["source"], format!("chats ({tokens} tokens)"));
     let shown = again.messages("train.chats");

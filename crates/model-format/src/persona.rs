@@ -78,6 +78,22 @@ impl Default for SamplerDefaults {
     }
 }
 
+impl SamplerDefaults {
+    /// What suits a model that nothing else is known of. A small model that chats loses its thread
+    /// sooner than one that tells a story, and its messages are short; with these, Wisp's read best.
+    pub fn of(style: Style) -> Self {
+        match style {
+            Style::Story { .. } => Self::default(),
+            Style::Chat { .. } => Self {
+                temperature_milli: 600,
+                top_p_milli: 900,
+                repetition_penalty_milli: 1100,
+                max_reply_tokens: 64,
+            },
+        }
+    }
+}
+
 /// How the persona chats, counted in the conversations it was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rhythm {

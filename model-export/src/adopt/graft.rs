@@ -76,7 +76,7 @@ pub fn adopt(
     let about = Persona {
         name: persona.name,
         style: STYLE,
-        sampler: SamplerDefaults::default(),
+        sampler: SamplerDefaults::of(STYLE),
         rhythm: None,
         provenance: Provenance { training: &training, licences: &licences, ..persona.provenance },
     };

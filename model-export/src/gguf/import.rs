@@ -91,7 +91,7 @@ pub fn import_from(
     let persona = Persona {
         name: &about.name,
         style,
-        sampler: wisp.sampler.map_or(SamplerDefaults::default(), SamplerDefaults::from),
+        sampler: wisp.sampler.map_or(SamplerDefaults::of(style), SamplerDefaults::from),
         rhythm: None,
         provenance: Provenance {
             source: &about.source,

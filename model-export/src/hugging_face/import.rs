@@ -82,7 +82,7 @@ pub fn import(folder: &Path, destination: &Destination) -> Result<AlignedBytes> 
     let persona = Persona {
         name: &about.name,
         style,
-        sampler: wisp.sampler.map_or(SamplerDefaults::default(), SamplerDefaults::from),
+        sampler: wisp.sampler.map_or(SamplerDefaults::of(style), SamplerDefaults::from),
         rhythm: wisp.statistics.and_then(|statistics| statistics.rhythm()),
         provenance: Provenance {
             source: &about.source,

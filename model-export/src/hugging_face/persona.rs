@@ -83,20 +83,25 @@ pub struct SamplerJson {
 impl WispJson {
     /// What a persona file says of its persona.
     pub fn of(persona: &Persona<'_>) -> Self {
-        let sampler = persona.sampler;
         Self {
             name: persona.name.to_owned(),
             special_tokens: Some(SpecialTokens::from(persona.style)),
-            sampler: Some(SamplerJson {
-                temperature_milli: sampler.temperature_milli,
-                top_p_milli: sampler.top_p_milli,
-                repetition_penalty_milli: sampler.repetition_penalty_milli,
-                max_reply_tokens: sampler.max_reply_tokens,
-            }),
+            sampler: Some(SamplerJson::from(persona.sampler)),
             statistics: persona.rhythm.map(RhythmJson::from),
             source: persona.provenance.source.to_owned(),
             training: persona.provenance.training.to_owned(),
             licences: persona.provenance.licences.to_owned(),
+        }
+    }
+}
+
+impl From<SamplerDefaults> for SamplerJson {
+    fn from(sampler: SamplerDefaults) -> Self {
+        Self {
+            temperature_milli: sampler.temperature_milli,
+            top_p_milli: sampler.top_p_milli,
+            repetition_penalty_milli: sampler.repetition_penalty_milli,
+            max_reply_tokens: sampler.max_reply_tokens,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::prepare::CHATS;
 use super::statistics::Statistics;
 use super::window::Row;
 use crate::bpe::{BEGIN, END, GAP_MARKS, WISP, YOU};
+use crate::hugging_face::SamplerJson;
 use crate::{Result, cli};
 
 /// `dataset.json`.
@@ -28,6 +29,8 @@ pub struct About {
     pub left_out: usize,
     /// Ids of the marks.
     pub special_tokens: Marks,
+    /// How the persona will draw its words: as the model in `--like` does.
+    pub sampler: SamplerJson,
     /// Chats and corpora in a sentence, for who gets the persona.
     pub source: String,
     /// Their licences and attributions; empty when nothing was said.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use model_format::SamplerDefaults;
+
 use super::chosen::{apart_name, chats, teacher};
 use super::corpus;
 use super::dataset::{About, Amount, Marks, Source, write};
@@ -142,6 +144,7 @@ pub fn prepare(request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Abou
         vocabulary,
         left_out,
         special_tokens: Marks::default(),
+        sampler: words.sampler.unwrap_or(SamplerDefaults::of(words::STYLE).into()),
         source: Source::list(&about),
         licences,
         statistics: Statistics::of(&messages, &request.persona),

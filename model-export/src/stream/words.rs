@@ -8,7 +8,7 @@ use tokenizer::{BuildError, Tokenizer};
 
 use super::error::PrepareError;
 use crate::bpe::{self, BEGIN, END, GAP_MARKS, PieceCounts, WISP, YOU};
-use crate::hugging_face::{self, SpecialTokens, WISP_JSON};
+use crate::hugging_face::{self, SamplerJson, SpecialTokens, WISP_JSON};
 use crate::{Error, Result, cli};
 
 /// Tokens are stored in two bytes.
@@ -19,7 +19,7 @@ pub(crate) const STYLE: Style =
     Style::Chat { begin: BEGIN, you: YOU, wisp: WISP, end: END, gaps: GAP_MARKS };
 
 /// A tokenizer in both its forms.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
     /// The board's table.
     pub table: Vec<u8>,
@@ -27,6 +27,8 @@ pub struct Words {
     pub json: String,
     /// Licences and attributions of the model it is taken from: they stay with what goes on from it.
     pub licences: String,
+    /// How the model it is taken from draws its words, if that is known.
+    pub sampler: Option<SamplerJson>,
     /// Longest stretch of tokens that the model it is taken from sees.
     pub context: Option<usize>,
 }
@@ -41,7 +43,7 @@ impl Words {
         let vocabulary = bpe::train(shares, size).map_err(failed)?;
         let table = vocabulary.table().map_err(|cause| PrepareError::Table { cause })?;
         let json = hugging_face::tokenizer_json(&open(&table)?)?;
-        Ok(Words { table, json: cli::to_json(&json), licences: String::new(), context: None })
+        Ok(Words { table, json: cli::to_json(&json), ..Words::default() })
     }
 
     /// Takes the tokenizer of a model that was trained here: a folder with tokenizer.json and
@@ -72,7 +74,9 @@ impl Words {
         open(&table)?;
         let licences = about.get("licences").and_then(Value::as_str).unwrap_or_default();
         let licences = licences.trim().to_owned();
-        Ok(Words { table, json, licences, context: context_of(folder)? })
+        let sampler = about.get("sampler").cloned().unwrap_or_default();
+        let sampler = serde_json::from_value(sampler).ok();
+        Ok(Words { table, json, licences, sampler, context: context_of(folder)? })
     }
 }
 
