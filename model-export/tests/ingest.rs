@@ -165,6 +165,23 @@ fn whatsapp_arabic_digits_and_groups() {
 }
 
 #[test]
+fn whatsapp_names_with_quotation_marks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.txt");
+    let lines = [
+        "29.10.23, 12:00 - Bob \"Bear\" Hill: hello",
+        "29.10.23, 12:01 - Ann changed the subject to “tea: now”",
+        "29.10.23, 12:01 - Ann changed the subject from \"tea: now\" to \"tea: later\"",
+        "29.10.23, 12:02 - Ann: hello bear",
+    ];
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (messages, report) = ingest(&request(&[path]), &["Ann"]).unwrap();
+    let senders: Vec<_> = messages.iter().map(|it| it.sender.as_str()).collect();
+    assert_eq!(senders, ["Bob \"Bear\" Hill", "Ann"]);
+    assert_eq!(dropped(&report), [(Reason::System, 2)]);
+}
+
+#[test]
 fn clocks_that_are_set_back_keep_a_chat_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.txt");
@@ -282,6 +299,28 @@ fn json_lines_and_what_ingest_itself_wrote() {
     assert_eq!(canonical::read(folder.path()).unwrap(), messages);
     let again = ingest(&request(&[folder.path().to_owned()]), &["Ben Holm"]).unwrap().0;
     assert_eq!(again, messages);
+}
+
+#[test]
+fn json_lines_with_times_as_others_write_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.jsonl");
+    let times = ["1704103200", "1704103201.5", "1704103202000", "\"2024-01-01T11:00:03+01:00\""];
+    let lines: Vec<String> = times
+        .iter()
+        .zip(["Kari", "Ben"].iter().cycle())
+        .map(|(time, who)| {
+            format!(
+                r#"{{"time": {time}, "sender": "{who}", "text": "at {}", "chat": "c"}}"#,
+                time.len()
+            )
+        })
+        .collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (messages, report) = ingest(&request(&[path]), &["Ben"]).unwrap();
+    let times: Vec<_> = messages.iter().map(|it| it.time_ms - 1_704_103_200_000).collect();
+    assert_eq!(times, [0, 1500, 2000, 3000]);
+    assert!(dropped(&report).is_empty());
 }
 
 #[test]

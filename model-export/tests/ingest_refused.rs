@@ -119,6 +119,12 @@ fn a_folder_is_written_and_holds_no_message_in_its_reports() {
         assert_eq!(html.contains(outside), allowed, "{outside}");
     }
     assert_eq!(html.matches("://").count(), html.matches("www.w3.org").count());
+    let plots =
+        ["Messages per month", "dropped, and why", "Time from one message", "in a row, in %"];
+    for plot in plots {
+        assert!(html.contains(plot), "{plot}");
+    }
+    assert_eq!(html.matches("<svg").count(), 4);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["dropped"]["phone"], 1);
     assert_eq!(json["rhythm"]["own"], 5);

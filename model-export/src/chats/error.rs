@@ -116,14 +116,14 @@ pub enum ChatError {
     #[error("it was not said who the persona is: {senders} people write in these chats")]
     #[diagnostic(
         code(wisp_model::chats::no_persona),
-        help("Give `--persona NAME` with one of: {names}")
+        help("Give `--persona NAME` (to `make-persona`: `--name NAME`) with one of: {names}")
     )]
     NoPersona { senders: usize, names: String },
 
     #[error("nobody called `{name}` writes in these chats, but {senders} others do")]
     #[diagnostic(
         code(wisp_model::chats::unknown_persona),
-        help("Give `--persona NAME` with one of: {names}")
+        help("Give `--persona NAME` (to `make-persona`: `--name NAME`) with one of: {names}")
     )]
     UnknownPersona { name: String, senders: usize, names: String },
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Trouble, each_line, json};
 use crate::chats::export::{Chat, Lines, Service, tidy_name};
 
 /// Reads the chats of a file: `{"time": ms, "sender": "…", "text": "…", "chat": "…"}` a line.
+/// Times may also be seconds, or written as in RFC 3339.
 pub(super) fn read(input: &mut dyn Read) -> Result<Vec<Chat>, Trouble> {
     let mut chats: BTreeMap<String, Lines> = BTreeMap::new();
     each_line(input, |number, line| {
@@ -25,10 +27,22 @@ pub(super) fn read(input: &mut dyn Read) -> Result<Vec<Chat>, Trouble> {
         }
         let (sender, text) = (json::text(&record, "sender"), json::text(&record, "text"));
         let lines = chats.entry(tidy_name(json::text(&record, "chat"))).or_default();
-        lines.push(json::number(&record, "time"), sender, text, None);
+        lines.push(record.get("time").and_then(time_ms), sender, text, None);
         Ok(())
     })?;
     Ok(chats.into_iter().map(|(name, lines)| chat(name, lines)).collect())
+}
+
+/// Chats are younger than 1990, so a number this small counts seconds, and not milliseconds.
+const SECONDS_BELOW: f64 = 1e11;
+
+fn time_ms(time: &Value) -> Option<i64> {
+    if let Some(text) = time.as_str() {
+        return text.trim().parse::<Timestamp>().ok().map(Timestamp::as_millisecond);
+    }
+    let number = time.as_f64()?;
+    // What is no time, however large, is refused with those of other centuries.
+    Some(if number < SECONDS_BELOW { number * 1000.0 } else { number }.round() as i64)
 }
 
 fn chat(name: String, lines: Lines) -> Chat {

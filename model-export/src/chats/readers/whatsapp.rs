@@ -111,8 +111,9 @@ impl Senders {
         let Some((name, text)) = prefix(rest, 0) else { return ("", rest) };
         let extra = self.extra.get(name).copied().unwrap_or(0);
         let (name, text) = prefix(rest, extra).unwrap_or((name, text));
-        // `NAME changed the subject to “a: b”`
-        if name.contains(['"', '“', '”', '«', '„']) {
+        // `NAME changed the subject to “a: b”`: the quotation has not ended where a name would. Those
+        // of `Bob "Bear" Hill: hello` have.
+        if name.matches(['"', '“', '”', '«', '»', '„']).count() % 2 == 1 {
             return ("", rest);
         }
         let name = name.trim_start_matches(|it: char| is_direction(it) || it.is_whitespace());
