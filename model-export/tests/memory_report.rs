@@ -112,8 +112,36 @@ fn what_is_known_by_heart_is_found_and_what_is_not_is_not() {
     assert!(summary.whole.tried >= 150);
     assert_eq!((summary.whole.repeated, summary.numbers.repeated), (0, 0));
     assert!(fresh.to_leave_out.is_empty());
+    assert!(!terminal::page(summary).contains("keep its line in remember.jsonl"));
     let [trained, held_back] = summary.bits_per_token.map(Option::unwrap);
     assert!(trained < summary.counting_bits_per_token && trained > 0.8 * held_back);
+}
+
+/// What is said as often of chats that were held back is no sign of a good memory. All that was
+/// repeated is there all the same, so that a reader can choose what to mind.
+#[test]
+fn where_nothing_is_above_chance_everything_repeated_is_there_to_choose_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut request = request("heart.wisp");
+    let mut chats = canonical::read(&request.chats).unwrap();
+    // The first conversations become the last, the ones that a report takes for held back.
+    let later = chats.last().unwrap().time_ms - chats[0].time_ms + 864_000_000;
+    let first = chats.windows(2).skip(70).position(|it| it[1].time_ms - it[0].time_ms > 21_600_000);
+    for message in &mut chats[..=first.unwrap() + 70] {
+        message.time_ms += later;
+    }
+    chats.sort_by_key(|message| message.time_ms);
+    request.chats = folder.path().join("chats.jsonl");
+    canonical::write(&mut std::fs::File::create(&request.chats).unwrap(), &chats).unwrap();
+
+    let report = made(&request);
+    assert_ne!(report.summary.verdict, Verdict::Remembers);
+    let words = report.words.iter().filter(|word| word.worst_rank == 1).map(|word| &word.message);
+    let repeated: Vec<_> =
+        report.messages.iter().map(|found| &found.message).chain(words).collect();
+    assert!(repeated.len() > 100);
+    assert!(repeated.iter().all(|message| report.to_leave_out.contains(message)));
+    assert!(terminal::page(&report.summary).contains("keep its line in remember.jsonl"));
 }
 
 #[test]

@@ -204,10 +204,12 @@ impl<'m> Sums<'m> {
         }
     }
 
-    /// The records behind the measures that are above chance.
+    /// The records behind the measures that are above chance. Where none is, everything that was
+    /// repeated: a reader chooses what to mind.
     fn to_leave_out(&self) -> Vec<crate::chats::Message> {
         let summary = &self.summary;
-        let counts = |measure| summary.is_above_chance(measure);
+        let is_choice = summary.verdict != Verdict::Remembers;
+        let counts = |measure| is_choice || summary.is_above_chance(measure);
         let how = |how| match how {
             How::Whole => counts(&summary.whole) || counts(&summary.halves),
             How::Half => counts(&summary.halves),

@@ -125,15 +125,18 @@ pub(super) fn advice(summary: &Summary) -> Vec<String> {
                 .to_owned(),
         );
     }
-    match summary.verdict {
-        Verdict::TooFewTries => advice.push(
+    if summary.verdict == Verdict::TooFewTries {
+        advice.push(
             "Try more with --messages, give more chats, or let it run to its end.".to_owned(),
-        ),
-        Verdict::Guesses => advice.push(
-            "Read the list all the same: a number or a name on it may be one that you mind."
+        );
+    }
+    if !is_clear && summary.to_leave_out > 0 {
+        advice.push(
+            "Read the list all the same: a number or a name on it may be one that you mind. Then \
+             keep its line in remember.jsonl, delete the others, and train again: wisp-model \
+             prepare ... --without FOLDER/remember.jsonl."
                 .to_owned(),
-        ),
-        Verdict::Remembers | Verdict::NothingFound => {}
+        );
     }
     advice.push(
         "What was not found can still be in it: other questions, other settings, or somebody who \
