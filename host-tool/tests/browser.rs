@@ -305,6 +305,20 @@ async fn what_is_written_while_the_relay_is_away_arrives_once() {
     browser.client.refresh().await.unwrap();
     browser.until(sent).await;
 
+    // It was stored, but the connection broke before the page heard of it: it is not said again.
+    browser.write("are you sure?").await;
+    browser.click("#send").await;
+    while !matches!(
+        harness.board.recv_timeout(driver::PATIENCE).unwrap(),
+        Command::SayTagged { .. }
+    ) {}
+    browser.client.execute("socket.close()", vec![]).await.unwrap();
+    harness.hub.publish(&you(6, "are you sure?", Delivery::Sent));
+    let both = "[...document.querySelectorAll('.you .ticks')].map((it) => it.dataset.delivery) \
+                .join() === 'sent,sent'";
+    browser.until(both).await;
+    assert!(harness.board.recv_timeout(Duration::from_millis(500)).is_err(), "said twice");
+
     // The program ends: the page says so, and goes on trying.
     drop(harness);
     browser.text_when("#status", |text| text.contains("not answering")).await;

@@ -283,6 +283,11 @@ fn what_is_forgotten_is_overwritten() {
     history.store(&nothing, 2).unwrap();
     assert!(!is_on_disk(folder.path(), secret), "forgotten by the board");
 
+    store(&mut history, &["a", secret], 3);
+    assert!(is_on_disk(folder.path(), secret));
+    store(&mut history, &["a", "nothing to see"], 3);
+    assert!(!is_on_disk(folder.path(), secret), "edited while it waited");
+
     store(&mut history, &["a", secret, "b"], 3);
     assert!(is_on_disk(folder.path(), secret));
     let chat = history.chats().unwrap().remove(0);

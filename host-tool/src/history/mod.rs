@@ -59,8 +59,6 @@ struct Current {
     row: Option<i64>,
     persona: Option<Digest>,
     name: String,
-    /// Its messages in the file.
-    messages: usize,
 }
 
 impl History {
@@ -121,16 +119,14 @@ impl History {
             .map_err(HistoryError::read(&self.path))?;
         let name = name.to_string();
         Ok(match found {
-            Some((row, persona)) => Current { row: Some(row), persona, name, messages: 0 },
-            None => Current { row: None, persona: persona.copied(), name, messages: 0 },
+            Some((row, persona)) => Current { row: Some(row), persona, name },
+            None => Current { row: None, persona: persona.copied(), name },
         })
     }
 
-    fn load(&mut self) -> Result<Saved> {
+    fn load(&self) -> Result<Saved> {
         let Some(row) = self.chat.row else { return Ok(Saved::default()) };
-        let saved = rows::load(&self.connection, row).map_err(HistoryError::read(&self.path))?;
-        self.chat.messages = saved.messages.len();
-        Ok(saved)
+        rows::load(&self.connection, row).map_err(HistoryError::read(&self.path))
     }
 
     /// Writes down what has changed: all of it or, on an error, nothing. When this returns, not even
@@ -142,16 +138,14 @@ impl History {
         let failed = HistoryError::write(&self.path);
         let transaction = self.connection.transaction().map_err(&failed)?;
         let chat = &self.chat;
-        let row = rows::store_chat(&transaction, chat.row, &chat.name, chat.persona, unix_seconds)
-            .and_then(|row| rows::store(&transaction, row, unsaved).map(|()| row))
-            .map_err(&failed)?;
+        let (row, loses_words) =
+            rows::store_chat(&transaction, chat.row, &chat.name, chat.persona, unix_seconds)
+                .and_then(|row| Ok((row, rows::store(&transaction, row, unsaved)?)))
+                .map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
-        let messages = unsaved.from.saturating_add(unsaved.messages.len());
-        let is_shorter = messages < self.chat.messages;
         self.chat.row = Some(row);
-        self.chat.messages = messages;
-        if is_shorter {
-            // What was taken back or forgotten would stay readable in the log of changes.
+        if loses_words {
+            // They would stay readable in the log of changes.
             schema::scrub(&self.connection).map_err(failed)?;
         }
         Ok(())

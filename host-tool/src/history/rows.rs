@@ -63,10 +63,23 @@ pub(super) fn store_chat(
     Ok(transaction.last_insert_rowid())
 }
 
-/// Writes down what has changed.
-pub(super) fn store(transaction: &Transaction<'_>, chat: i64, unsaved: &Unsaved<'_>) -> Result<()> {
-    let sql = "DELETE FROM message WHERE chat = ?1 AND place >= ?2";
-    transaction.execute(sql, params![chat, unsaved.from])?;
+/// Writes down what has changed. Tells whether words that were there are gone now: taken back,
+/// forgotten or edited.
+pub(super) fn store(
+    transaction: &Transaction<'_>,
+    chat: i64,
+    unsaved: &Unsaved<'_>,
+) -> Result<bool> {
+    let sql = "DELETE FROM message WHERE chat = ?1 AND place >= ?2 RETURNING key, text";
+    let before: Vec<(MessageKey, String)> = transaction
+        .prepare(sql)?
+        .query_map(params![chat, unsaved.from], |row| Ok((MessageKey(row.get(0)?), row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    // A reply that is being written only gets longer.
+    let stays = |key, text: &str| {
+        unsaved.messages.iter().any(|message| message.key == key && message.text.starts_with(text))
+    };
+    let loses_words = before.iter().any(|(key, text)| !stays(*key, text));
     let mut insert = transaction.prepare(&format!(
         "INSERT INTO message (chat, place, {MESSAGE})
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
@@ -89,7 +102,8 @@ pub(super) fn store(transaction: &Transaction<'_>, chat: i64, unsaved: &Unsaved<
             timing.map(|timing| timing.decode_micros),
         ])?;
     }
-    store_standing(transaction, chat, &unsaved.standing)
+    store_standing(transaction, chat, &unsaved.standing)?;
+    Ok(loses_words)
 }
 
 fn store_standing(transaction: &Transaction<'_>, chat: i64, standing: &Standing) -> Result<()> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::SdCardError;
 use super::drives::Drive;
+use crate::sanitise;
 
 /// What a computer needs to go on running.
 const SYSTEM: [&str; 5] = ["/boot", "/usr", "/var", "/home", "/etc"];
@@ -39,7 +40,7 @@ pub fn judge(drive: &Drive, image_bytes: u64) -> Result<(), SdCardError> {
         return refused("it is locked", "Slide the card's lock up, or use another reader.");
     }
     if let Some(place) = drive.mounts.first() {
-        let place = place.display();
+        let place = sanitise::one_line(&place.display().to_string());
         return refused(
             &format!("it is open at {place}"),
             &format!("Save what you need of it, then close it: `umount \"{place}\"`."),

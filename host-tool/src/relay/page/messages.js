@@ -76,11 +76,13 @@ export function markDays() {
 
 // Shows all anew.
 export function showAll({ messages, has_older }) {
+  const known = new Set(rows.keys());
   clear();
   hasOlder = has_older;
   page.messages.prepend(...messages.map((message) => addEntry(message).parts.row));
   markDays();
   showBelow(null);
+  settleStored(known);
   sayAgain();
   scrollToEnd();
 }
@@ -167,12 +169,33 @@ function keepUnsent() {
 export function takeUpUnsent() {
   const kept = recalled;
   recalled = [];
-  const said = [...rows.values()].map(({ message }) => message).filter(({ speaker }) => speaker === "you");
+  const said = saidBeside(new Set());
   for (const { text, tag, since } of kept) {
-    const isThere = said.some((message) => message.text === text && message.unix_seconds >= since - 1);
-    if (!isThere) say({ type: "say", tag, text }, since);
+    if (!takeOne(said, text, since)) say({ type: "say", tag, text }, since);
   }
   keepUnsent();
+}
+
+// The friend's messages beside those of some keys.
+function saidBeside(known) {
+  const messages = [...rows.values()].map(({ message }) => message);
+  return messages.filter(({ speaker, key }) => speaker === "you" && !known.has(key));
+}
+
+// Whether this text is among the messages; it is taken out of them, for it may have been said twice.
+function takeOne(messages, text, since) {
+  const place = messages.findIndex((message) => message.text === text && message.unix_seconds >= since - 1);
+  if (place >= 0) messages.splice(place, 1);
+  return place >= 0;
+}
+
+// A program that ended after it had stored a message could not tell of it: what was said here and is
+// there now, but was not before, needs no repetition.
+function settleStored(known) {
+  const fresh = saidBeside(known);
+  for (const { request, since } of [...unconfirmed.values()]) {
+    if (request.type === "say" && takeOne(fresh, request.text, since)) settle(request.tag);
+  }
 }
 
 // A program that was started anew may have another port: there the tab finds nothing of it.
