@@ -93,6 +93,7 @@ fn fp8_costs_next_to_nothing() {
             for way in ["told_when", "by_itself"] {
                 let percent = 100.0 * (figure(&format!("/rhythm/{way}/{rate}")) / held_back - 1.0);
                 println!("wisp: {label}_{rate}_{way}_to_chats {percent:.1} %");
+                assert!(percent.abs() < 15.0, "{name} {rate} {percent}");
             }
         }
         let percent = figure("/fp8/perplexity_difference");

@@ -2,6 +2,7 @@
 import json
 import os
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 KEPT = ("special_tokens", "sampler", "statistics", "source", "licences")  # of dataset.json, in wisp.json
@@ -15,15 +16,26 @@ def same_tokenizer(model, dataset):
 
 def write(path, save):
     """A file that is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    write_together({path: save})
+
+
+def write_together(files):
+    """Files, none of which gets its name before all are complete; the last one's name comes last."""
+    parts = {path: path.with_name(path.name + ".part") for path in files}
     try:
-        save(part)
-        os.chmod(part, 0o644)
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        for path, save in files.items():
+            try:
+                save(parts[path])
+            except (RuntimeError, SafetensorError) as error:  # so they call a full disk
+                raise OSError(f"{path} cannot be written: {error}") from error
+            os.chmod(parts[path], 0o644)
+            with open(parts[path], "rb") as file:
+                os.fsync(file.fileno())
+        for path, part in parts.items():
+            os.replace(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        for part in parts.values():
+            part.unlink(missing_ok=True)
 
 
 def write_model(folder, model, dataset, run):
@@ -34,10 +46,12 @@ def write_model(folder, model, dataset, run):
     wisp["training"] = (f"{sum(w.numel() for w in weights.values())} weights, trained for {run['steps']} steps "
                         f"({run['tokens'] / 1e6:.1f} million tokens), seed {run['options']['seed']}: "
                         f"{run['chats_bits_per_byte']:.4f} bits per byte of the chats held back")
-    for name, value in (("config.json", model.shape.config()), ("wisp.json", wisp)):
-        write(folder / name, lambda part: part.write_text(json.dumps(value, indent=1) + "\n"))
-    write(folder / "tokenizer.json", lambda part: part.write_bytes((dataset / "tokenizer.json").read_bytes()))
-    write(folder / "model.safetensors", lambda part: save_file(weights, part, {"format": "pt"}))
+    page = lambda value: lambda part: part.write_text(json.dumps(value, indent=1) + "\n")
+    write_together({
+        folder / "config.json": page(model.shape.config()),
+        folder / "wisp.json": page(wisp),
+        folder / "tokenizer.json": lambda part: part.write_bytes((dataset / "tokenizer.json").read_bytes()),
+        folder / "model.safetensors": lambda part: save_file(weights, part, {"format": "pt"})})
 
 
 def write_curve(folder, records):

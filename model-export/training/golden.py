@@ -12,11 +12,13 @@ import torch
 import torch.nn.functional as F
 from llama import IGNORED, Llama, Shape, attend, load
 from packed import Dataset, batch_of
+from rounding import int4
 from safetensors.torch import save_file
 from torch_train import evaluate, optimisers_of
 
 SHAPE = Shape(dim=32, layers=2, heads=4, kv_heads=2, hidden=64, vocabulary=272, context=24)
 SPECIAL = ["<begin>", "<end>", "<you>", "<wisp>"] + [f"<gap:{i}>" for i in range(5)]
+ROUNDED = [f"model.layers.0.mlp.{part}_proj.weight" for part in ("gate", "down")]  # half a group wide, and one
 MERGES = ["h e", "l l", "he ll", "hell o", "o k", "Ġ t", "Ġt he"]
 
 
@@ -83,7 +85,8 @@ def numbers(folder):
     found = {"made_with": f"PyTorch {torch.__version__}, CPU, f32",
              "rows": [model(x[None], y[None])[1].item() for x, y in zip(inputs, targets)],
              "logits": model(inputs[:1])[0, -1].tolist(),
-             "bits_per_byte": evaluate(model, data)[1]}
+             "bits_per_byte": evaluate(model, data)[1],
+             "int4": {name: int4(model.get_parameter(name))[0][:4].tolist() for name in ROUNDED}}
     # Three steps on all rows, with what decides the rest of a run: clipping, decay, the optimiser.
     (optimiser,), found["losses"], found["lengths"] = optimisers_of(model, "adamw", decay=0.1), [], []
     for step in range(3):

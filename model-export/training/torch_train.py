@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from files import same_tokenizer, write, write_curve, write_model
 from llama import IGNORED, Llama, Shape, load
 from packed import FILES, Dataset, Mixture, batch_of, is_chats
+from rounding import Rounding
 from torch import nn
 
 # dim, layers, heads, hidden; rows in a step, peak learning rate, millions of tokens to see
@@ -55,6 +56,8 @@ def arguments():
     add("--optimiser", choices=("adamw", "muon"), default="adamw", help="muon: orthogonal steps for the layers' matrices")
     add("--weight-decay", type=float, default=0.1)
     add("--clip", type=float, default=1.0, help="longest gradient, over all tensors together")
+    add("--rounded", choices=("int4",), help="learn with weights rounded as `quantise --format int4` rounds them: "
+        "what is written loses nothing by it")
     add("--patience", type=int, default=12, help="measurements without a better one before fine-tuning stops")
     add("--evaluations", type=int, default=60, help="measurements in a run")
     add("--checkpoint-minutes", type=float, default=3)
@@ -178,6 +181,8 @@ def main():
             sys.exit(f"error: the model in {folder} has another tokenizer than the data: prepare the data with it "
                      "(wisp-model prepare --like FOLDER)")
     optimisers = optimisers_of(model, options.optimiser, options.weight_decay)
+    rounding = Rounding(model) if options.rounded else None
+    rounded = rounding or (lambda *_: contextlib.nullcontext())
     mixture = Mixture(data.counts, options.seed)
     per_step = options.batch * data.context
     run = {"step": 0, "total": max(4, round(options.tokens * 1e6 / per_step)), "seconds": 0.0,
@@ -193,6 +198,8 @@ def main():
         for optimiser, state in zip(optimisers, saved["optimisers"]):
             optimiser.load_state_dict(state)
         run, mixture.state = saved["run"], saved["mixture"]
+        if rounding:
+            rounding.trials = saved["trials"]
     if (cuda or half) and not options.no_compile:
         torch._dynamo.config.cache_size_limit = 64
         for block in model.model["layers"]:
@@ -215,16 +222,17 @@ def main():
         inputs, targets = batch_of(data.rows[rows], data.lengths[rows])
         counted, loss = (targets != IGNORED).sum() / world, 0.0  # gradients are averaged over the processes
         model.zero_grad(set_to_none=True)
-        for x, y in zip(inputs[rank::world].split(options.micro), targets[rank::world].split(options.micro)):
-            if not cuda:  # what nobody counts is not computed; few lengths, because each is compiled for itself
-                longest = -(-int((y != IGNORED).any(0).sum()) // 64) * 64
-                x, y = x[:, :longest], y[:, :longest]
-            with autocast():
-                with torch.no_grad():
-                    taught = sum(F.softmax(t(x), -1) for t in teachers) / len(teachers) if teachers else None
-                goal, nll = learner(x, y, taught, options.teacher_share)
-            (goal / counted).backward()
-            loss += nll / counted
+        with rounded(step):
+            for x, y in zip(inputs[rank::world].split(options.micro), targets[rank::world].split(options.micro)):
+                if not cuda:  # what nobody counts is not computed; few lengths, because each is compiled for itself
+                    longest = -(-int((y != IGNORED).any(0).sum()) // 64) * 64
+                    x, y = x[:, :longest], y[:, :longest]
+                with autocast():
+                    with torch.no_grad():
+                        taught = sum(F.softmax(t(x), -1) for t in teachers) / len(teachers) if teachers else None
+                    goal, nll = learner(x, y, taught, options.teacher_share)
+                (goal / counted).backward()
+                loss += nll / counted
         norm = nn.utils.clip_grad_norm_(model.parameters(), options.clip)
         for optimiser in optimisers:
             optimiser.step()
@@ -232,17 +240,18 @@ def main():
 
     def measure(phase, elapsed):
         """Loss of the held-back chats; the best model so far is what stands in the output folder."""
-        nats, bits = evaluate(model, data, autocast)
-        run["worse"] = run["worse"] + 1 if phase else 0
-        if nats["chats"] < run["best"]:
-            run.update(best=nats["chats"], best_step=run["step"], worse=0)
-            if rank == 0:
-                given = {name: str(value) for name, value in vars(options).items()
-                         if value is not None and not isinstance(value, (Path, list))}
-                write_model(options.output, model, options.dataset, {
-                    "trainer": f"torch_train.py, PyTorch {torch.__version__}, {world} x {options.device}",
-                    "options": given, "steps": run["step"], "tokens": run["step"] * per_step, "seconds": elapsed,
-                    "chats_nats_per_token": nats["chats"], "chats_bits_per_byte": bits})
+        with rounded(0):
+            nats, bits = evaluate(model, data, autocast)
+            run["worse"] = run["worse"] + 1 if phase else 0
+            if nats["chats"] < run["best"]:
+                run.update(best=nats["chats"], best_step=run["step"], worse=0)
+                if rank == 0:
+                    given = {name: str(value) for name, value in vars(options).items()
+                             if value is not None and not isinstance(value, (Path, list))}
+                    write_model(options.output, model, options.dataset, {
+                        "trainer": f"torch_train.py, PyTorch {torch.__version__}, {world} x {options.device}",
+                        "options": given, "steps": run["step"], "tokens": run["step"] * per_step, "seconds": elapsed,
+                        "chats_nats_per_token": nats["chats"], "chats_bits_per_byte": bits})
         others = [value for name, value in nats.items() if not is_chats(name)]
         say(f"    held back: chats {nats['chats']:.4f} nats/token, {bits:.4f} bits/byte"
             + (f", other sources {sum(others) / len(others):.4f} nats/token" if others else "")
@@ -251,7 +260,7 @@ def main():
 
     def save():
         state = {"model": model.state_dict(), "optimisers": [optimiser.state_dict() for optimiser in optimisers], "mixture": mixture.state, "run": run,
-                 "recipe": recipe}
+                 "recipe": recipe, "trials": rounding and rounding.trials}
         write(checkpoint, lambda part: torch.save(state, part))
 
     if rank == 0 and not options.resume:
@@ -280,7 +289,7 @@ def main():
             loss, norm = torch.stack(losses).mean(0).tolist()
             if not math.isfinite(loss + norm):
                 sys.exit(f"error: the loss is not a number at step {step}; the best model and the last checkpoint "
-                         "are kept: go on with --resume and a lower --lr")
+                         "are kept: begin again in another folder with a lower --lr")
             say(f"step {step}/{run['total']} {'fine-tuning' if phase else 'pretraining'} loss {loss:.4f} "
                 f"gradient {norm:.2f} rate {rate:.1e}"
                 + (f", {rate_now * per_step:,.0f} tokens/s, {(run['total'] - step) / rate_now / 60:.1f} minutes left"

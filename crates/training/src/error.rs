@@ -98,8 +98,9 @@ pub enum Error {
     #[diagnostic(
         code(wisp_model::train::diverged),
         help(
-            "The best model so far and the last checkpoint are kept. Begin again with a lower \
-             --lr; weights or data with values that are not numbers do the same."
+            "The best model so far and the last checkpoint are kept. Begin again in another folder \
+             with a lower --lr. In a folder of `make-persona`: remove its model/, give the \
+             `wisp-model train` that it printed with a lower --lr, then `make-persona` again."
         )
     )]
     Diverged { step: u64 },

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use common::{Follower, begin, dataset, fixture, options, train};
@@ -12,6 +13,7 @@ use training::learner::{Dicing, Learner, Learnt};
 use training::lora::Lora;
 use training::model::Batch;
 use training::run::{Begin, Outcome};
+use training::schedule::Options;
 use training::{Error, folder};
 
 fn model(folder: &Path) -> Vec<u8> {
@@ -42,6 +44,25 @@ fn a_run_that_is_stopped_and_resumed_ends_with_the_same_bits() {
     assert!(model(&whole) == model(&parts), "the models differ");
     resumed.seconds = state.seconds;
     assert_eq!(resumed, state);
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_from_its_last_checkpoint() {
+    let data = dataset();
+    let place = tempfile::tempdir().unwrap();
+    let (whole, parts) = (place.path().join("whole"), place.path().join("parts"));
+    train(&data, &whole, begin(options()), &mut Follower::default()).unwrap();
+
+    let often = begin(Options { checkpoint_minutes: 0.0, ..options() });
+    let mut follower = Follower { killed_in: Some(9), ..Follower::default() };
+    let killed =
+        catch_unwind(AssertUnwindSafe(|| train(&data, &parts, often, &mut follower).is_ok()));
+    assert!(killed.is_err());
+    assert_eq!(follower.saved.last(), Some(&8));
+    let mut follower = Follower::default();
+    let (outcome, _) = train(&data, &parts, Begin::Resume, &mut follower).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    assert!(model(&whole) == model(&parts), "the models differ");
 }
 
 #[test]

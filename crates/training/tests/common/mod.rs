@@ -54,6 +54,8 @@ pub fn begin(options: Options) -> Begin {
 #[derive(Default)]
 pub struct Follower {
     pub stop_after: Option<u64>,
+    /// Dies in this step, as if the power had gone.
+    pub killed_in: Option<u64>,
     pub step: u64,
     pub saved: Vec<u64>,
     pub measured: Vec<u64>,
@@ -67,6 +69,7 @@ impl Watcher for Follower {
     }
     fn steps(&mut self, progress: &Progress) {
         assert_eq!(progress.step, self.step + 1);
+        assert_ne!(Some(progress.step), self.killed_in, "killed");
         assert!(progress.loss > 0.0 && progress.gradient > 0.0);
         self.step = progress.step;
         self.most_left = self.most_left.max(progress.left.unwrap_or_default());
