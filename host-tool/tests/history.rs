@@ -299,6 +299,34 @@ fn what_is_forgotten_is_overwritten() {
     assert_eq!(kinds, [OrderKind::Forget(MessageKey(3))]);
 }
 
+/// As long as somebody reads, the log of changes stays. It is emptied with the next change, or by the next
+/// program.
+#[test]
+fn what_is_forgotten_while_somebody_reads_is_overwritten_later() {
+    let secret = "nobody may ever know about the lighthouse";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history");
+    let mut history = History::open(&path).unwrap();
+    history.take_up(Some(&PERSONA), "Wisp").unwrap();
+    let count = "SELECT count(*) FROM message";
+    for is_by_the_next_program in [false, true] {
+        store(&mut history, &["a", secret], 1);
+        let reader = rusqlite::Connection::open(&path).unwrap();
+        reader.execute_batch("BEGIN").unwrap();
+        assert_eq!(reader.query_row(count, [], |row| row.get(0)), Ok(2));
+        store(&mut history, &["a", "nothing to see"], 2);
+        assert!(is_on_disk(folder.path(), secret), "the reader still needs it");
+        if is_by_the_next_program {
+            drop(history);
+            history = History::open(&path).unwrap();
+            history.take_up(Some(&PERSONA), "Wisp").unwrap();
+        }
+        drop(reader);
+        store(&mut history, &["a", "nothing to see"], 3);
+        assert!(!is_on_disk(folder.path(), secret));
+    }
+}
+
 #[test]
 fn a_long_history_is_all_there() {
     let folder = tempfile::tempdir().unwrap();

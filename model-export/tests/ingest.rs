@@ -305,21 +305,26 @@ fn json_lines_and_what_ingest_itself_wrote() {
 fn json_lines_with_times_as_others_write_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.jsonl");
-    let times = ["1704103200", "1704103201.5", "1704103202000", "\"2024-01-01T11:00:03+01:00\""];
+    let times = [
+        "1704103200",
+        "1704103201.5",
+        "1704103202000",
+        "\"2024-01-01T11:00:03+01:00\"",
+        "\"1704103204\"",
+        "\" 1704103205000\"",
+    ];
     let lines: Vec<String> = times
         .iter()
         .zip(["Kari", "Ben"].iter().cycle())
-        .map(|(time, who)| {
-            format!(
-                r#"{{"time": {time}, "sender": "{who}", "text": "at {}", "chat": "c"}}"#,
-                time.len()
-            )
+        .enumerate()
+        .map(|(place, (time, who))| {
+            format!(r#"{{"time": {time}, "sender": "{who}", "text": "as {place}", "chat": "c"}}"#)
         })
         .collect();
     std::fs::write(&path, lines.join("\n")).unwrap();
     let (messages, report) = ingest(&request(&[path]), &["Ben"]).unwrap();
     let times: Vec<_> = messages.iter().map(|it| it.time_ms - 1_704_103_200_000).collect();
-    assert_eq!(times, [0, 1500, 2000, 3000]);
+    assert_eq!(times, [0, 1500, 2000, 3000, 4000, 5000]);
     assert!(dropped(&report).is_empty());
 }
 

@@ -119,7 +119,11 @@ impl Driver {
     /// Works until told to end.
     pub(super) fn run(mut self) {
         self.look_at_the_clock();
-        while self.turn().is_ok() {}
+        // What is kept is shown at once: a page says again what it does not find.
+        let mut outcome = self.digest();
+        while outcome.is_ok() {
+            outcome = self.turn();
+        }
         self.chat.store(self.now(), unix_seconds());
         // What is still in the buffer, a Reboot or a Seen perhaps, should not be lost; and the next
         // program finds the board sooner at the speed that it begins with.

@@ -49,6 +49,8 @@ pub struct History {
     connection: Connection,
     path: PathBuf,
     chat: Current,
+    /// Words that are gone may still be readable in the log of changes.
+    has_remains: bool,
     _lock: Lock,
 }
 
@@ -70,7 +72,9 @@ impl History {
         place::prepare(path)?;
         let lock = Lock::beside(path)?;
         let connection = schema::open(path)?;
-        Ok(Self { connection, path: path.to_path_buf(), chat: Current::default(), _lock: lock })
+        let (path, chat) = (path.to_path_buf(), Current::default());
+        // Whoever wrote to it last may have been stopped before the log was emptied.
+        Ok(Self { connection, path, chat, has_remains: true, _lock: lock })
     }
 
     /// Takes up the conversation with this persona. Of one that is not known yet the latest is
@@ -144,9 +148,15 @@ impl History {
                 .map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         self.chat.row = Some(row);
-        if loses_words {
-            // They would stay readable in the log of changes.
-            schema::scrub(&self.connection).map_err(failed)?;
+        self.has_remains |= loses_words;
+        self.scrub()
+    }
+
+    /// Makes what is gone unreadable; tried again with the next change, if somebody reads just now.
+    fn scrub(&mut self) -> Result<()> {
+        if self.has_remains {
+            let scrubbed = schema::scrub(&self.connection);
+            self.has_remains = !scrubbed.map_err(HistoryError::write(&self.path))?;
         }
         Ok(())
     }
@@ -193,6 +203,7 @@ impl History {
         let transaction = self.connection.transaction().map_err(&failed)?;
         rows::forget(&transaction, chat).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
-        schema::scrub(&self.connection).map_err(failed)
+        self.has_remains = true;
+        self.scrub()
     }
 }

@@ -154,9 +154,12 @@ fn ask(path: &Path, connection: &Connection, question: &str) -> Result<()> {
     Err(HistoryError::Damaged { path: path.to_path_buf(), cause: verdict })
 }
 
-/// Empties the log of changes into the file, so that nothing deleted stays in it.
-pub(super) fn scrub(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+/// Empties the log of changes into the file, so that nothing deleted stays in it. Tells whether it is
+/// empty now: it is not while somebody reads.
+pub(super) fn scrub(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get(0).map(|is_busy: bool| !is_busy)
+    })
 }
 
 fn explain(path: &Path, cause: &rusqlite::Error) -> HistoryError {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use link::conversation::MessageKey;
 use link::message::MAX_TEXT;
@@ -72,7 +73,7 @@ pub enum Request {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Told<'a> {
-    Snapshot { view: Recent<'a> },
+    Snapshot { run: u128, view: Recent<'a> },
     Older { messages: &'a [ChatMessage], has_older: bool },
 }
 
@@ -121,6 +122,8 @@ pub struct Published {
 
 /// Shared by all tabs.
 pub struct Hub {
+    /// When it began, in milliseconds: a page that meets another hub knows that its tags are unknown there.
+    run: u128,
     state: Mutex<State>,
     live: broadcast::Sender<Arc<Published>>,
     events: broadcast::Sender<Arc<Numbered>>,
@@ -147,7 +150,8 @@ impl Hub {
         let state = State { view: View::new(name), tags: VecDeque::new(), events: None };
         let (live, _) = broadcast::channel(BACKLOG);
         let (events, _) = broadcast::channel(BACKLOG);
-        Arc::new(Self { state: Mutex::new(state), live, events, commands })
+        let run = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
+        Arc::new(Self { run, state: Mutex::new(state), live, events, commands })
     }
 
     /// From now on keeps events for bots, under the name of this run of the program.
@@ -180,7 +184,7 @@ impl Hub {
         let mut state = self.state();
         state.view.apply(update);
         let text = match update {
-            Update::History { .. } => Ok(snapshot(&state.view)),
+            Update::History { .. } => Ok(self.snapshot(&state.view)),
             _ => serde_json::to_string(update),
         };
         if let Update::Lost { tag } = update {
@@ -203,7 +207,7 @@ impl Hub {
 
     /// Everything so far, and all that comes after it.
     pub fn join(&self) -> (String, broadcast::Receiver<Arc<Published>>) {
-        self.watch(snapshot)
+        self.watch(|view| self.snapshot(view))
     }
 
     /// What somebody makes of everything so far, and all that comes after it.
@@ -303,14 +307,15 @@ impl Hub {
         file
     }
 
+    /// Everything that a page needs to begin with.
+    fn snapshot(&self, view: &View) -> String {
+        let told = Told::Snapshot { run: self.run, view: Recent::of(view) };
+        serde_json::to_string(&told).unwrap_or_default()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Everything that a page needs to begin with.
-fn snapshot(view: &View) -> String {
-    serde_json::to_string(&Told::Snapshot { view: Recent::of(view) }).unwrap_or_default()
 }
 
 #[cfg(test)]

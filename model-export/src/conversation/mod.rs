@@ -9,7 +9,8 @@ mod error;
 use std::collections::VecDeque;
 use std::path::Path;
 
-use engine::{Engine, EngineError, Portable, Step};
+use desktop::Desktop;
+use engine::{Engine, EngineError, Step};
 use model_format::Model;
 use persona::{Speaker, Style};
 
@@ -47,7 +48,7 @@ pub fn style_of(model: &Model<'_>) -> Option<Style> {
 pub struct Conversation<'m> {
     path: &'m Path,
     style: Style,
-    engine: Engine<'m, Portable>,
+    engine: Engine<'m, Desktop>,
     tokens: Vec<u32>,
     /// Where each message begins. One that was dropped has no place any more.
     starts: VecDeque<usize>,
@@ -62,7 +63,7 @@ impl<'m> Conversation<'m> {
     ///
     /// # Errors
     /// [`ConversationError::Context`].
-    pub fn new(path: &'m Path, style: Style, engine: Engine<'m, Portable>) -> Result<Self> {
+    pub fn new(path: &'m Path, style: Style, engine: Engine<'m, Desktop>) -> Result<Self> {
         let context = engine.context();
         if context < SHORTEST_CONTEXT {
             return Err(ConversationError::Context { path: path.to_owned(), context }.into());

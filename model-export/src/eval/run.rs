@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use engine::{Engine, EngineError, MemoryPlan, Options, Portable};
+use desktop::Desktop;
+use engine::{Engine, EngineError, MemoryPlan, Options};
 use model_format::{AlignedBytes, Model};
 use tokenizer::{Encoder, Tokenizer};
 
@@ -85,8 +86,8 @@ impl<'m> Run<'m> {
     }
 
     /// An engine of its own, which takes [`Self::plan`]'s memory.
-    pub(super) fn engine(&self) -> Result<Engine<'m, Portable>> {
-        Engine::new(&self.model, Portable, self.options).map_err(engine_error(self.path))
+    pub(super) fn engine(&self) -> Result<Engine<'m, Desktop>> {
+        Engine::new(&self.model, Desktop::default(), self.options).map_err(engine_error(self.path))
     }
 
     /// Puts plain texts into tokens, in pieces that fit `context`.
@@ -152,7 +153,7 @@ impl<'m> Run<'m> {
 /// A run's engine at work on a piece.
 pub(super) struct Reader<'r, 'm> {
     run: &'r Run<'m>,
-    engine: Engine<'m, Portable>,
+    engine: Engine<'m, Desktop>,
     /// The logarithm of the probability of each token, at the place reached.
     predictions: Vec<f64>,
     sums: Sums,

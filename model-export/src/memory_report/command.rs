@@ -17,8 +17,9 @@ use crate::{Result, cli, interrupt};
 /// Show what a persona can be led to repeat of the chats it was trained on.
 ///
 /// Do it before a persona leaves your hands. Writes memory.html and memory.json, with the texts that
-/// were found, and remember.jsonl, what to leave out of the next training (`prepare --without`), into
-/// a folder: only you may read them. Ctrl-C ends the measuring early and still gives a report.
+/// were found, and remember.jsonl, what to leave out of the next training (`prepare --without`) or,
+/// unless the persona repeats more than others guess, to choose that from, into a folder: only you
+/// may read them. Ctrl-C ends the measuring early and still gives a report.
 #[derive(Debug, Args)]
 pub struct MemoryReport {
     /// The .wisp file.

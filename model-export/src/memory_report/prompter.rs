@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use engine::{Engine, EngineError, Options, Portable, Sampler, SamplerSettings, Step};
+use desktop::Desktop;
+use engine::{Engine, EngineError, Options, Sampler, SamplerSettings, Step};
 use model_format::Model;
 use persona::{REPETITION_WINDOW, ReplyRule, Speaker, Style};
 use tokenizer::Tokenizer;
@@ -13,7 +14,7 @@ use crate::{Error, Result};
 /// One engine with what is needed to ask it. Computes as the board does.
 pub struct Prompter<'m> {
     path: &'m Path,
-    engine: Engine<'m, Portable>,
+    engine: Engine<'m, Desktop>,
     /// The vocabulary.
     pub tokenizer: Tokenizer<'m>,
     /// How a conversation is written.
@@ -34,7 +35,7 @@ impl<'m> Prompter<'m> {
         tokenizer: Tokenizer<'m>,
         style: Style,
     ) -> Result<Self> {
-        let engine = Engine::new(model, Portable, Options::default());
+        let engine = Engine::new(model, Desktop::default(), Options::default());
         let engine = engine.map_err(|cause| Error::Engine { path: path.to_owned(), cause })?;
         let chances = vec![0.0; model.architecture().vocabulary];
         Ok(Self { path, engine, tokenizer, style, encoder: AnyLength::default(), chances })

@@ -204,8 +204,8 @@ impl<'m> Sums<'m> {
         }
     }
 
-    /// The records behind the measures that are above chance. Where none is, everything that was
-    /// repeated: a reader chooses what to mind.
+    /// The records behind the measures that are above chance. Where none is, everything that the
+    /// report lists: a reader chooses what to mind.
     fn to_leave_out(&self) -> Vec<crate::chats::Message> {
         let summary = &self.summary;
         let is_choice = summary.verdict != Verdict::Remembers;
@@ -217,7 +217,8 @@ impl<'m> Sums<'m> {
         let messages = self.messages.iter().filter(|(_, (it, _))| how(*it)).map(|it| *it.0);
         let words = self.words.iter().filter(|(_, word)| {
             // Numbers are too few for much of a test of their own: they are rare words, too.
-            word.worst_rank == 1 && (counts(&summary.words) || counts(&summary.numbers))
+            let is_known = is_choice || word.worst_rank == 1;
+            is_known && (counts(&summary.words) || counts(&summary.numbers))
         });
         let words = words.map(|(message, _)| *message);
         let quoted = self.quoted.iter().copied().filter(|_| counts(&summary.replies));

@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use engine::{Engine, Options, Portable, Sampler, SamplerSettings};
+use desktop::Desktop;
+use engine::{Engine, Options, Sampler, SamplerSettings};
 use model_format::{Model, SamplerDefaults};
 use persona::{
     Decision, Dice, GAPS, Purpose, REPETITION_WINDOW, ReplyEnd, ReplyRule, Speaker, Style,
@@ -48,7 +49,7 @@ impl<'m> Voice<'m> {
     pub fn new(path: &'m Path, model: &Model<'m>, tokenizer: Tokenizer<'m>) -> Result<Self> {
         let style = chat_style(path, model)?;
         let failed = |cause| Error::Engine { path: path.to_owned(), cause };
-        let engine = Engine::new(model, Portable, Options::default()).map_err(failed)?;
+        let engine = Engine::new(model, Desktop::default(), Options::default()).map_err(failed)?;
         let defaults = model.persona().sampler;
         let settings = SamplerSettings::from_thousandths(
             defaults.temperature_milli,

@@ -54,9 +54,10 @@ impl Words {
     pub fn of_model(folder: &Path) -> Result<Self> {
         let path = folder.join("tokenizer.json");
         let json = read(&path)?;
-        let about = folder.join(WISP_JSON);
+        let about_path = folder.join(WISP_JSON);
+        let not_about = not_json(&about_path);
         let about: Value =
-            serde_json::from_str(&read(&about)?).map_err(not_json(&about)).map_err(Error::from)?;
+            serde_json::from_str(&read(&about_path)?).map_err(&not_about).map_err(Error::from)?;
         let marks = about.get("special_tokens").cloned().unwrap_or_default();
         let is_ours = serde_json::from_value(marks)
             .is_ok_and(|marks: SpecialTokens| marks == SpecialTokens::from(STYLE));
@@ -75,7 +76,7 @@ impl Words {
         let licences = about.get("licences").and_then(Value::as_str).unwrap_or_default();
         let licences = licences.trim().to_owned();
         let sampler = about.get("sampler").cloned().unwrap_or_default();
-        let sampler = serde_json::from_value(sampler).ok();
+        let sampler = serde_json::from_value(sampler).map_err(not_about)?;
         Ok(Words { table, json, licences, sampler, context: context_of(folder)? })
     }
 }

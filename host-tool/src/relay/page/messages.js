@@ -75,14 +75,14 @@ export function markDays() {
 }
 
 // Shows all anew.
-export function showAll({ messages, has_older }) {
+export function showAll({ messages, has_older }, isAnotherRun) {
   const known = new Set(rows.keys());
   clear();
   hasOlder = has_older;
   page.messages.prepend(...messages.map((message) => addEntry(message).parts.row));
   markDays();
   showBelow(null);
-  settleStored(known);
+  if (isAnotherRun) settleStored(known);
   sayAgain();
   scrollToEnd();
 }
@@ -189,12 +189,12 @@ function takeOne(messages, text, since) {
   return place >= 0;
 }
 
-// A program that ended after it had stored a message could not tell of it: what was said here and is
-// there now, but was not before, needs no repetition.
+// A program that ended after it had stored a message could not tell of it, and the one after it does
+// not know the tags: what was said here and is there now, but was not before, needs no repetition.
 function settleStored(known) {
   const fresh = saidBeside(known);
   for (const { request, since } of [...unconfirmed.values()]) {
-    if (request.type === "say" && takeOne(fresh, request.text, since)) settle(request.tag);
+    if (takeOne(fresh, request.text, since)) settle(request.tag);
   }
 }
 

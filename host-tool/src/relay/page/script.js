@@ -11,7 +11,7 @@ import { mindEditing } from "./writing.js";
 
 function take(told) {
   switch (told.type) {
-    case "snapshot": takeSnapshot(told.view); break;
+    case "snapshot": takeSnapshot(told); break;
     case "link":
       state.link = told.link;
       if (told.link.phase !== "loading") state.transfer = null;
@@ -49,12 +49,13 @@ function take(told) {
   showForget();
 }
 
-function takeSnapshot(view) {
+function takeSnapshot({ run, view }) {
   const { link, transfer, activity, notice, card, choices } = view;
   Object.assign(state, { link, transfer, activity, notice, card, choices, lost: false, shutOut: null });
   page.name.textContent = view.name;
   showUnread();
-  messages.showAll(view);
+  messages.showAll(view, run !== state.run);
+  state.run = run;
   messages.takeUpUnsent();
   mindEditing();
   showStatus();

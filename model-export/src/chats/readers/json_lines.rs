@@ -37,10 +37,10 @@ pub(super) fn read(input: &mut dyn Read) -> Result<Vec<Chat>, Trouble> {
 const SECONDS_BELOW: f64 = 1e11;
 
 fn time_ms(time: &Value) -> Option<i64> {
-    if let Some(text) = time.as_str() {
-        return text.trim().parse::<Timestamp>().ok().map(Timestamp::as_millisecond);
-    }
-    let number = time.as_f64()?;
+    let text = time.as_str().map(str::trim);
+    let Some(number) = text.map_or_else(|| time.as_f64(), |text| text.parse().ok()) else {
+        return text?.parse::<Timestamp>().ok().map(Timestamp::as_millisecond);
+    };
     // What is no time, however large, is refused with those of other centuries.
     Some(if number < SECONDS_BELOW { number * 1000.0 } else { number }.round() as i64)
 }
