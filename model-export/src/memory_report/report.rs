@@ -144,7 +144,7 @@ pub struct Report {
     /// The longest stretch first.
     pub replies: Vec<FoundReply>,
     /// What to leave out of the next training: the records behind the measures that are above
-    /// chance or, where none is, all that was repeated. It has a file of its own.
+    /// chance or, where none is, those of all that is listed. It has a file of its own.
     #[serde(skip)]
     pub to_leave_out: Vec<Message>,
 }
